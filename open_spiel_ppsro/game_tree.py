@@ -1,0 +1,365 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""GameTree: a small game, enumerated once into arrays.
+
+A two-or-more-player game of perfect recall is, for everything that PSRO asks
+about it, two things: the information states of each player, and the terminal
+histories with the sequence of own actions that leads each player there. Both
+fit in a few arrays, and every exact quantity (`sequence_form.py`) and every
+batch of episodes (`simulators.py`) is arithmetic on them.
+
+A *sequence* of player `p` is the empty one, or an information state and the
+action taken there. It has the index `infostate * num_actions + action`; the
+empty sequence comes last, at `num_infostates * num_actions`.
+
+Source: von Stengel, "Efficient Computation of Behavior Strategies", 1996.
+"""
+
+import dataclasses
+import math
+import random
+
+import numpy as np
+
+from open_spiel.python import policy
+import pyspiel
+
+DEFAULT_MAX_HISTORIES = 5_000_000
+
+# Random playouts whose product of branching factors (Knuth, 1975, an unbiased
+# estimate of the number of leaves) tells a hopeless game from a large one
+# before minutes are spent on enumerating it.
+_NUM_PROBES = 20
+_HOPELESS_FACTOR = 1_000
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Infostates:
+  """The information states of one player, those nearest the root first.
+
+  Attributes:
+    names: the information state strings, `[I]`.
+    rows: the inverse of `names`.
+    legal_actions_mask: bool `[I, A]`.
+    parent_sequences: int `[I]`, the last sequence of the player before it
+      reaches the information state.
+    levels: slices of `[I]`; level `d` holds the information states that the
+      player reaches after `d` actions of its own.
+    observations: float32 `[I, D]`, what a network sees: the information state
+      tensor; where the game has none, the observation tensor; where it has
+      neither, the one-hot index of the information state.
+  """
+  names: tuple[str, ...]
+  rows: dict[str, int]
+  legal_actions_mask: np.ndarray
+  parent_sequences: np.ndarray
+  levels: tuple[slice, ...]
+  observations: np.ndarray
+
+  def __len__(self):
+    return len(self.names)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class GameTree:
+  """A game as arrays; build it with `enumerate_game`.
+
+  Attributes:
+    game: the pyspiel game, turn-based.
+    num_players: n.
+    num_actions: A, the number of distinct actions.
+    num_histories: how many histories were visited, terminal ones included.
+    infostates: one `Infostates` per player.
+    terminal_sequences: int `[n, T]`, the last sequence of each player on the
+      way to each terminal history.
+    terminal_chance: float `[T]`, the product of the chance probabilities.
+    terminal_returns: float `[n, T]`, in game utility.
+    terminal_steps: int `[T]`, decisions of all players on the way.
+    is_zero_sum: whether the returns sum to zero at every terminal history.
+  """
+  game: pyspiel.Game
+  num_players: int
+  num_actions: int
+  num_histories: int
+  infostates: tuple[Infostates, ...]
+  terminal_sequences: np.ndarray
+  terminal_chance: np.ndarray
+  terminal_returns: np.ndarray
+  terminal_steps: np.ndarray
+  is_zero_sum: bool
+
+  def __getstate__(self):
+    # Workers need the arrays alone; not every pyspiel game can be pickled.
+    return {**self.__dict__, "game": None}
+
+  def num_sequences(self, player):
+    """Returns the length of a realization plan of `player`."""
+    return len(self.infostates[player]) * self.num_actions + 1
+
+  def uniform_table(self, player):
+    """Returns `[I, A]`, the policy that is uniform over legal actions."""
+    mask = self.infostates[player].legal_actions_mask
+    return mask / mask.sum(axis=1, keepdims=True)
+
+  def tabulate(self, pi, player):
+    """Returns `[I, A]`, the action probabilities of an OpenSpiel policy.
+
+    Args:
+      pi: a `policy.Policy`; `TabularPolicy` is read by information state, any
+        other is asked at one history of each information state.
+      player: whose information states.
+
+    Raises:
+      ValueError: if it gives probabilities that do not sum to one, or gives
+        some to an illegal action.
+    """
+    infostates = self.infostates[player]
+    table = np.zeros(infostates.legal_actions_mask.shape)
+    if isinstance(pi, policy.TabularPolicy):
+      for row, name in enumerate(infostates.names):
+        table[row] = pi.policy_for_key(name)
+    else:
+      for row, state in self._representatives(player):
+        for action, probability in pi.action_probabilities(
+            state, player).items():
+          table[row, action] = probability
+    self.check_table(table, player)
+    return table
+
+  def check_table(self, table, player):
+    """Raises ValueError unless `table` `[I, A]` is a policy of `player`."""
+    mask = self.infostates[player].legal_actions_mask
+    if table.shape != mask.shape:
+      raise ValueError(
+          f"a policy table of player {player} has shape {mask.shape}, "
+          f"got {table.shape}")
+    wrong = (np.abs(table.sum(axis=1) - 1) > 1e-6) | (
+        np.where(mask, 0, table) != 0).any(axis=1) | (table < 0).any(axis=1)
+    if wrong.any():
+      row = int(np.argmax(wrong))
+      raise ValueError(
+          f"player {player}'s policy at {self.infostates[player].names[row]!r}"
+          f" is {table[row].tolist()}, not a distribution over the legal "
+          f"actions {np.flatnonzero(mask[row]).tolist()}")
+
+  def tabular_policy(self, tables):
+    """Returns an OpenSpiel `TabularPolicy` from one `[I, A]` per player."""
+    result = policy.TabularPolicy(self.game)
+    for infostates, table in zip(self.infostates, tables):
+      for name, probabilities in zip(infostates.names, table):
+        result.policy_for_key(name)[:] = probabilities
+    return result
+
+  def _representatives(self, player):
+    """Yields (row, state), one state for each information state."""
+    rows = self.infostates[player].rows
+    seen = set()
+    stack = [self.game.new_initial_state()]
+    while stack and len(seen) < len(rows):
+      state = stack.pop()
+      if state.is_terminal():
+        continue
+      if state.current_player() == player:
+        row = rows[state.information_state_string(player)]
+        if row not in seen:
+          seen.add(row)
+          yield row, state
+      stack.extend(state.child(action) for action in state.legal_actions())
+
+
+def turn_based(game):
+  """Returns `game`, converted to turn-based if its moves are simultaneous."""
+  dynamics = game.get_type().dynamics
+  if dynamics == pyspiel.GameType.Dynamics.SIMULTANEOUS:
+    return pyspiel.convert_to_turn_based(game)
+  if dynamics == pyspiel.GameType.Dynamics.MEAN_FIELD:
+    raise ValueError(
+        f"{game.get_type().short_name} is a mean-field game; PSRO needs a "
+        "sequential or simultaneous game of two or more players")
+  return game
+
+
+def observation(state, player):
+  """Returns what a network sees at `state`, float32 `[D]`, or None.
+
+  The information state tensor where the game has one, else the observation
+  tensor, else None.
+  """
+  game_type = state.get_game().get_type()
+  if game_type.provides_information_state_tensor:
+    return np.asarray(state.information_state_tensor(player), np.float32)
+  if game_type.provides_observation_tensor:
+    return np.asarray(state.observation_tensor(player), np.float32)
+  return None
+
+
+def _looks_hopeless(game, max_histories):
+  """Returns whether random playouts put the tree far beyond the limit."""
+  rng = random.Random(0)
+  limit = math.log(max_histories) + math.log(_HOPELESS_FACTOR)
+  far_beyond = 0
+  for _ in range(_NUM_PROBES):
+    state, log_leaves = game.new_initial_state(), 0.0
+    while not state.is_terminal() and log_leaves <= limit:
+      actions = state.legal_actions()
+      log_leaves += math.log(len(actions))
+      state.apply_action(rng.choice(actions))
+    far_beyond += log_leaves > limit
+  return far_beyond > _NUM_PROBES // 2
+
+
+class _Collector:
+  """Gathers the information states of one player during enumeration."""
+
+  def __init__(self):
+    self.rows = {}
+    self.parents = []
+    self.legal_actions = []
+    self.observations = []
+
+  def row(self, state, player, name, parent, legal_actions):
+    row = self.rows.get(name)
+    if row is None:
+      row = self.rows[name] = len(self.parents)
+      self.parents.append(parent)
+      self.legal_actions.append(legal_actions)
+      self.observations.append(observation(state, player))
+    elif self.parents[row] != parent:
+      raise ValueError(
+          f"{state.get_game()} does not have perfect recall: player {player} "
+          f"reaches {name!r} by different sequences of its own actions; exact "
+          "evaluation needs a game of perfect recall")
+    elif self.legal_actions[row] != legal_actions:
+      raise ValueError(
+          f"{state.get_game()} offers player {player} different legal actions "
+          f"at different histories of {name!r}")
+    return row
+
+  def infostates(self, num_actions):
+    """Returns the `Infostates`, and the new row of each collected row."""
+    count = len(self.parents)
+    depths = np.zeros(count, int)
+    for row, parent in enumerate(self.parents):  # Parents are met first.
+      if parent >= 0:
+        depths[row] = depths[parent // num_actions] + 1
+    order = np.argsort(depths, kind="stable")
+    new_row = np.empty(count, int)
+    new_row[order] = np.arange(count)
+
+    parents = np.asarray(self.parents, int)[order]
+    parents = np.where(
+        parents < 0, count * num_actions,
+        new_row[parents // num_actions] * num_actions + parents % num_actions)
+    mask = np.zeros((count, num_actions), bool)
+    for row, actions in enumerate(self.legal_actions):
+      mask[new_row[row], actions] = True
+    bounds = np.searchsorted(depths[order], np.arange(
+        depths.max(initial=-1) + 2))
+    names = list(self.rows)
+    names = tuple(names[row] for row in order)
+    if count and self.observations[0] is not None:
+      observations = np.stack(self.observations)[order]
+    else:
+      observations = np.eye(count, dtype=np.float32)
+    return Infostates(
+        names=names,
+        rows={name: row for row, name in enumerate(names)},
+        legal_actions_mask=mask,
+        parent_sequences=parents,
+        levels=tuple(slice(int(a), int(b))
+                     for a, b in zip(bounds[:-1], bounds[1:])),
+        observations=observations), new_row
+
+
+def enumerate_game(game, max_histories=DEFAULT_MAX_HISTORIES):
+  """Returns the `GameTree` of a game.
+
+  Args:
+    game: a pyspiel game or a game string with parameters; a simultaneous game
+      is converted to turn-based.
+    max_histories: the most histories it may have.
+
+  Raises:
+    ValueError: if the game has fewer than two players, is a mean-field game,
+      has more than `max_histories` histories, or lacks perfect recall.
+  """
+  if isinstance(game, str):
+    game = pyspiel.load_game(game)
+  if game.num_players() < 2:
+    raise ValueError(
+        f"{game} has {game.num_players()} player; PSRO needs two or more")
+  game = turn_based(game)
+  too_large = ValueError(
+      f"{game} has more than {max_histories} histories, too many to "
+      "enumerate for exact evaluation: choose smaller game parameters or raise "
+      "max_histories")
+  if _looks_hopeless(game, max_histories):
+    raise too_large
+
+  num_players = game.num_players()
+  num_actions = game.num_distinct_actions()
+  collectors = [_Collector() for _ in range(num_players)]
+  sequences, chances, returns, steps = [], [], [], []
+  num_histories = 0
+  # Depth first; on the stack: state, chance reach, decisions, last sequences
+  # (of collected rows; -1 is the empty sequence).
+  stack = [(game.new_initial_state(), 1.0, 0, (-1,) * num_players)]
+  while stack:
+    state, chance, step, last = stack.pop()
+    num_histories += 1
+    if num_histories > max_histories:
+      raise too_large
+    if state.is_terminal():
+      sequences.append(last)
+      chances.append(chance)
+      returns.append(state.returns())
+      steps.append(step)
+      continue
+    player = state.current_player()
+    if player == pyspiel.PlayerId.CHANCE:
+      for action, probability in reversed(state.chance_outcomes()):
+        stack.append((state.child(action), chance * probability, step, last))
+      continue
+    legal_actions = state.legal_actions()
+    row = collectors[player].row(
+        state, player, state.information_state_string(player), last[player],
+        legal_actions)
+    for action in reversed(legal_actions):
+      after = list(last)
+      after[player] = row * num_actions + action
+      stack.append((state.child(action), chance, step + 1, tuple(after)))
+
+  terminal_sequences = np.asarray(sequences, int).T
+  infostates = []
+  for player, collector in enumerate(collectors):
+    found, new_row = collector.infostates(num_actions)
+    old = terminal_sequences[player]
+    terminal_sequences[player] = np.where(
+        old < 0, len(found) * num_actions,
+        new_row[old // num_actions] * num_actions + old % num_actions
+        if len(found) else 0)
+    infostates.append(found)
+  terminal_returns = np.asarray(returns, float).T
+  return GameTree(
+      game=game,
+      num_players=num_players,
+      num_actions=num_actions,
+      num_histories=num_histories,
+      infostates=tuple(infostates),
+      terminal_sequences=np.ascontiguousarray(terminal_sequences),
+      terminal_chance=np.asarray(chances),
+      terminal_returns=np.ascontiguousarray(terminal_returns),
+      terminal_steps=np.asarray(steps, int),
+      is_zero_sum=bool(np.abs(terminal_returns.sum(axis=0)).max() < 1e-9))

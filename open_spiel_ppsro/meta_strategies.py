@@ -1,0 +1,251 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Meta-strategies: from the payoffs of a meta-game to play probabilities.
+
+Every method is a psro_v2 callable `f(solver, return_joint=False)`; psro_v2's
+own methods and ours stand in one table, `METHODS`, and any of them works in
+psro_v2's solver and in ours. Ours:
+
+* `nash`: an exact equilibrium of a two-player zero-sum game, by linear
+  programming on HiGHS. psro_v2's needs a solver that cvxpy no longer ships.
+* `fictitious_play`: the average play of simultaneous fictitious play (Brown
+  1951), which the reference implementation of Pipeline PSRO uses.
+"""
+
+import dataclasses
+
+import numpy as np
+import scipy.optimize
+
+from open_spiel.python.algorithms.psro_v2 import meta_strategies
+from open_spiel.python.algorithms.psro_v2 import utils
+
+# Regret, relative to the largest payoff, below which a strategy is exact.
+_EXACT = 1e-9
+# A game of at most this many strategies is solved in one linear program.
+_SMALL = 24
+
+_ZERO_SUM_ONLY = ("nash", "fictitious_play")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MetaStrategy:
+  """Play probabilities and how good they are.
+
+  Attributes:
+    probabilities: one float array `[K_p]` per player.
+    method: the name of the method that gave them.
+    regret: per player, what its best policy gains over it, in game utility,
+      when all play independently.
+  """
+  probabilities: tuple[np.ndarray, ...]
+  method: str
+  regret: np.ndarray
+
+
+def regrets(payoffs, probabilities):
+  """Returns `[n]`: each player's best deviation gain against the others.
+
+  Args:
+    payoffs: per player, a tensor `[K_0, ..., K_{n-1}]`.
+    probabilities: per player, `[K_p]`.
+  """
+  gains = []
+  for player, tensor in enumerate(payoffs):
+    values = np.moveaxis(np.asarray(tensor), player, -1)
+    for opponent, weights in enumerate(probabilities):
+      if opponent != player:
+        values = np.tensordot(weights, values, axes=(0, 0))
+    gains.append(values.max() - values @ probabilities[player])
+  return np.array(gains)
+
+
+def solve_zero_sum(payoffs, hint=None):
+  """Returns `(x, y)`, a Nash equilibrium of a two-player zero-sum matrix.
+
+  Solves a small game over the strategies that matter, adds those that would
+  profit against its solution, and repeats until none does: a double oracle
+  on the matrix itself, which costs what the support costs.
+
+  Args:
+    payoffs: `[K_0, K_1]`, the utility of player 0.
+    hint: a pair of index sequences, rows and columns to begin with, such as
+      the support of a similar game. It decides the speed, and, where there
+      are several equilibria, which of them is found.
+
+  Raises:
+    ValueError: if `payoffs` is not a finite matrix.
+  """
+  payoffs = np.asarray(payoffs, float)
+  if payoffs.ndim != 2 or not np.isfinite(payoffs).all():
+    raise ValueError("the payoffs of a zero-sum game are a finite matrix "
+                     f"[K_0, K_1], got shape {payoffs.shape}")
+  num_rows, num_columns = payoffs.shape
+  tolerance = _EXACT * max(1.0, np.abs(payoffs).max())
+  if max(num_rows, num_columns) <= _SMALL or hint is None:
+    rows, columns = np.arange(num_rows), np.arange(num_columns)
+  else:
+    rows, columns = (np.unique(np.asarray(h, int)) for h in hint)
+  while True:
+    x, y = _solve_by_lp(payoffs[np.ix_(rows, columns)])
+    row_values = payoffs[:, columns] @ y
+    column_values = x @ payoffs[rows]
+    value = x @ row_values[rows]
+    new_rows = np.flatnonzero(row_values > value + tolerance)
+    new_columns = np.flatnonzero(column_values < value - tolerance)
+    more_rows = np.union1d(rows, new_rows)
+    more_columns = np.union1d(columns, new_columns)
+    if len(more_rows) == len(rows) and len(more_columns) == len(columns):
+      break
+    rows, columns = more_rows, more_columns
+  full_x, full_y = np.zeros(num_rows), np.zeros(num_columns)
+  full_x[rows], full_y[columns] = x, y
+  return full_x, full_y
+
+
+def _solve_by_lp(payoffs):
+  """Returns `(x, y)`, solving both players' programs in one."""
+  if 1 in payoffs.shape:
+    x, y = np.zeros(payoffs.shape[0]), np.zeros(payoffs.shape[1])
+    x[payoffs.max(axis=1).argmax()] = 1
+    y[payoffs.min(axis=0).argmin()] = 1
+    return x, y
+  # With payoffs shifted above zero: max sum(y), payoffs @ y <= 1; the duals
+  # of the rows are the other player's strategy.
+  scale = np.abs(payoffs).max() or 1.0
+  shifted = (payoffs - payoffs.min()) / scale + 1.0
+  solution = scipy.optimize.linprog(
+      -np.ones(payoffs.shape[1]), A_ub=shifted,
+      b_ub=np.ones(payoffs.shape[0]), bounds=(0, None), method="highs",
+      options={"presolve": False})
+  if solution.status != 0:
+    raise ValueError(f"HiGHS could not solve a {payoffs.shape} matrix game: "
+                     f"{solution.message}")
+  return (_normalised(-solution.ineqlin.marginals), _normalised(solution.x))
+
+
+def _normalised(weights):
+  weights = np.maximum(weights, 0)
+  return weights / weights.sum()
+
+
+def _answer(result, return_joint):
+  if return_joint:
+    return result, meta_strategies.get_joint_strategy_from_marginals(result)
+  return result
+
+
+def _zero_sum_payoffs(solver, method):
+  meta_games = [np.asarray(tensor) for tensor in solver.get_meta_game()]
+  if len(meta_games) != 2 or np.abs(sum(meta_games)).max() > 1e-6 * max(
+      1.0, np.abs(meta_games[0]).max()):
+    works = [name for name in METHODS if name not in _ZERO_SUM_ONLY]
+    raise ValueError(
+        f"meta-strategy {method!r} needs a two-player zero-sum game; for "
+        f"other games use one of {', '.join(works)}")
+  return meta_games[0]
+
+
+def nash_strategy(solver, return_joint=False):
+  """An exact Nash equilibrium of a two-player zero-sum meta-game.
+
+  Args:
+    solver: answers `get_meta_game()`; if it has an attribute `hint`, that is
+      passed on to `solve_zero_sum`.
+    return_joint: whether to return the flat joint distribution too.
+
+  Returns:
+    A list of two arrays `[K_p]`; with `return_joint`, a pair of it and the
+    joint distribution `[K_0 * K_1]`.
+
+  Raises:
+    ValueError: if the game is not two-player zero-sum.
+  """
+  payoffs = _zero_sum_payoffs(solver, "nash")
+  return _answer(list(solve_zero_sum(payoffs, getattr(solver, "hint", None))),
+                 return_joint)
+
+
+def fictitious_play_strategy(solver, return_joint=False):
+  """The averages of fictitious play on a two-player zero-sum meta-game.
+
+  Args:
+    solver: answers `get_meta_game()`, and `get_kwargs()` with, optionally,
+      `fictitious_play_iterations` (default 2,000).
+    return_joint: whether to return the flat joint distribution too.
+
+  Returns:
+    As `nash_strategy`.
+
+  Raises:
+    ValueError: if the game is not two-player zero-sum.
+  """
+  payoffs = _zero_sum_payoffs(solver, "fictitious_play")
+  iterations = solver.get_kwargs().get("fictitious_play_iterations", 2_000)
+  counts = [np.zeros(size) for size in payoffs.shape]
+  row_values, column_values = np.zeros(len(payoffs)), np.zeros(
+      payoffs.shape[1])
+  for _ in range(iterations):
+    row, column = row_values.argmax(), column_values.argmin()
+    counts[0][row] += 1
+    counts[1][column] += 1
+    row_values += payoffs[:, column]
+    column_values += payoffs[row]
+  return _answer([count / iterations for count in counts], return_joint)
+
+
+METHODS = {
+    **meta_strategies.META_STRATEGY_METHODS,
+    "alpharank": utils.alpharank_strategy,
+    "nash": nash_strategy,
+    "fictitious_play": fictitious_play_strategy,
+}
+
+
+def resolve(method):
+  """Returns `(name, callable)` for a name in METHODS or a psro_v2 callable.
+
+  Raises:
+    ValueError: if it is neither.
+  """
+  if callable(method):
+    return getattr(method, "__name__", str(method)), method
+  if method not in METHODS:
+    raise ValueError(f"unknown meta-strategy {method!r}; use one of "
+                     f"{', '.join(sorted(METHODS))}")
+  return method, METHODS[method]
+
+
+def check_applicable(method, num_players, is_zero_sum):
+  """Raises ValueError if a named method cannot solve such a game."""
+  name, _ = resolve(method)
+  if METHODS.get(name) is not None and name in _ZERO_SUM_ONLY and (
+      num_players != 2 or not is_zero_sum):
+    works = [name for name in METHODS if name not in _ZERO_SUM_ONLY]
+    raise ValueError(
+        f"meta-strategy {name!r} needs a two-player zero-sum game, this one "
+        f"has {num_players} players and is "
+        f"{'zero-sum' if is_zero_sum else 'general-sum'}: use one of "
+        f"{', '.join(sorted(works))}")
+
+
+def solve(method, sub_game):
+  """Returns the `MetaStrategy` of a `SubGame`."""
+  name, function = resolve(method)
+  marginals = function(sub_game)
+  probabilities = tuple(
+      _normalised(np.asarray(p, float).reshape(-1)) for p in marginals)
+  return MetaStrategy(probabilities, name,
+                      regrets(sub_game.get_meta_game(), probabilities))

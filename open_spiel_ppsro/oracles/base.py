@@ -1,0 +1,182 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What a best responder is: configuration, learner, report, policy.
+
+A `Learner` lives on a worker for as long as its policy trains. It is told
+whom to face and for how long, and answers with a `TrainingReport`; networks,
+optimisers and replay never leave it.
+"""
+
+import abc
+import dataclasses
+
+import numpy as np
+
+from open_spiel.python import policy
+from open_spiel.python import rl_agent
+import pyspiel
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainingReport:
+  """What one stretch of training brought.
+
+  Attributes:
+    table: float64 `[I, A]`, the policy after it.
+    mean_return: against the opponents faced, in game utility.
+    steps: environment steps trained, decisions of all players.
+    episodes: episodes trained.
+    is_exact: whether the policy is an exact best response, so that more
+      training against the same opponents would bring nothing.
+  """
+  table: np.ndarray
+  mean_return: float
+  steps: int
+  episodes: int
+  is_exact: bool = False
+
+
+class Learner(abc.ABC):
+  """Trains one policy against opponents that it is given."""
+
+  @abc.abstractmethod
+  def train(self, opponents, num_steps, settled):
+    """Trains for at least `num_steps` and returns a `TrainingReport`.
+
+    Args:
+      opponents: per player a `population.Mixture`; the own entry is not read.
+      num_steps: environment steps, decisions of all players; the last batch
+        is finished, so a little more is trained.
+      settled: whether the opponents are final. Until then a learner should
+        stay ready to follow them.
+    """
+
+
+def make_learner(tree, config, player, seed_sequence):
+  """Returns the learner of a configuration; what executors call."""
+  return config.make_learner(tree, player, seed_sequence)
+
+
+def check_positive(config, *names):
+  """Raises ValueError if a field of a configuration is not above zero."""
+  for name in names:
+    if not getattr(config, name) > 0:
+      raise ValueError(
+          f"{name} is {getattr(config, name)}; it takes a value above 0")
+
+
+def check_share(config, *names):
+  """Raises ValueError if a field of a configuration is not in [0, 1]."""
+  for name in names:
+    if not 0 <= getattr(config, name) <= 1:
+      raise ValueError(
+          f"{name} is {getattr(config, name)}; it takes a value from 0 to 1")
+
+
+class BestResponsePolicy(policy.Policy):
+  """A policy of the population, as OpenSpiel and psro_v2 know policies.
+
+  It plays one seat: probabilities by information state, from a table. It can
+  be frozen, copied, stepped and pickled as psro_v2 asks of an RLPolicy; it
+  does not learn by being stepped, its learner does.
+  """
+
+  def __init__(self, game, player_id, infostates, table, frozen=False):
+    """Makes a policy.
+
+    Args:
+      game: a turn-based pyspiel game.
+      player_id: the seat it plays.
+      infostates: the `game_tree.Infostates` of that player.
+      table: `[I, A]`.
+      frozen: whether it is final.
+    """
+    super().__init__(game, [player_id])
+    self.player_id = player_id
+    self.table = table
+    self._infostates = infostates
+    self._frozen = frozen
+    self._rows_by_observation = None
+    self._rng = np.random.default_rng(0)
+
+  def action_probabilities(self, state, player_id=None):
+    """Returns `{action: probability}` for the legal actions of a state.
+
+    Raises:
+      ValueError: if it is asked to play another seat than its own, or an
+        information state that the game does not have.
+    """
+    player = state.current_player() if player_id is None else player_id
+    if player == pyspiel.PlayerId.SIMULTANEOUS:
+      raise ValueError("at a simultaneous node say which player is asked: "
+                       "action_probabilities(state, player_id)")
+    if player != self.player_id:
+      raise ValueError(f"this policy plays player {self.player_id}, "
+                       f"it was asked to play player {player}")
+    name = state.information_state_string(player)
+    if name not in self._infostates.rows:
+      raise ValueError(f"{self.game} has no information state {name!r} of "
+                       f"player {player}")
+    row = self.table[self._infostates.rows[name]]
+    return {action: float(row[action])
+            for action in state.legal_actions(player)}
+
+  def step(self, time_step, is_evaluation=False):
+    """Returns the `rl_agent.StepOutput` for an `rl_environment` time step."""
+    del is_evaluation  # It never learns here.
+    if time_step.last():
+      return None
+    if self._rows_by_observation is None:
+      self._rows_by_observation = {
+          row.tobytes(): index
+          for index, row in enumerate(self._infostates.observations)}
+    seen = np.asarray(
+        time_step.observations["info_state"][self.player_id], np.float32)
+    row = self._rows_by_observation.get(seen.tobytes())
+    if row is None:
+      raise ValueError(f"{self.game} has no information state with the tensor "
+                       f"{seen.tolist()} of player {self.player_id}")
+    probabilities = self.table[row]
+    return rl_agent.StepOutput(
+        action=int(self._rng.choice(len(probabilities), p=probabilities)),
+        probs=probabilities.copy())
+
+  def freeze(self):
+    self._frozen = True
+
+  def unfreeze(self):
+    self._frozen = False
+
+  def is_frozen(self):
+    return self._frozen
+
+  def get_weights(self):
+    """Returns a copy of the table `[I, A]`."""
+    return self.table.copy()
+
+  def copy_with_noise(self, sigma=0.0):
+    """Returns an unfrozen copy.
+
+    Args:
+      sigma: each row becomes `(1 - sigma)` of itself plus `sigma` of a random
+        distribution over its legal actions; 0 copies exactly.
+    """
+    mask = self._infostates.legal_actions_mask
+    noise = self._rng.exponential(size=mask.shape) * mask
+    noise /= noise.sum(axis=1, keepdims=True)
+    return BestResponsePolicy(
+        self.game, self.player_id, self._infostates,
+        (1 - sigma) * self.table + sigma * noise if sigma else
+        self.table.copy())

@@ -1,0 +1,207 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""PipelinedOracle: many best responders train at once, on an executor.
+
+It serves two masters. `PipelinePSROSolver` opens policies on it, trains all of
+them a stretch at a time and closes them when they freeze. Plain
+`psro_v2.PSROSolver` calls it like any oracle and gets the best responses of
+all players, trained at once.
+"""
+
+import numpy as np
+
+from open_spiel.python.algorithms.psro_v2 import rl_oracle
+from open_spiel.python.algorithms.psro_v2 import utils
+
+from open_spiel_ppsro import executors
+from open_spiel_ppsro import game_tree
+from open_spiel_ppsro import population
+from open_spiel_ppsro.oracles import base
+from open_spiel_ppsro.oracles import ppo
+
+
+class PipelinedOracle(rl_oracle.RLOracle):
+  """Trains best responders in the workers of an executor.
+
+  Close it, or use it as a context manager, to end the workers.
+  """
+
+  def __init__(self, game, config=None, executor=None, seed=0,
+               number_training_steps=1_000_000,
+               max_histories=game_tree.DEFAULT_MAX_HISTORIES, **kwargs):
+    """Makes an oracle and starts its executor.
+
+    Args:
+      game: a pyspiel game, a game string, or a `GameTree`.
+      config: what trains: a `PPOConfig` (default), `DQNConfig` or
+        `ExactConfig`.
+      executor: where; a `SerialExecutor` by default.
+      seed: of everything random in training.
+      number_training_steps: environment steps, decisions of all players, that
+        each best response trains when psro_v2 calls the oracle.
+      max_histories: the largest game to enumerate.
+      **kwargs: passed on to psro_v2's RLOracle.
+
+    Raises:
+      ValueError: if the game cannot be enumerated.
+    """
+    super().__init__(env=None, best_response_class=base.BestResponsePolicy,
+                     best_response_kwargs={}, **kwargs)
+    if not isinstance(game, game_tree.GameTree):
+      game = game_tree.enumerate_game(game, max_histories)
+    if number_training_steps < 1:
+      raise ValueError(f"number_training_steps is {number_training_steps}; it "
+                       "takes 1 or more")
+    self.tree = game
+    self.seed = seed
+    self.config = ppo.PPOConfig() if config is None else config
+    self._number_training_steps = number_training_steps
+    self._executor = executors.SerialExecutor() if executor is None else (
+        executor)
+    self._executor.start(game)
+    self._num_opened = 0  # By psro_v2's calls.
+
+  def open(self, policy_id):
+    """Makes the learner of a new policy."""
+    self._executor.create(
+        policy_id, base.make_learner, self.config, policy_id.player,
+        np.random.SeedSequence(self.seed, spawn_key=policy_id))
+
+  def train(self, assignments):
+    """Trains many policies at once.
+
+    Args:
+      assignments: a list of `(policy_id, opponents, num_steps, settled)`, as
+        `base.Learner.train` takes them.
+
+    Returns:
+      A `TrainingReport` for each, in the same order.
+
+    Raises:
+      executors.WorkerError: if the training of one failed.
+    """
+    return self._executor.call(
+        [(policy_id, "train", tuple(arguments))
+         for policy_id, *arguments in assignments])
+
+  def retire(self, policy_id):
+    """Ends the learner of a policy."""
+    self._executor.discard(policy_id)
+
+  def close(self):
+    """Ends the workers."""
+    self._executor.close()
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, *exc_info):
+    self.close()
+
+  def policy(self, player, table, frozen=True):
+    """Returns a table `[I, A]` as an OpenSpiel policy of `player`."""
+    return base.BestResponsePolicy(
+        self.tree.game, player, self.tree.infostates[player], table, frozen)
+
+  def tabulate(self, pi, player):
+    """Returns any OpenSpiel policy as a table `[I, A]` of `player`."""
+    if isinstance(pi, base.BestResponsePolicy) and pi.player_id == player:
+      return pi.table
+    return self.tree.tabulate(pi, player)
+
+  def __call__(self, game, training_parameters,
+               strategy_sampler=utils.sample_strategy, **execution_kwargs):
+    """Returns the best responses that psro_v2 asks for.
+
+    Args:
+      game: the game of the solver; has to be the oracle's.
+      training_parameters: per player, a list of dicts with `total_policies`
+        and `probabilities_of_playing_policies`, marginal or joint. New
+        policies start from scratch; `policy`, the parent, is not read.
+      strategy_sampler: not used; opponents are drawn once per episode from
+        the probabilities themselves.
+      **execution_kwargs: not used.
+
+    Returns:
+      Per player, a list with a frozen policy for each dict.
+
+    Raises:
+      ValueError: if the solver is for another game, or if a joint distribution
+        of more than two players correlates the opponents.
+    """
+    if game.num_players() != self.tree.num_players or str(game) != str(
+        self.tree.game):
+      raise ValueError(f"the oracle is for {self.tree.game}, the solver asks "
+                       f"for {game}; give both the same turn-based game")
+    tables = {}
+    assignments = []
+    for player, parameters in enumerate(training_parameters):
+      for parameter in parameters:
+        total_policies = parameter["total_policies"]
+        marginals = _marginals(
+            parameter["probabilities_of_playing_policies"],
+            [len(policies) for policies in total_policies], player)
+        opponents = tuple(
+            self._mixture(opponent, policies, marginals[opponent], tables)
+            for opponent, policies in enumerate(total_policies))
+        self._num_opened += 1
+        assignments.append(
+            (population.PolicyId(player, self._num_opened), opponents,
+             self._number_training_steps, True))
+    for policy_id, *_ in assignments:
+      self.open(policy_id)
+    reports = self.train(assignments)
+    new_policies = [[] for _ in training_parameters]
+    for (policy_id, *_), report in zip(assignments, reports):
+      self.retire(policy_id)
+      new_policies[policy_id.player].append(
+          self.policy(policy_id.player, report.table))
+    return new_policies
+
+  def _mixture(self, player, policies, probabilities, tables):
+    """Returns psro_v2's policies and probabilities as a `Mixture`."""
+    support = np.flatnonzero(probabilities)
+    snapshots = []
+    for index in support:
+      key = player, id(policies[index])
+      if key not in tables:
+        tables[key] = population.Snapshot(
+            population.PolicyId(player, int(index)), 0,
+            self.tabulate(policies[index], player))
+      snapshots.append(tables[key])
+    return population.Mixture(tuple(snapshots), probabilities[support])
+
+
+def _marginals(probabilities, sizes, player):
+  """Returns one array per player from marginal or joint probabilities."""
+  if isinstance(probabilities, (list, tuple)) and len(probabilities) == len(
+      sizes) and all(np.shape(p) == (k,) for p, k in zip(probabilities, sizes)):
+    return [np.asarray(p, float) for p in probabilities]
+  joint = np.asarray(probabilities, float).reshape(sizes)
+  marginals = [
+      joint.sum(axis=tuple(a for a in range(len(sizes)) if a != p))
+      for p in range(len(sizes))]
+  if len(sizes) > 2:
+    others = joint.sum(axis=player)
+    product = np.ones(())
+    for p, marginal in enumerate(marginals):
+      if p != player:
+        product = np.multiply.outer(product, marginal)
+    if np.abs(others - product).max() > 1e-9:
+      raise ValueError(
+          "the joint meta-strategy correlates the opponents of player "
+          f"{player}; with more than two players use marginals: "
+          "sample_from_marginals=True and no rectifier")
+  return marginals

@@ -1,0 +1,159 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Population: which policies exist, which are frozen, and who plays whom.
+
+A leaf: it knows no game, no learner and no scheme. Only the solver changes a
+population (single writer); everything it hands out is immutable.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+
+class PolicyId(NamedTuple):
+  """A policy: the player it plays for and its index in opening order.
+
+  In the schemes with levels the index is the level. Index 0 is the initial
+  policy, frozen from the start.
+  """
+  player: int
+  index: int
+
+  def __str__(self):
+    return f"player {self.player} policy {self.index}"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Snapshot:
+  """The policy of a learner as it was at one moment.
+
+  Attributes:
+    policy_id: whose.
+    version: how many snapshots the policy had published before this one.
+    table: float64 `[I, A]`, its action probabilities at the information
+      states of its player.
+  """
+  policy_id: PolicyId
+  version: int
+  table: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Mixture:
+  """A distribution over snapshots of one player; one is drawn per episode.
+
+  Attributes:
+    snapshots: K snapshots.
+    probabilities: float `[K]`.
+  """
+  snapshots: tuple[Snapshot, ...]
+  probabilities: np.ndarray
+
+  def __post_init__(self):
+    if np.shape(self.probabilities) != (len(self.snapshots),):
+      raise ValueError(
+          f"a mixture of {len(self.snapshots)} snapshots takes as many "
+          f"probabilities, got shape {np.shape(self.probabilities)}")
+
+  def tables(self):
+    """Returns the tables `[K, I, A]`."""
+    return np.stack([snapshot.table for snapshot in self.snapshots])
+
+
+@dataclasses.dataclass
+class Member:
+  """One policy of the population and what is known of its training.
+
+  Attributes:
+    policy_id: who it is.
+    frozen: whether it is final.
+    snapshot: its latest published snapshot.
+    frozen_at_opening: per player, the indices of the policies that were
+      frozen when this one opened.
+    steps: environment steps it has trained, decisions of all players.
+    episodes: episodes it has trained.
+    mean_return: of its latest training, in game utility.
+  """
+  policy_id: PolicyId
+  snapshot: Snapshot | None = None
+  frozen: bool = False
+  frozen_at_opening: tuple[tuple[int, ...], ...] = ()
+  steps: int = 0
+  episodes: int = 0
+  mean_return: float = float("nan")
+
+
+class Population:
+  """The members of each player, in opening order."""
+
+  def __init__(self, num_players):
+    self._members = tuple([] for _ in range(num_players))
+    self._frozen = tuple([] for _ in range(num_players))
+
+  @property
+  def num_players(self):
+    return len(self._members)
+
+  def __getitem__(self, policy_id):
+    return self._members[policy_id.player][policy_id.index]
+
+  def members(self, player=None):
+    """Returns the members of one player, or of all, player by player."""
+    if player is None:
+      return [member for players in self._members for member in players]
+    return list(self._members[player])
+
+  def sizes(self):
+    """Returns how many policies each player has."""
+    return tuple(len(members) for members in self._members)
+
+  def active(self, player=None):
+    """Returns the active members, in policy order."""
+    return [m for m in self.members(player) if not m.frozen]
+
+  def frozen_indices(self):
+    """Returns, per player, its frozen policies in the order they froze."""
+    return tuple(tuple(indices) for indices in self._frozen)
+
+  def open(self, player):
+    """Adds an active policy for `player` and returns its `Member`."""
+    member = Member(PolicyId(player, len(self._members[player])),
+                    frozen_at_opening=self.frozen_indices())
+    self._members[player].append(member)
+    return member
+
+  def publish(self, policy_id, table):
+    """Replaces the snapshot of an active policy by `table` `[I, A]`."""
+    member = self[policy_id]
+    if member.frozen:
+      raise ValueError(f"{policy_id} is frozen; it takes no new snapshot")
+    version = member.snapshot.version + 1 if member.snapshot else 0
+    member.snapshot = Snapshot(policy_id, version, table)
+
+  def freeze(self, policy_id):
+    """Makes a policy final; its snapshot never changes again."""
+    member = self[policy_id]
+    if member.snapshot is None:
+      raise ValueError(f"{policy_id} has not been trained; nothing to freeze")
+    member.frozen = True
+    self._frozen[policy_id.player].append(policy_id.index)
+
+  def all_frozen(self, sub_game):
+    """Returns whether all policies of `sub_game`, indices per player, are."""
+    return all(members[index].frozen
+               for members, indices in zip(self._members, sub_game)
+               for index in indices)

@@ -1,0 +1,242 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Exact play on a GameTree: realization plans, payoffs, best responses, NashConv.
+
+A *table* `[..., I, A]` holds the action probabilities of one player at its
+information states. A *realization plan* `[..., S]` holds, for each sequence of
+the player, the product of its own probabilities on the way; it is linear in
+mixtures, which a table is not. Leading dimensions are batches of policies.
+
+Source: von Stengel 1996; Koller, Megiddo & von Stengel 1996 for the payoff
+form; Lanctot et al. 2017 for NashConv.
+"""
+
+import dataclasses
+
+import numpy as np
+import scipy.sparse
+
+# What separates a tie from a difference of values, in game utility.
+_TIE_TOLERANCE = 1e-9
+
+TIE_BREAKS = ("first", "last", "random", "uniform", "perturbed")
+
+
+def realization_plan(tree, table, player):
+  """Returns the plan `[..., S]` of a behaviour policy `[..., I, A]`."""
+  infostates = tree.infostates[player]
+  batch = table.shape[:-2]
+  plan = np.ones(batch + (tree.num_sequences(player),))
+  rows = plan[..., :-1].reshape(batch + infostates.legal_actions_mask.shape)
+  rows = np.lib.stride_tricks.as_strided(
+      plan, rows.shape, plan.strides[:-1] + (
+          plan.strides[-1] * tree.num_actions, plan.strides[-1]))
+  for level in infostates.levels:
+    reach = plan[..., infostates.parent_sequences[level]]
+    rows[..., level, :] = reach[..., None] * table[..., level, :]
+  return plan
+
+
+def behaviour(tree, plan, player):
+  """Returns the table `[..., I, A]` of a plan; uniform where it has no reach.
+
+  With the weighted sum of plans this is the behaviour policy that is
+  realization-equivalent to the mixture (Kuhn's theorem).
+  """
+  infostates = tree.infostates[player]
+  mask = infostates.legal_actions_mask
+  rows = plan[..., :-1].reshape(plan.shape[:-1] + mask.shape)
+  reach = rows.sum(axis=-1, keepdims=True)
+  uniform = mask / mask.sum(axis=1, keepdims=True)
+  return np.where(reach > 0, rows / np.where(reach > 0, reach, 1), uniform)
+
+
+def mixture_plan(plans, probabilities):
+  """Returns `[S]`, the plan of the mixture of `plans` `[K, S]`."""
+  return np.einsum("k,ks->s", probabilities, plans)
+
+
+def mixture_table_plan(tree, tables, probabilities, player):
+  """Returns `[S]`, the plan of a mixture of behaviour policies `[K, I, A]`."""
+  return mixture_plan(realization_plan(tree, tables, player), probabilities)
+
+
+def terminal_reach(tree, plans, skip=None):
+  """Returns `[T]`: chance reach times the reach of all players but `skip`.
+
+  Args:
+    tree: the game.
+    plans: one plan `[S_p]` per player; the entry of `skip` is not read.
+    skip: a player, or None to leave none out.
+  """
+  reach = tree.terminal_chance
+  for player, plan in enumerate(plans):
+    if player != skip:
+      reach = reach * plan[tree.terminal_sequences[player]]
+  return reach
+
+
+def sequence_values(tree, plans, player):
+  """Returns `[S]`: the payoff that each sequence of `player` ends in.
+
+  Args:
+    tree: the game.
+    plans: one plan per player; the entry of `player` is not read.
+    player: whose sequences and whose utility. The expected return of a plan
+      `x` of the player is `x @ sequence_values`.
+  """
+  weights = (terminal_reach(tree, plans, skip=player)
+             * tree.terminal_returns[player])
+  return np.bincount(tree.terminal_sequences[player], weights,
+                     tree.num_sequences(player))
+
+
+def expected_returns(tree, plans):
+  """Returns `[n]`, the expected return of each player for a plan each."""
+  return tree.terminal_returns @ terminal_reach(tree, plans)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class BestResponse:
+  """A best response: its table `[I, A]` and its expected return."""
+  table: np.ndarray
+  value: float
+
+
+def _action_values(tree, gradient, player, allowed):
+  """Returns the action values `[I, A]` and the root value of the best play.
+
+  Args:
+    tree: the game.
+    gradient: `[S]`, as `sequence_values` gives it.
+    player: whose.
+    allowed: bool `[I, A]`, the actions that may follow.
+  """
+  infostates = tree.infostates[player]
+  values = gradient.copy()
+  rows = values[:-1].reshape(allowed.shape)
+  for level in reversed(infostates.levels):
+    value = np.where(allowed[level], rows[level], -np.inf).max(axis=1)
+    values += np.bincount(infostates.parent_sequences[level], value,
+                          len(values))
+  return rows, values[-1]
+
+
+def best_response_value(tree, plans, player):
+  """Returns the most that `player` can expect against the others' plans."""
+  gradient = sequence_values(tree, plans, player)
+  mask = tree.infostates[player].legal_actions_mask
+  return float(_action_values(tree, gradient, player, mask)[1])
+
+
+def best_response(tree, plans, player, tie_break="first", rng=None):
+  """Returns an exact `BestResponse` of `player` to the others' plans.
+
+  Actions whose values differ by less than 1e-9 (relative to the largest) tie.
+  Ties are frequent: at information states that the opponents never let the
+  player reach, all actions tie. How they are broken decides how many
+  iterations double oracle needs.
+
+  Args:
+    tree: the game.
+    plans: one plan per player; the entry of `player` is not read.
+    player: who responds.
+    tie_break: `first` or `last` legal action; `random` among the tied;
+      `uniform` over the tied; `perturbed`: the best one against opponents that
+      play uniformly at random, a response that is exact and yet sensible
+      where the opponents do not go.
+    rng: a NumPy generator, for `random` alone.
+
+  Raises:
+    ValueError: if `tie_break` is none of these.
+  """
+  if tie_break not in TIE_BREAKS:
+    raise ValueError(f"tie_break is {tie_break!r}; use one of "
+                     f"{', '.join(TIE_BREAKS)}")
+  mask = tree.infostates[player].legal_actions_mask
+  gradient = sequence_values(tree, plans, player)
+  values, root = _action_values(tree, gradient, player, mask)
+  tied = _tied(values, mask, np.abs(gradient).max(initial=0.0))
+  if tie_break == "perturbed":
+    uniform = [realization_plan(tree, tree.uniform_table(p), p)
+               for p in range(tree.num_players)]
+    second = sequence_values(tree, uniform, player)
+    # A response that is best among the best: below an action, follow only
+    # actions that tie for best against the true opponents.
+    values, _ = _action_values(tree, second, player, tied)
+    tied = _tied(values, tied, np.abs(second).max(initial=0.0))
+    tie_break = "first"
+  if tie_break == "uniform":
+    table = tied / tied.sum(axis=1, keepdims=True)
+  else:
+    if tie_break == "first":
+      choice = tied.argmax(axis=1)
+    elif tie_break == "last":
+      choice = tied.shape[1] - 1 - tied[:, ::-1].argmax(axis=1)
+    else:
+      choice = np.where(tied, rng.random(tied.shape), -1).argmax(axis=1)
+    table = np.zeros(mask.shape)
+    table[np.arange(len(table)), choice] = 1
+  return BestResponse(table, float(root))
+
+
+def _tied(values, mask, scale):
+  best = np.where(mask, values, -np.inf).max(axis=1, keepdims=True)
+  return mask & (values >= best - _TIE_TOLERANCE * max(scale, 1e-30))
+
+
+def player_gains(tree, plans):
+  """Returns `[n]`: what each player gains by a best response to the others."""
+  returns = expected_returns(tree, plans)
+  return np.array([best_response_value(tree, plans, player) - returns[player]
+                   for player in range(tree.num_players)])
+
+
+def nash_conv(tree, plans):
+  """Returns NashConv: the sum over players of their best-response gains.
+
+  Exploitability is NashConv divided by the number of players.
+  """
+  return float(player_gains(tree, plans).sum())
+
+
+def payoff_tensors(tree, plans):
+  """Returns `[n, K_0, ..., K_{n-1}]`: every profile's expected returns.
+
+  Args:
+    tree: the game.
+    plans: one array `[K_p, S_p]` per player.
+
+  The terminals are contracted onto the sequences of the last player first, so
+  a profile costs a product over sequences and not over histories.
+  """
+  last = tree.num_players - 1
+  to_sequences = scipy.sparse.csr_array(
+      (np.ones(tree.terminal_chance.size),
+       (tree.terminal_sequences[last], np.arange(tree.terminal_chance.size))),
+      shape=(tree.num_sequences(last), tree.terminal_chance.size))
+  counts = [len(p) for p in plans]
+  reach = tree.terminal_chance[None]
+  for player in range(last):
+    gathered = plans[player][:, tree.terminal_sequences[player]]
+    reach = (reach[:, None] * gathered[None]).reshape(-1, reach.shape[-1])
+  results = []
+  for player in range(tree.num_players):
+    if tree.is_zero_sum and tree.num_players == 2 and player == 1:
+      results.append(-results[0])
+      continue
+    weighted = to_sequences @ (reach * tree.terminal_returns[player]).T
+    results.append((plans[last] @ weighted).T.reshape(counts))
+  return np.stack(results)

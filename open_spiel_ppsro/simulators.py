@@ -1,0 +1,172 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Simulators: many episodes at once, as the batches that learners train on.
+
+A learner asks for episodes of its policy against fixed opponents and gets an
+`EpisodeBatch`. It never sees whether they were played on a tree or on states.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from open_spiel_ppsro import sequence_form
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class EpisodeBatch:
+  """What one player saw, did and got in many episodes.
+
+  Each distinct observation stands once, and a sample names it by its row.
+  Samples that agree in observation, action and next observation are one entry
+  with a count: for whole-episode returns and for one-step targets alike, the
+  counts and the mean returns are all there is to know. U is the number of
+  information states on a small game, and N the number of its transitions.
+
+  Attributes:
+    observations: float32 `[U, D]`.
+    legal_actions_mask: bool `[U, A]`.
+    row: int `[N]`, the observation of each sample.
+    action: int `[N]`, the action taken.
+    count: float64 `[N]`, in how many episodes.
+    mean_return: float64 `[N]`, mean return of these episodes from here to
+      their end, in game utility.
+    reward: float64 `[N]`, mean reward until the next observation.
+    next_row: int `[N]`, the next observation of the player; -1 at the end.
+    num_episodes: how many episodes were played.
+    num_steps: how many decisions all players took in them.
+    episode_return: the mean return over all episodes.
+  """
+  observations: np.ndarray
+  legal_actions_mask: np.ndarray
+  row: np.ndarray
+  action: np.ndarray
+  count: np.ndarray
+  mean_return: np.ndarray
+  reward: np.ndarray
+  next_row: np.ndarray
+  num_episodes: int
+  num_steps: int
+  episode_return: float
+
+
+class TreeSimulator:
+  """Episodes of one player on an enumerated game.
+
+  Episodes are drawn from their exact distribution, all at once: the reach
+  probabilities of the terminal histories are known, and how many of
+  `num_episodes` independent episodes end at each of them is a multinomial
+  draw. The cost does not grow with the number of episodes.
+
+  One opponent is drawn from its mixture per episode. In a game of perfect
+  recall the mixture's behaviour policy, weighted by reach, gives the same
+  distribution over episodes, and is what is used.
+  """
+
+  def __init__(self, tree, player):
+    """Makes a simulator of `player` in a `GameTree`."""
+    self._tree = tree
+    self._player = player
+    infostates = tree.infostates[player]
+    self.observations = infostates.observations
+    self.legal_actions_mask = infostates.legal_actions_mask
+    self._reach = None
+    # A sample ends at the next information state of the player, or at the end
+    # of the episode: one entry for each of the former, reached from its parent
+    # sequence, and one for each sequence at which some history ends.
+    later = np.arange(infostates.levels[0].stop if infostates.levels else 0,
+                      len(infostates))
+    last = np.unique(tree.terminal_sequences[player])
+    last = last[last < tree.num_sequences(player) - 1]
+    sequences = np.concatenate([infostates.parent_sequences[later], last])
+    self._later, self._last = later, last
+    self._row, self._action = np.divmod(sequences, tree.num_actions)
+    self._next_row = np.concatenate([later, np.full(len(last), -1)])
+
+  def face(self, opponents, random_share=0.0):
+    """Sets the opponents of the episodes to come.
+
+    Args:
+      opponents: per player a `Mixture`; the own entry is not read.
+      random_share: each opponent instead plays uniformly at random in this
+        share of the episodes.
+    """
+    plans = [None] * self._tree.num_players
+    for player, mixture in enumerate(opponents):
+      if player != self._player:
+        plans[player] = sequence_form.mixture_table_plan(
+            self._tree,
+            np.concatenate([mixture.tables(),
+                            self._tree.uniform_table(player)[None]]),
+            np.append((1 - random_share) * mixture.probabilities,
+                      random_share), player)
+    self._reach = sequence_form.terminal_reach(self._tree, plans, self._player)
+
+  def tabulate(self, policy):
+    """Returns float64 `[I, A]`: the policy at every information state."""
+    table = np.asarray(policy(self.observations, self.legal_actions_mask),
+                       float)
+    table = np.where(self.legal_actions_mask, table, 0)
+    return table / table.sum(axis=1, keepdims=True)
+
+  def draw(self, policy, num_episodes, rng):
+    """Plays `num_episodes` episodes and returns their `EpisodeBatch`.
+
+    Args:
+      policy: a function from `(observations [U, D], legal_actions_mask [U, A])`
+        to action probabilities `[U, A]`, zero where illegal.
+      num_episodes: how many.
+      rng: a NumPy generator.
+    """
+    tree, player = self._tree, self._player
+    plan = sequence_form.realization_plan(tree, self.tabulate(policy), player)
+    sequences = tree.terminal_sequences[player]
+    reach = self._reach * plan[sequences]
+    ends = rng.multinomial(num_episodes, reach / reach.sum()).astype(float)
+
+    returns = ends * tree.terminal_returns[player]
+    ended = np.bincount(sequences, ends, tree.num_sequences(player))
+    ended_returns = np.bincount(sequences, returns, tree.num_sequences(player))
+    visits = self._below(ended)
+    visit_returns = self._below(ended_returns)
+
+    count = np.concatenate([visits[self._later], ended[self._last]])
+    total = np.concatenate([visit_returns[self._later],
+                            ended_returns[self._last]])
+    mean_return = total / np.maximum(count, 1)
+    return EpisodeBatch(
+        observations=self.observations,
+        legal_actions_mask=self.legal_actions_mask,
+        row=self._row,
+        action=self._action,
+        count=count,
+        mean_return=mean_return,
+        reward=np.where(self._next_row < 0, mean_return, 0),
+        next_row=self._next_row,
+        num_episodes=num_episodes,
+        num_steps=int(ends @ tree.terminal_steps),
+        episode_return=float(returns.sum() / num_episodes))
+
+  def _below(self, values):
+    """Returns `[I]`: the sum of `values` `[S]` at and below each infostate."""
+    infostates = self._tree.infostates[self._player]
+    values = values.copy()
+    rows = values[:-1].reshape(self.legal_actions_mask.shape)
+    sums = np.empty(len(infostates))
+    for level in reversed(infostates.levels):
+      sums[level] = rows[level].sum(axis=1)
+      values += np.bincount(infostates.parent_sequences[level], sums[level],
+                            len(values))
+    return sums

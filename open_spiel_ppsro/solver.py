@@ -1,0 +1,305 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""PipelinePSROSolver: the round loop around a scheme, an oracle, a meta-game.
+
+One round: mix the opponents of every active policy, train all of them at
+once, publish their snapshots, measure the payoffs that changed, judge who
+freezes, and let the scheme open new policies. The solver is the only writer
+of the population and the meta-game.
+"""
+
+import contextlib
+import dataclasses
+import io
+import time
+
+from open_spiel.python.algorithms.psro_v2 import psro_v2
+import pyspiel
+
+from open_spiel_ppsro import evaluation
+from open_spiel_ppsro import game_tree
+from open_spiel_ppsro import meta_game as meta_game_lib
+from open_spiel_ppsro import meta_strategies
+from open_spiel_ppsro import population as population_lib
+from open_spiel_ppsro import schemes
+
+
+@dataclasses.dataclass(frozen=True)
+class LevelStatus:
+  """An active policy at the end of a round.
+
+  Attributes:
+    policy_id: who.
+    steps: environment steps trained so far.
+    mean_return: against its opponents in this round, in game utility.
+    settled: whether its opponents stood still in this round.
+  """
+  policy_id: population_lib.PolicyId
+  steps: int
+  mean_return: float
+  settled: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class RoundResult:
+  """What a round brought.
+
+  Attributes:
+    round: its number, from 1.
+    iterations: how many policies have frozen for every player, the initial
+      one not counted.
+    frozen: the policies that froze in this round.
+    num_policies: per player, how many policies are frozen, the initial one
+      included.
+    levels: the `LevelStatus` of every policy that trained.
+    training_episodes: all episodes trained so far, by all policies.
+    evaluation_episodes: all episodes played so far to measure payoffs; 0
+      where evaluation is exact.
+    environment_steps: all decisions of all players in these episodes.
+    of_frozen: `Exploitability` of the meta-strategy over frozen policies.
+    of_all: the same over all policies, active ones included.
+    training_seconds: how long this round's training took.
+    round_seconds: how long the whole round took.
+  """
+  round: int
+  iterations: int
+  frozen: tuple[population_lib.PolicyId, ...]
+  num_policies: tuple[int, ...]
+  levels: tuple[LevelStatus, ...]
+  training_episodes: int
+  evaluation_episodes: int
+  environment_steps: int
+  of_frozen: evaluation.Exploitability
+  of_all: evaluation.Exploitability
+  training_seconds: float
+  round_seconds: float
+
+
+class PipelinePSROSolver(psro_v2.PSROSolver):
+  """PSRO by any scheme of `schemes.py`, outwardly a psro_v2 solver.
+
+  `get_policies()`, `get_meta_game()` and `get_meta_strategies()` speak of the
+  frozen policies, in opening order, with psro_v2's shapes.
+  """
+
+  def __init__(self, game, oracle, scheme=None, meta_strategy_method="nash",
+               initial_policies=None, opponent_update_freq=200_000,
+               plateau=schemes.PlateauRule(), **meta_strategy_options):
+    """Makes a solver; nothing trains before the first round.
+
+    Args:
+      game: the pyspiel game that the oracle was made for, or its string.
+      oracle: a `PipelinedOracle`.
+      scheme: a `Scheme`; `Pipeline()` by default.
+      meta_strategy_method: a name in `meta_strategies.METHODS` or a psro_v2
+        callable `(solver, return_joint=False)`.
+      initial_policies: one policy per player; uniformly random by default.
+      opponent_update_freq: environment steps, decisions of all players, that
+        each policy trains in a round, between two looks at its opponents.
+      plateau: the `PlateauRule` of all policies.
+      **meta_strategy_options: reach the meta-strategy through `get_kwargs()`.
+
+    Raises:
+      ValueError: if the game is not the oracle's, if the meta-strategy cannot
+        solve it, or if a number is out of range.
+    """
+    tree = oracle.tree
+    if isinstance(game, str):
+      game = pyspiel.load_game(game)
+    if str(game_tree.turn_based(game)) != str(tree.game):
+      raise ValueError(f"the oracle is for {tree.game}, the solver for {game}; "
+                       "give both the same game")
+    if opponent_update_freq < 1:
+      raise ValueError(f"opponent_update_freq is {opponent_update_freq}; it "
+                       "takes 1 or more environment steps")
+    if initial_policies is not None and (
+        len(initial_policies) != tree.num_players):
+      raise ValueError(f"initial_policies has {len(initial_policies)} entries; "
+                       f"give one policy per player, {tree.num_players}")
+    meta_strategies.check_applicable(
+        meta_strategy_method, tree.num_players, tree.is_zero_sum)
+    self._scheme = schemes.Pipeline() if scheme is None else scheme
+    self._method = meta_strategy_method
+    self._steps_per_round = opponent_update_freq
+    self._plateau_rule = plateau
+    self._plateaus = {}
+    self._tree = tree
+    self._population = population_lib.Population(tree.num_players)
+    self._empirical_game = meta_game_lib.MetaGame(tree.num_players)
+    self._evaluator = evaluation.ExactEvaluator(tree)
+    self._rounds = 0
+    self._training_episodes = 0
+    self._environment_steps = 0
+    self._frozen_solution = None
+    self._whole_solution = None
+    # psro_v2's constructors print, and this library does not.
+    with contextlib.redirect_stdout(io.StringIO()):
+      super().__init__(
+          tree.game, oracle, sims_per_entry=0,
+          initial_policies=initial_policies,
+          training_strategy_selector="probabilistic",
+          meta_strategy_method=meta_strategies.resolve(
+              meta_strategy_method)[1],
+          sample_from_marginals=True, **meta_strategy_options)
+
+  @property
+  def population(self):
+    """The `Population`, active policies included. Read it, do not change it."""
+    return self._population
+
+  @property
+  def iterations(self):
+    """How many policies have frozen for every player, initial ones aside."""
+    return min(map(len, self._population.frozen_indices())) - 1
+
+  # What psro_v2's constructor and `iteration` call.
+
+  def _initialize_policy(self, initial_policies):
+    self._policies = [[] for _ in range(self._tree.num_players)]
+    for player in range(self._tree.num_players):
+      policy_id = self._population.open(player).policy_id
+      self._population.publish(
+          policy_id,
+          self._tree.uniform_table(player) if initial_policies is None
+          else self._oracle.tabulate(initial_policies[player], player))
+      self._freeze(policy_id)
+
+  def _initialize_game_state(self):
+    self._evaluator.measure(
+        self._population, self._empirical_game,
+        [m.policy_id for m in self._population.members()])
+
+  def update_agents(self):
+    """Plays rounds until every player has a newly frozen policy."""
+    before = self.iterations
+    while self.iterations == before:
+      self.round()
+
+  def update_empirical_gamestate(self, seed=None):
+    """Does nothing: every round measures what it changed."""
+
+  def update_meta_strategies(self):
+    """Solves the meta-game of the frozen policies, if it has changed."""
+    indices = self._population.frozen_indices()
+    if self._frozen_solution is None or self._frozen_solution[0] != indices:
+      self._frozen_solution = self._solve(indices, self._frozen_solution)
+      self._meta_games = self._empirical_game.sub_game(indices).get_meta_game()
+      self._meta_strategy_probabilities = list(
+          self._frozen_solution[1].probabilities)
+
+  # The rounds.
+
+  def run(self):
+    """Plays rounds for ever and yields a `RoundResult` after each."""
+    while True:
+      yield self.round()
+
+  def round(self):
+    """Plays one round and returns its `RoundResult`."""
+    start = time.perf_counter()
+    for player in self._scheme.openings(self._population):
+      self._oracle.open(self._population.open(player).policy_id)
+    graph = schemes.interaction_graph(
+        self._scheme, self._population, self._empirical_game, self._method,
+        self.get_kwargs())
+    opponents = {}
+    for row in graph.values():
+      if row.indices not in opponents:
+        opponents[row.indices] = self._evaluator.opponents(
+            row.indices, row.meta_strategy.probabilities)
+
+    training_start = time.perf_counter()
+    reports = self._oracle.train(
+        [(policy_id, opponents[row.indices], self._steps_per_round,
+          row.settled) for policy_id, row in graph.items()])
+    training_seconds = time.perf_counter() - training_start
+
+    frozen = []
+    levels = []
+    for (policy_id, row), report in zip(graph.items(), reports):
+      self._publish(policy_id, report)
+      if row.settled and self._scheme.freezes and self._has_plateaued(
+          policy_id, report):
+        frozen.append(policy_id)
+      levels.append(LevelStatus(
+          policy_id, self._population[policy_id].steps, report.mean_return,
+          row.settled))
+    self._evaluator.measure(self._population, self._empirical_game,
+                            list(graph))
+    for policy_id in frozen:
+      self._freeze(policy_id)
+      self._oracle.retire(policy_id)
+      del self._plateaus[policy_id]
+    self.update_meta_strategies()
+    everyone = tuple(tuple(range(size)) for size in self._population.sizes())
+    self._whole_solution = self._solve(everyone, self._whole_solution)
+    self._rounds += 1
+    return RoundResult(
+        round=self._rounds,
+        iterations=self.iterations,
+        frozen=tuple(frozen),
+        num_policies=tuple(map(len, self._population.frozen_indices())),
+        levels=tuple(levels),
+        training_episodes=self._training_episodes,
+        evaluation_episodes=0,
+        environment_steps=self._environment_steps,
+        of_frozen=self._exploitability(self._frozen_solution),
+        of_all=self._exploitability(self._whole_solution),
+        training_seconds=training_seconds,
+        round_seconds=time.perf_counter() - start)
+
+  def final_tables(self):
+    """Returns one table `[I, A]` per player: what the run has found.
+
+    It is the behaviour policy of the meta-strategy over the frozen policies,
+    weighted by reach.
+    """
+    indices, solution = self._frozen_solution
+    return [mixture.tables()[0] for mixture in self._evaluator.opponents(
+        indices, solution.probabilities)]
+
+  def _publish(self, policy_id, report):
+    self._population.publish(policy_id, report.table)
+    member = self._population[policy_id]
+    member.steps += report.steps
+    member.episodes += report.episodes
+    member.mean_return = report.mean_return
+    self._training_episodes += report.episodes
+    self._environment_steps += report.steps
+
+  def _has_plateaued(self, policy_id, report):
+    if report.is_exact:
+      self._plateaus.setdefault(policy_id, None)
+      return True
+    plateau = self._plateaus.setdefault(
+        policy_id, schemes.Plateau(self._plateau_rule))
+    return plateau.update(self._population[policy_id].steps, report.steps,
+                          report.mean_return)
+
+  def _freeze(self, policy_id):
+    self._population.freeze(policy_id)
+    self._policies[policy_id.player].append(self._oracle.policy(
+        policy_id.player, self._population[policy_id].snapshot.table))
+
+  def _solve(self, indices, previous):
+    """Returns `(indices, MetaStrategy)`, starting from a former pair."""
+    sub_game = self._empirical_game.sub_game(indices, self.get_kwargs())
+    if previous is not None:
+      sub_game.hint = schemes.support_hint(*previous, indices)
+    return indices, meta_strategies.solve(self._method, sub_game)
+
+  def _exploitability(self, solved):
+    indices, solution = solved
+    return self._evaluator.exploitability(indices, solution.probabilities)
