@@ -36,6 +36,8 @@ from open_spiel.python.algorithms.psro_v2 import utils
 _EXACT = 1e-9
 # A game of at most this many strategies is solved in one linear program.
 _SMALL = 24
+# Solutions kept by a SubGameSolver, several times the levels of a pipeline.
+_MOST_REMEMBERED = 64
 
 _ZERO_SUM_ONLY = ("nash", "fictitious_play")
 
@@ -249,3 +251,67 @@ def solve(method, sub_game):
       _normalised(np.asarray(p, float).reshape(-1)) for p in marginals)
   return MetaStrategy(probabilities, name,
                       regrets(sub_game.get_meta_game(), probabilities))
+
+
+class SubGameSolver:
+  """Solves the sub-games of one growing meta-game, none of them twice.
+
+  A sub-game whose payoffs have not changed since it was last solved is
+  answered from memory; any other is searched from the support of the solution
+  before it.
+  """
+
+  def __init__(self, meta_game, method, options=None):
+    """Makes a solver.
+
+    Args:
+      meta_game: a `MetaGame`.
+      method: a name in METHODS or a psro_v2 callable.
+      options: keyword arguments that reach the method by `get_kwargs()`.
+    """
+    self._meta_game = meta_game
+    self._method = method
+    self._options = options
+    self._solved = {}  # Indices -> (SubGame, MetaStrategy), oldest first.
+    self._previous = None  # The last (indices, MetaStrategy).
+
+  def __call__(self, indices):
+    """Returns the `MetaStrategy` of the policies `indices` per player."""
+    sub_game = self._meta_game.sub_game(indices, self._options)
+    known = self._solved.pop(indices, None)
+    if known is not None and all(
+        np.array_equal(old, new) for old, new in zip(
+            known[0].get_meta_game(), sub_game.get_meta_game())):
+      self._solved[indices] = known
+      return known[1]
+    if known is not None:
+      sub_game.hint = _support_hint(indices, known[1], indices)
+    elif self._previous is not None:
+      sub_game.hint = _support_hint(*self._previous, indices)
+    solution = solve(self._method, sub_game)
+    self._solved[indices] = sub_game, solution
+    self._previous = indices, solution
+    while len(self._solved) > _MOST_REMEMBERED:
+      del self._solved[next(iter(self._solved))]
+    return solution
+
+
+def _support_hint(old_indices, solution, indices):
+  """Returns where to look for the support of one sub-game after another.
+
+  Args:
+    old_indices: the policies per player of the sub-game solved.
+    solution: its `MetaStrategy`.
+    indices: the policies per player of the sub-game to solve.
+
+  Returns:
+    Per player, positions in `indices`: of the old support and of all that is
+    new. None if that leaves a player without any.
+  """
+  hint = []
+  for old, probabilities, new in zip(old_indices, solution.probabilities,
+                                     indices):
+    weight = dict(zip(old, probabilities))
+    hint.append([position for position, index in enumerate(new)
+                 if weight.get(index, 1) > 0])
+  return hint if all(hint) else None

@@ -64,10 +64,6 @@ class Scheme(abc.ABC):
       included in the solution.
     """
 
-  def settled(self, population, policy_id):
-    """Returns whether a policy trains against something that stands still."""
-    return population.all_frozen(self.opponents(population, policy_id))
-
 
 class Pipeline(Scheme):
   """Pipeline PSRO (McAleer et al. 2020, Algorithm 1).
@@ -133,66 +129,6 @@ class NaiveParallel(Scheme):
     return population[policy_id].frozen_at_opening
 
 
-def interaction_graph(scheme, population, meta_game, method="nash",
-                      options=None):
-  """Returns the rows of all active policies: `{PolicyId: row}`.
-
-  Rows are solved from the smallest sub-game up; the support of each solution
-  is where the search for the next begins, and equal sub-games are solved
-  once.
-
-  Args:
-    scheme: a `Scheme`.
-    population: a `Population`.
-    meta_game: a `MetaGame` whose cells the sub-games cover.
-    method: a name or callable for `meta_strategies.solve`.
-    options: keyword arguments for the meta-strategy.
-
-  Returns:
-    For each active policy a `Row`.
-  """
-  sub_games = {m.policy_id: scheme.opponents(population, m.policy_id)
-               for m in population.active()}
-  rows = {}
-  solved = {}
-  previous = None
-  for policy_id in sorted(
-      sub_games, key=lambda i: ([len(s) for s in sub_games[i]], i)):
-    indices = sub_games[policy_id]
-    if indices not in solved:
-      sub_game = meta_game.sub_game(indices, options)
-      if previous is not None:
-        sub_game.hint = support_hint(*previous, indices)
-      solution = meta_strategies.solve(method, sub_game)
-      solved[indices] = solution
-      previous = indices, solution
-    solution = solved[indices]
-    rows[policy_id] = Row(indices, solution,
-                          population.all_frozen(indices))
-  return {m.policy_id: rows[m.policy_id] for m in population.active()}
-
-
-def support_hint(old_indices, solution, indices):
-  """Returns where to look for the support of one sub-game after another.
-
-  Args:
-    old_indices: the policies per player of the sub-game solved.
-    solution: its `MetaStrategy`.
-    indices: the policies per player of the sub-game to solve.
-
-  Returns:
-    Per player, positions in `indices`: of the old support and of all that is
-    new. None if that leaves a player without any.
-  """
-  hint = []
-  for old, probabilities, new in zip(old_indices, solution.probabilities,
-                                     indices):
-    weight = dict(zip(old, probabilities))
-    hint.append([position for position, index in enumerate(new)
-                 if weight.get(index, 1) > 0])
-  return hint if all(hint) else None
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Row:
   """One row of the interaction graph.
@@ -205,6 +141,26 @@ class Row:
   indices: tuple[tuple[int, ...], ...]
   meta_strategy: meta_strategies.MetaStrategy
   settled: bool
+
+
+def interaction_graph(scheme, population, solve):
+  """Returns the rows of all active policies: `{PolicyId: Row}`.
+
+  Args:
+    scheme: a `Scheme`.
+    population: a `Population`.
+    solve: a function from the policies of a sub-game, indices per player, to
+      its `MetaStrategy`; asked for the smallest sub-game first.
+  """
+  sub_games = {m.policy_id: scheme.opponents(population, m.policy_id)
+               for m in population.active()}
+  solutions = {
+      indices: solve(indices)
+      for indices in sorted(set(sub_games.values()),
+                            key=lambda i: ([len(s) for s in i], i))}
+  return {policy_id: Row(indices, solutions[indices],
+                         population.all_frozen(indices))
+          for policy_id, indices in sub_games.items()}
 
 
 @dataclasses.dataclass(frozen=True)

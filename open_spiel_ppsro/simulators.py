@@ -62,6 +62,46 @@ class EpisodeBatch:
   episode_return: float
 
 
+def merge(batches):
+  """Returns one `EpisodeBatch` that holds the samples of several.
+
+  Args:
+    batches: a sequence of them. Where all name the same array of
+      observations, the result names it too.
+  """
+  batches = list(batches)
+  first = batches[0]
+  if len(batches) == 1:
+    return first
+  if all(batch.observations is first.observations for batch in batches):
+    observations, mask = first.observations, first.legal_actions_mask
+    offsets = [0] * len(batches)
+  else:
+    observations = np.concatenate([batch.observations for batch in batches])
+    mask = np.concatenate([batch.legal_actions_mask for batch in batches])
+    offsets = np.cumsum([0] + [len(batch.observations)
+                               for batch in batches[:-1]])
+  episodes = sum(batch.num_episodes for batch in batches)
+  joined = lambda name: np.concatenate(
+      [getattr(batch, name) for batch in batches])
+  return EpisodeBatch(
+      observations=observations,
+      legal_actions_mask=mask,
+      row=np.concatenate([batch.row + offset
+                          for batch, offset in zip(batches, offsets)]),
+      action=joined("action"),
+      count=joined("count"),
+      mean_return=joined("mean_return"),
+      reward=joined("reward"),
+      next_row=np.concatenate(
+          [np.where(batch.next_row < 0, -1, batch.next_row + offset)
+           for batch, offset in zip(batches, offsets)]),
+      num_episodes=episodes,
+      num_steps=sum(batch.num_steps for batch in batches),
+      episode_return=sum(batch.num_episodes * batch.episode_return
+                         for batch in batches) / episodes)
+
+
 class TreeSimulator:
   """Episodes of one player on an enumerated game.
 
@@ -113,6 +153,18 @@ class TreeSimulator:
             np.append((1 - random_share) * mixture.probabilities,
                       random_share), player)
     self._reach = sequence_form.terminal_reach(self._tree, plans, self._player)
+
+  def demonstrate(self, mixture):
+    """Returns how a `Mixture` of this player plays, for imitation.
+
+    Returns:
+      Observations `[U, D]`, legal actions `[U, A]`, and the probabilities
+      `[U, A]` of the mixture's behaviour policy there.
+    """
+    plan = sequence_form.mixture_table_plan(
+        self._tree, mixture.tables(), mixture.probabilities, self._player)
+    return (self.observations, self.legal_actions_mask,
+            sequence_form.behaviour(self._tree, plan, self._player))
 
   def tabulate(self, policy):
     """Returns float64 `[I, A]`: the policy at every information state."""

@@ -131,7 +131,6 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     meta_strategies.check_applicable(
         meta_strategy_method, tree.num_players, tree.is_zero_sum)
     self._scheme = schemes.Pipeline() if scheme is None else scheme
-    self._method = meta_strategy_method
     self._steps_per_round = opponent_update_freq
     self._plateau_rule = plateau
     self._plateaus = {}
@@ -142,8 +141,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     self._rounds = 0
     self._training_episodes = 0
     self._environment_steps = 0
-    self._frozen_solution = None
-    self._whole_solution = None
+    self._solve = meta_strategies.SubGameSolver(
+        self._empirical_game, meta_strategy_method, meta_strategy_options)
     # psro_v2's constructors print, and this library does not.
     with contextlib.redirect_stdout(io.StringIO()):
       super().__init__(
@@ -191,13 +190,11 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     """Does nothing: every round measures what it changed."""
 
   def update_meta_strategies(self):
-    """Solves the meta-game of the frozen policies, if it has changed."""
+    """Solves the meta-game of the frozen policies."""
     indices = self._population.frozen_indices()
-    if self._frozen_solution is None or self._frozen_solution[0] != indices:
-      self._frozen_solution = self._solve(indices, self._frozen_solution)
-      self._meta_games = self._empirical_game.sub_game(indices).get_meta_game()
-      self._meta_strategy_probabilities = list(
-          self._frozen_solution[1].probabilities)
+    self._meta_games = self._empirical_game.sub_game(indices).get_meta_game()
+    self._meta_strategy_probabilities = list(
+        self._solve(indices).probabilities)
 
   # The rounds.
 
@@ -211,9 +208,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     start = time.perf_counter()
     for player in self._scheme.openings(self._population):
       self._oracle.open(self._population.open(player).policy_id)
-    graph = schemes.interaction_graph(
-        self._scheme, self._population, self._empirical_game, self._method,
-        self.get_kwargs())
+    graph = schemes.interaction_graph(self._scheme, self._population,
+                                      self._solve)
     opponents = {}
     for row in graph.values():
       if row.indices not in opponents:
@@ -244,7 +240,6 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       del self._plateaus[policy_id]
     self.update_meta_strategies()
     everyone = tuple(tuple(range(size)) for size in self._population.sizes())
-    self._whole_solution = self._solve(everyone, self._whole_solution)
     self._rounds += 1
     return RoundResult(
         round=self._rounds,
@@ -255,8 +250,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         training_episodes=self._training_episodes,
         evaluation_episodes=0,
         environment_steps=self._environment_steps,
-        of_frozen=self._exploitability(self._frozen_solution),
-        of_all=self._exploitability(self._whole_solution),
+        of_frozen=self._exploitability(self._population.frozen_indices()),
+        of_all=self._exploitability(everyone),
         training_seconds=training_seconds,
         round_seconds=time.perf_counter() - start)
 
@@ -266,9 +261,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     It is the behaviour policy of the meta-strategy over the frozen policies,
     weighted by reach.
     """
-    indices, solution = self._frozen_solution
     return [mixture.tables()[0] for mixture in self._evaluator.opponents(
-        indices, solution.probabilities)]
+        self._population.frozen_indices(), self._meta_strategy_probabilities)]
 
   def _publish(self, policy_id, report):
     self._population.publish(policy_id, report.table)
@@ -293,13 +287,6 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     self._policies[policy_id.player].append(self._oracle.policy(
         policy_id.player, self._population[policy_id].snapshot.table))
 
-  def _solve(self, indices, previous):
-    """Returns `(indices, MetaStrategy)`, starting from a former pair."""
-    sub_game = self._empirical_game.sub_game(indices, self.get_kwargs())
-    if previous is not None:
-      sub_game.hint = schemes.support_hint(*previous, indices)
-    return indices, meta_strategies.solve(self._method, sub_game)
-
-  def _exploitability(self, solved):
-    indices, solution = solved
-    return self._evaluator.exploitability(indices, solution.probabilities)
+  def _exploitability(self, indices):
+    return self._evaluator.exploitability(
+        indices, self._solve(indices).probabilities)

@@ -56,7 +56,8 @@ class Learner(abc.ABC):
     """Trains for at least `num_steps` and returns a `TrainingReport`.
 
     Args:
-      opponents: per player a `population.Mixture`; the own entry is not read.
+      opponents: per player a `population.Mixture`; the own entry is the
+        meta-strategy of the own side, to start from if the learner likes.
       num_steps: environment steps, decisions of all players; the last batch
         is finished, so a little more is trained.
       settled: whether the opponents are final. Until then a learner should

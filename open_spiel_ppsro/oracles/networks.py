@@ -12,11 +12,18 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Networks: a masked multi-layer perceptron and how the learners train it."""
+"""Networks: a small perceptron, its gradient and its optimiser, without tape.
+
+The networks of this package are small and are stepped hundreds of times a
+second; at that size autograd and `torch.optim` spend more time on bookkeeping
+than on arithmetic. All parameters of an `MLP` are one vector, its gradient is
+another, and Adam is five operations on them.
+"""
+
+import math
 
 import numpy as np
 import torch
-from torch import nn
 
 # Instead of -inf: keeps 0 * log(0) finite at illegal actions.
 _ILLEGAL_LOGIT = -1e4
@@ -34,41 +41,122 @@ def pin_threads():
     torch.set_num_threads(1)
 
 
-def mlp(sizes, torch_generator, device, last_gain=1.0):
-  """Returns a ReLU perceptron with orthogonal weights and zero biases.
+class MLP:
+  """A ReLU perceptron with orthogonal initial weights and zero biases.
 
-  Args:
-    sizes: of input, hidden layers and output.
-    torch_generator: draws the weights.
-    device: where it lives.
-    last_gain: scales the weights of the last layer.
+  Attributes:
+    parameters: float32 `[P]`, everything that is learned.
   """
-  layers = []
-  for index, (wide, narrow) in enumerate(zip(sizes[:-1], sizes[1:])):
-    linear = nn.Linear(wide, narrow)
-    is_last = index == len(sizes) - 2
-    nn.init.orthogonal_(linear.weight, last_gain if is_last else 2 ** 0.5,
-                        generator=torch_generator)
-    nn.init.zeros_(linear.bias)
-    layers += [linear] if is_last else [linear, nn.ReLU()]
-  return nn.Sequential(*layers).to(device)
+
+  def __init__(self, sizes, torch_generator, device, last_gain=1.0):
+    """Makes a network.
+
+    Args:
+      sizes: of input, hidden layers and output.
+      torch_generator: draws the weights, on the CPU whatever the device.
+      device: where it lives.
+      last_gain: scales the weights of the last layer.
+    """
+    self._sizes = tuple(zip(sizes[:-1], sizes[1:]))
+    self.parameters = torch.zeros(
+        sum((wide + 1) * narrow for wide, narrow in self._sizes))
+    for index, (weight, _) in enumerate(self._layers(self.parameters)):
+      torch.nn.init.orthogonal_(
+          weight, last_gain if index == len(self._sizes) - 1 else 2 ** 0.5,
+          generator=torch_generator)
+    self.parameters = self.parameters.to(device)
+    self._gradient = torch.zeros_like(self.parameters)
+    self._weights = self._layers(self.parameters)
+    self._weight_gradients = self._layers(self._gradient)
+
+  def _layers(self, vector):
+    """Returns the views `(weight [narrow, wide], bias [narrow])`."""
+    layers, start = [], 0
+    for wide, narrow in self._sizes:
+      weight = vector[start:start + wide * narrow].view(narrow, wide)
+      start += wide * narrow
+      layers.append((weight, vector[start:start + narrow]))
+      start += narrow
+    return layers
+
+  def activations(self, inputs):
+    """Returns the inputs of every layer and, last, the output `[U, out]`."""
+    values = [inputs]
+    for index, (weight, bias) in enumerate(self._weights):
+      value = torch.addmm(bias, values[-1], weight.t())
+      if index < len(self._weights) - 1:
+        value.relu_()
+      values.append(value)
+    return values
+
+  def __call__(self, inputs):
+    """Returns the output `[U, out]` for inputs `[U, in]`."""
+    return self.activations(inputs)[-1]
+
+  def gradient(self, activations, output_gradient):
+    """Returns `[P]`, the gradient of a loss; overwritten by the next call.
+
+    Args:
+      activations: as `activations` returned them.
+      output_gradient: `[U, out]`, of the loss by the output.
+    """
+    gradient = output_gradient
+    for index in reversed(range(len(self._weights))):
+      weight_gradient, bias_gradient = self._weight_gradients[index]
+      torch.mm(gradient.t(), activations[index], out=weight_gradient)
+      torch.sum(gradient, dim=0, out=bias_gradient)
+      if index:
+        gradient = torch.mm(gradient, self._weights[index][0])
+        gradient *= activations[index] > 0
+    return self._gradient
 
 
-def masked_log_softmax(logits, mask):
-  """Returns log probabilities `[U, A]`, practically -inf where illegal."""
-  return torch.log_softmax(logits.masked_fill(~mask, _ILLEGAL_LOGIT), dim=-1)
+class Adam:
+  """Adam (Kingma & Ba 2015) on the parameter vector of an `MLP`."""
+
+  def __init__(self, network, betas=(0.9, 0.999), epsilon=1e-8):
+    self._parameters = network.parameters
+    self._betas = betas
+    self._epsilon = epsilon
+    self._mean = torch.zeros_like(self._parameters)
+    self._square = torch.zeros_like(self._parameters)
+    self._steps = 0
+
+  def step(self, gradient, learning_rate):
+    """Moves the parameters against `gradient` `[P]`."""
+    self._steps += 1
+    first, second = self._betas
+    self._mean.lerp_(gradient, 1 - first)
+    self._square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
+    deviation = self._square.sqrt().div_(
+        math.sqrt(1 - second ** self._steps)).add_(self._epsilon)
+    self._parameters.addcdiv_(
+        self._mean, deviation,
+        value=-learning_rate / (1 - first ** self._steps))
+
+
+def masked_log_softmax(logits, illegal):
+  """Returns log probabilities `[U, A]`, practically -inf where `illegal`."""
+  return torch.log_softmax(logits.masked_fill(illegal, _ILLEGAL_LOGIT), dim=-1)
+
+
+def through_log_softmax(gradient, probabilities):
+  """Returns the gradient by logits from the gradient by log probabilities."""
+  return gradient - probabilities * gradient.sum(dim=-1, keepdim=True)
 
 
 class DeviceCopy:
-  """Keeps the tensors of arrays that a simulator hands out again and again."""
+  """Keeps the tensor of an array that a simulator hands out again and again."""
 
-  def __init__(self, device):
+  def __init__(self, device, transform=np.asarray):
     self._device = device
+    self._transform = transform
     self._array = None
     self._tensor = None
 
   def __call__(self, array):
     if array is not self._array:
       self._array = array
-      self._tensor = torch.as_tensor(array, device=self._device)
+      self._tensor = torch.as_tensor(self._transform(array),
+                                     device=self._device)
     return self._tensor

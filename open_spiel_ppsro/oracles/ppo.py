@@ -15,10 +15,13 @@
 """PPO: a best responder by clipped policy gradients.
 
 Source: Schulman et al. 2017, "Proximal Policy Optimization Algorithms", with
-whole-episode returns instead of bootstrapped ones.
+whole-episode returns instead of bootstrapped ones. A new policy begins by
+imitating the meta-strategy of its own side: what remains to be learned is the
+gain over it, and on Leduc poker the population needs fewer policies.
 """
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,6 +29,14 @@ import torch
 from open_spiel_ppsro import simulators
 from open_spiel_ppsro.oracles import base
 from open_spiel_ppsro.oracles import networks
+
+
+_IMITATION_LEARNING_RATE = 2e-2
+# Large for Adam: where the imitation is already good, gradients are tiny, and
+# steps of full length along their noise would ruin the network.
+_IMITATION_EPSILON = 1e-3
+# Ratios beyond exp(10) are clipped in any case; without it they overflow.
+_MAX_LOG_RATIO = 10.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +55,10 @@ class PPOConfig:
     entropy_coefficient: weight of the entropy bonus.
     value_coefficient: weight of the value loss; returns are scaled to unit
       size first.
+    imitation_steps: gradient steps that a new policy first takes to imitate the
+      meta-strategy of its own side, which it then improves on; 0 starts from
+      random weights.
+    imitation_noise: the share of uniformly random play in what it imitates.
     random_opponent_share: this share of episodes is played against uniformly
       random opponents, so that play is sensible where the mixture never goes.
     device: of all tensors, as torch names it.
@@ -58,6 +73,8 @@ class PPOConfig:
   clip: float = 0.2
   entropy_coefficient: float = 0.0
   value_coefficient: float = 0.5
+  imitation_steps: int = 30
+  imitation_noise: float = 0.1
   random_opponent_share: float = 0.05
   device: str = "cpu"
 
@@ -65,35 +82,97 @@ class PPOConfig:
     base.check_positive(
         self, "episodes_per_batch", "epochs", "minibatch_rows",
         "learning_rate", "final_learning_rate", "learning_rate_decay", "clip")
-    base.check_share(self, "random_opponent_share")
+    base.check_share(self, "imitation_noise", "random_opponent_share")
 
   def make_learner(self, tree, player, seed_sequence):
     """Returns a `PPOLearner` of `player` in a `GameTree`."""
-    return PPOLearner(simulators.TreeSimulator(tree, player), self,
+    return PPOLearner(simulators.TreeSimulator(tree, player), player, self,
                       seed_sequence)
+
+
+class Samples(NamedTuple):
+  """What a gradient step reads, per distinct observation, as tensors.
+
+  Attributes:
+    observations: `[U, D]`.
+    illegal: bool `[U, A]`, true where an action is not legal.
+    taken: `[U, A]`, 1 where an action was taken.
+    weight: `[U, A]`, the share of all samples; sums to 1.
+    advantage: `[U, A]`, normalised.
+    old_log_probs: `[U, A]`, of the policy that played.
+    visit_weight: `[U]`, `weight` summed over actions.
+    value_target: `[U]`, mean returns in units of the return scale.
+  """
+  observations: torch.Tensor
+  illegal: torch.Tensor
+  taken: torch.Tensor
+  weight: torch.Tensor
+  advantage: torch.Tensor
+  old_log_probs: torch.Tensor
+  visit_weight: torch.Tensor
+  value_target: torch.Tensor
+
+  def rows(self, rows):
+    """Returns some of the observations."""
+    return Samples(*(tensor[rows] for tensor in self))
+
+
+def loss_gradient(output, samples, config):
+  """Returns `[U, A + 1]`, the gradient of the PPO loss by the output.
+
+  The loss is the negative clipped surrogate (equation 7 of the paper), plus
+  `value_coefficient` times the squared error of the last output, minus
+  `entropy_coefficient` times the mean entropy.
+
+  Args:
+    output: `[U, A + 1]`, logits and value.
+    samples: `Samples`.
+    config: `PPOConfig`.
+  """
+  log_probs = networks.masked_log_softmax(output[:, :-1], samples.illegal)
+  probabilities = log_probs.exp()
+  # Where nothing was taken there is no sample, and no ratio to blow up.
+  ratio = ((log_probs - samples.old_log_probs) * samples.taken).clamp(
+      max=_MAX_LOG_RATIO).exp()
+  gain = ratio * samples.advantage
+  clipped = (ratio.clamp(1 - config.clip, 1 + config.clip)
+             * samples.advantage)
+  by_log_prob = -samples.weight * gain * (gain <= clipped)
+  if config.entropy_coefficient:
+    by_log_prob += (config.entropy_coefficient * samples.visit_weight[:, None]
+                    * probabilities * (log_probs + 1))
+  gradient = torch.empty_like(output)
+  gradient[:, :-1] = networks.through_log_softmax(by_log_prob, probabilities)
+  gradient[:, -1] = (2 * config.value_coefficient * samples.visit_weight
+                     * (output[:, -1] - samples.value_target))
+  return gradient
 
 
 class PPOLearner(base.Learner):
   """Trains one network on batches of episodes from a simulator."""
 
-  def __init__(self, simulator, config, seed_sequence):
+  def __init__(self, simulator, player, config, seed_sequence):
     networks.pin_threads()
     self._simulator = simulator
+    self._player = player
+    self._has_trained = False
     self._config = config
     network_seed, episode_seed = seed_sequence.spawn(2)
     self._rng = np.random.default_rng(episode_seed)
-    self._network = networks.mlp(
+    self._network = networks.MLP(
         (simulator.observations.shape[1], *config.hidden_sizes,
          simulator.legal_actions_mask.shape[1] + 1),
         networks.generator(network_seed), config.device, last_gain=0.1)
-    self._optimizer = torch.optim.Adam(
-        self._network.parameters(), lr=config.learning_rate, fused=True)
+    self._optimizer = networks.Adam(self._network)
     self._learning_rate = config.learning_rate
     self._return_scale = None
     self._observations = networks.DeviceCopy(config.device)
-    self._mask = networks.DeviceCopy(config.device)
+    self._illegal = networks.DeviceCopy(config.device, np.logical_not)
 
   def train(self, opponents, num_steps, settled):
+    if not self._has_trained and self._config.imitation_steps:
+      self._imitate(opponents[self._player])
+    self._has_trained = True
     self._simulator.face(opponents, self._config.random_opponent_share)
     steps, episodes, total_return = 0, 0, 0.0
     while steps < num_steps:
@@ -111,15 +190,52 @@ class PPOLearner(base.Learner):
         table=self._simulator.tabulate(self._policy),
         mean_return=total_return / episodes, steps=steps, episodes=episodes)
 
+  def _imitate(self, mixture):
+    """Fits the policy to how a `Mixture` plays, and a little randomness."""
+    observations, mask, probabilities = self._simulator.demonstrate(mixture)
+    noise = self._config.imitation_noise
+    target = torch.as_tensor(
+        (1 - noise) * probabilities
+        + noise * mask / mask.sum(axis=1, keepdims=True),
+        dtype=torch.float32, device=self._config.device)
+    observations = self._observations(observations)
+    illegal = self._illegal(mask)
+    optimizer = networks.Adam(self._network, epsilon=_IMITATION_EPSILON)
+    for step in range(self._config.imitation_steps):
+      for rows in self._minibatches(len(target)):
+        activations = self._network.activations(observations[rows])
+        probabilities = networks.masked_log_softmax(
+            activations[-1][:, :-1], illegal[rows]).exp()
+        # Of the cross-entropy; the value output learns nothing here.
+        gradient = torch.zeros_like(activations[-1])
+        gradient[:, :-1] = (probabilities - target[rows]) / len(probabilities)
+        optimizer.step(
+            self._network.gradient(activations, gradient),
+            _IMITATION_LEARNING_RATE * max(0.1, 0.96 ** step))
+
   def _policy(self, observations, mask):
-    with torch.no_grad():
-      logits = self._network(self._observations(observations))[:, :-1]
-      return networks.masked_log_softmax(
-          logits, self._mask(mask)).exp().double().cpu().numpy()
+    log_probs = networks.masked_log_softmax(
+        self._network(self._observations(observations))[:, :-1],
+        self._illegal(mask))
+    return log_probs.exp().double().cpu().numpy()
 
   def _update(self, batch):
     """Takes `epochs` passes over a batch."""
     config = self._config
+    samples = self._samples(batch)
+    num_rows = len(samples.observations)
+    for _ in range(config.epochs):
+      for rows in self._minibatches(num_rows):
+        part = samples if num_rows <= config.minibatch_rows else (
+            samples.rows(rows))
+        activations = self._network.activations(part.observations)
+        self._optimizer.step(
+            self._network.gradient(
+                activations, loss_gradient(activations[-1], part, config)),
+            self._learning_rate)
+
+  def _samples(self, batch):
+    """Returns a batch as `Samples`: sums per observation and action."""
     shape = batch.legal_actions_mask.shape
     flat = batch.row * shape[1] + batch.action
     count = np.bincount(flat, batch.count, shape[0] * shape[1]).reshape(shape)
@@ -132,44 +248,25 @@ class PPOLearner(base.Learner):
           visits @ value_target ** 2 / visits.sum())) or 1.0
 
     observations = self._observations(batch.observations)
-    mask = self._mask(batch.legal_actions_mask)
+    illegal = self._illegal(batch.legal_actions_mask)
     as_tensor = lambda array: torch.as_tensor(
-        array, dtype=torch.float32, device=config.device)
+        array, dtype=torch.float32, device=self._config.device)
     taken = as_tensor(count > 0)
     weight = as_tensor(count / count.sum())
-    visit_weight = as_tensor(visits / visits.sum())
-    value_target = as_tensor(value_target / self._return_scale)
     returns = as_tensor(total / np.maximum(count, 1) / self._return_scale)
-    with torch.no_grad():
-      output = self._network(observations)
-      old_log_probs = networks.masked_log_softmax(output[:, :-1], mask)
-      advantage = (returns - output[:, -1:]) * taken
-      mean = (weight * advantage).sum()
-      deviation = (weight * (advantage - mean) ** 2).sum().sqrt()
-      advantage = advantage / (deviation + 1e-8)
-
-    for group in self._optimizer.param_groups:
-      group["lr"] = self._learning_rate
-    for _ in range(config.epochs):
-      for part in self._minibatches(shape[0]):
-        output = self._network(observations[part])
-        log_probs = networks.masked_log_softmax(output[:, :-1], mask[part])
-        # Where nothing was taken there is no sample, and no ratio to blow up.
-        ratio = ((log_probs - old_log_probs[part]) * taken[part]).exp()
-        clipped = ratio.clamp(1 - config.clip, 1 + config.clip)
-        gain = torch.minimum(ratio * advantage[part],
-                             clipped * advantage[part])
-        value_error = (output[:, -1] - value_target[part]) ** 2
-        loss = (config.value_coefficient
-                * (visit_weight[part] * value_error).sum()
-                - (weight[part] * gain).sum())
-        if config.entropy_coefficient:
-          entropy = -(log_probs.exp() * log_probs).sum(dim=1)
-          loss -= (config.entropy_coefficient
-                   * (visit_weight[part] * entropy).sum())
-        self._optimizer.zero_grad()
-        loss.backward()
-        self._optimizer.step()
+    output = self._network(observations)
+    advantage = (returns - output[:, -1:]) * taken
+    mean = (weight * advantage).sum()
+    deviation = (weight * (advantage - mean) ** 2).sum().sqrt()
+    return Samples(
+        observations=observations,
+        illegal=illegal,
+        taken=taken,
+        weight=weight,
+        advantage=advantage / (deviation + 1e-8),
+        old_log_probs=networks.masked_log_softmax(output[:, :-1], illegal),
+        visit_weight=as_tensor(visits / visits.sum()),
+        value_target=as_tensor(value_target / self._return_scale))
 
   def _minibatches(self, num_rows):
     """Yields slices or index arrays that cover the rows once."""

@@ -1,0 +1,180 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""DQN: a best responder by Q-learning with a replay buffer.
+
+Source: Mnih et al. 2015; double Q-targets of van Hasselt et al. 2016.
+"""
+
+import collections
+import copy
+import dataclasses
+
+import numpy as np
+import torch
+
+from open_spiel_ppsro import simulators
+from open_spiel_ppsro.oracles import base
+from open_spiel_ppsro.oracles import networks
+
+
+@dataclasses.dataclass(frozen=True)
+class DQNConfig:
+  """How DQN trains. The defaults work on games from Kuhn to Leduc poker.
+
+  Attributes:
+    hidden_sizes: of the Q-network.
+    episodes_per_batch: episodes played between two rounds of updates.
+    replay_batches: the buffer holds this many batches, the newest.
+    updates_per_batch: gradient steps after each batch.
+    learning_rate: of Adam, while the opponents still change.
+    final_learning_rate: it falls to this once they stand still.
+    learning_rate_decay: by this factor per batch.
+    epsilon: share of exploring actions, at first.
+    final_epsilon: and once the opponents stand still.
+    epsilon_decay: by this factor per batch.
+    target_rate: the target network moves by this share per gradient step.
+    temperature: the policy handed out plays each action by the softmax of its
+      Q-value over this times the scale of returns; 0 plays the best action.
+    random_opponent_share: this share of episodes is played against uniformly
+      random opponents, so that play is sensible where the mixture never goes.
+    device: of all tensors, as torch names it.
+  """
+  hidden_sizes: tuple[int, ...] = (64, 64)
+  episodes_per_batch: int = 4096
+  replay_batches: int = 8
+  updates_per_batch: int = 8
+  learning_rate: float = 1e-2
+  final_learning_rate: float = 5e-4
+  learning_rate_decay: float = 0.95
+  epsilon: float = 0.5
+  final_epsilon: float = 0.05
+  epsilon_decay: float = 0.95
+  target_rate: float = 0.05
+  temperature: float = 0.0
+  random_opponent_share: float = 0.05
+  device: str = "cpu"
+
+  def __post_init__(self):
+    base.check_positive(
+        self, "episodes_per_batch", "replay_batches", "updates_per_batch",
+        "learning_rate", "final_learning_rate",
+        "learning_rate_decay", "epsilon_decay", "target_rate")
+    base.check_share(self, "epsilon", "final_epsilon", "random_opponent_share")
+
+  def make_learner(self, tree, player, seed_sequence):
+    """Returns a `DQNLearner` of `player` in a `GameTree`."""
+    return DQNLearner(simulators.TreeSimulator(tree, player), self,
+                      seed_sequence)
+
+
+class DQNLearner(base.Learner):
+  """Trains a Q-network on batches of episodes from a simulator."""
+
+  def __init__(self, simulator, config, seed_sequence):
+    networks.pin_threads()
+    self._simulator = simulator
+    self._config = config
+    network_seed, episode_seed = seed_sequence.spawn(2)
+    self._rng = np.random.default_rng(episode_seed)
+    self._network = networks.MLP(
+        (simulator.observations.shape[1], *config.hidden_sizes,
+         simulator.legal_actions_mask.shape[1]),
+        networks.generator(network_seed), config.device)
+    self._target = copy.deepcopy(self._network)
+    self._optimizer = networks.Adam(self._network)
+    self._learning_rate = config.learning_rate
+    self._epsilon = config.epsilon
+    self._replay = collections.deque(maxlen=config.replay_batches)
+    self._return_scale = None
+    self._observations = networks.DeviceCopy(config.device)
+    self._illegal = networks.DeviceCopy(config.device, np.logical_not)
+
+  def train(self, opponents, num_steps, settled):
+    config = self._config
+    self._simulator.face(opponents, config.random_opponent_share)
+    steps, episodes, total_return = 0, 0, 0.0
+    while steps < num_steps:
+      batch = self._simulator.draw(self._explore, config.episodes_per_batch,
+                                   self._rng)
+      self._replay.append(batch)
+      self._update(simulators.merge(self._replay))
+      if settled:
+        self._learning_rate = max(
+            self._learning_rate * config.learning_rate_decay,
+            config.final_learning_rate)
+        self._epsilon = max(self._epsilon * config.epsilon_decay,
+                            config.final_epsilon)
+      steps += batch.num_steps
+      episodes += batch.num_episodes
+      total_return += batch.num_episodes * batch.episode_return
+    return base.TrainingReport(
+        table=self._simulator.tabulate(self._exploit),
+        mean_return=total_return / episodes, steps=steps, episodes=episodes)
+
+  def _q_values(self, observations, mask):
+    """Returns `[U, A]`, -inf where illegal, in units of the return scale."""
+    return self._network(self._observations(observations)).masked_fill(
+        self._illegal(mask), -torch.inf)
+
+  def _exploit(self, observations, mask):
+    q_values = self._q_values(observations, mask)
+    if self._config.temperature:
+      return torch.softmax(q_values / self._config.temperature,
+                           dim=1).double().cpu().numpy()
+    return np.eye(mask.shape[1])[q_values.argmax(dim=1).cpu().numpy()]
+
+  def _explore(self, observations, mask):
+    return ((1 - self._epsilon) * self._exploit(observations, mask)
+            + self._epsilon * mask / mask.sum(axis=1, keepdims=True))
+
+  def _update(self, batch):
+    """Takes `updates_per_batch` gradient steps on the replay buffer."""
+    config = self._config
+    shape = batch.legal_actions_mask.shape
+    flat = batch.row * shape[1] + batch.action
+    as_sum = lambda values: np.bincount(flat, values, shape[0] * shape[1])
+    count = as_sum(batch.count)
+    if self._return_scale is None:
+      self._return_scale = float(np.sqrt(
+          batch.count @ batch.mean_return ** 2 / batch.count.sum())) or 1.0
+
+    as_tensor = lambda array: torch.as_tensor(
+        array, dtype=torch.float32, device=config.device)
+    share = batch.count / np.maximum(count, 1)[flat]
+    reward = as_tensor(
+        as_sum(share * batch.reward).reshape(shape) / self._return_scale)
+    continues = np.flatnonzero(batch.next_row >= 0)
+    next_row = torch.as_tensor(batch.next_row[continues], device=config.device)
+    next_share = as_tensor(share[continues])
+    from_entry = torch.as_tensor(flat[continues], device=config.device)
+    weight = as_tensor((count / count.sum()).reshape(shape))
+    observations = self._observations(batch.observations)
+    illegal = self._illegal(batch.legal_actions_mask)
+
+    for _ in range(config.updates_per_batch):
+      # Of the double Q-target: the online network chooses, the target network
+      # values; the mean over what followed each action.
+      activations = self._network.activations(observations)
+      best = activations[-1].masked_fill(illegal, -torch.inf).argmax(dim=1)
+      value = self._target(observations).gather(1, best[:, None])[:, 0]
+      target = reward.flatten().index_add(
+          0, from_entry, next_share * value[next_row]).reshape(shape)
+      # Of the Huber loss, whose gradient is the error cut to [-1, 1].
+      error = (activations[-1] - target).clamp_(-1, 1)
+      self._optimizer.step(
+          self._network.gradient(activations, weight * error),
+          self._learning_rate)
+      self._target.parameters.lerp_(self._network.parameters,
+                                    config.target_rate)
