@@ -1,0 +1,66 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Pipeline PSRO and its relatives, as an OpenSpiel extension.
+
+The public names; each is imported when it is first used, so that a worker
+process that needs none of psro_v2 does not pay for importing it.
+"""
+
+import importlib
+
+_HOMES = {
+    "enumerate_game": "game_tree",
+    "GameTree": "game_tree",
+    "nash_conv": "sequence_form",
+    "payoff_tensors": "sequence_form",
+    "best_response": "sequence_form",
+    "METHODS": "meta_strategies",
+    "nash_strategy": "meta_strategies",
+    "fictitious_play_strategy": "meta_strategies",
+    "Scheme": "schemes",
+    "Sequential": "schemes",
+    "NaiveParallel": "schemes",
+    "Pipeline": "schemes",
+    "PlateauRule": "schemes",
+    "SerialExecutor": "executors",
+    "ProcessExecutor": "executors",
+    "WorkerError": "executors",
+    "PPOConfig": "oracles.ppo",
+    "DQNConfig": "oracles.dqn",
+    "ExactConfig": "oracles.exact",
+    "BestResponsePolicy": "oracles.base",
+    "PipelinedOracle": "oracles.pipelined",
+    "PipelinePSROSolver": "solver",
+    "RoundResult": "solver",
+    "RunDirectory": "run_directory",
+    "read_policy": "run_directory",
+    "read_metrics": "run_directory",
+    "plot_run": "report",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name):
+  if name not in _HOMES:
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+  value = getattr(
+      importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+  globals()[name] = value
+  return value
+
+
+def __dir__():
+  return sorted([*globals(), *__all__])

@@ -27,9 +27,13 @@ empty sequence comes last, at `num_infostates * num_actions`.
 Source: von Stengel, "Efficient Computation of Behavior Strategies", 1996.
 """
 
+import contextlib
 import dataclasses
+import difflib
 import math
+import os
 import random
+import sys
 
 import numpy as np
 
@@ -179,6 +183,41 @@ class GameTree:
       stack.extend(state.child(action) for action in state.legal_actions())
 
 
+def load_game(name):
+  """Returns the pyspiel game of a game string, with parameters or without.
+
+  Raises:
+    ValueError: in one line, if OpenSpiel has no such game or parameter.
+  """
+  short_name = name.split("(")[0].strip()
+  known = pyspiel.registered_names()
+  if short_name not in known:
+    close = difflib.get_close_matches(short_name, known)
+    hint = f"; did you mean {' or '.join(close)}?" if close else (
+        "; pyspiel.registered_names() lists those it has")
+    raise ValueError(f"OpenSpiel has no game {short_name!r}{hint}")
+  try:
+    with _silent_stderr():
+      return pyspiel.load_game(name)
+  except pyspiel.SpielError as error:
+    raise ValueError(
+        f"cannot load {name!r}: {' '.join(str(error).split())}") from error
+
+
+@contextlib.contextmanager
+def _silent_stderr():
+  """Hides what C++ writes there; OpenSpiel repeats its exceptions so."""
+  sys.stderr.flush()
+  saved = os.dup(2)
+  try:
+    with open(os.devnull, "wb") as nowhere:
+      os.dup2(nowhere.fileno(), 2)
+    yield
+  finally:
+    os.dup2(saved, 2)
+    os.close(saved)
+
+
 def turn_based(game):
   """Returns `game`, converted to turn-based if its moves are simultaneous."""
   dynamics = game.get_type().dynamics
@@ -296,7 +335,7 @@ def enumerate_game(game, max_histories=DEFAULT_MAX_HISTORIES):
       has more than `max_histories` histories, or lacks perfect recall.
   """
   if isinstance(game, str):
-    game = pyspiel.load_game(game)
+    game = load_game(game)
   if game.num_players() < 2:
     raise ValueError(
         f"{game} has {game.num_players()} player; PSRO needs two or more")

@@ -49,6 +49,24 @@ class MetaGame:
     for player, tensor in enumerate(payoffs):
       self._payoffs[player][np.ix_(*indices)] = tensor
 
+  def expected_return(self, policy_id, indices, probabilities):
+    """Returns what a policy expects against mixtures of the other players.
+
+    Args:
+      policy_id: `(player, index)`.
+      indices: per player, the policies that the mixture ranges over.
+      probabilities: per player, a probability for each; those of the own
+        player are not read.
+    """
+    player, index = policy_id
+    chosen = list(indices)
+    chosen[player] = [index]
+    values = self._payoffs[player][np.ix_(*chosen)]
+    for other in reversed(range(len(chosen))):
+      weights = np.ones(1) if other == player else probabilities[other]
+      values = values @ weights
+    return float(values)
+
   def sub_game(self, indices, options=None):
     """Returns the `SubGame` of the given policies per player."""
     return SubGame([tensor[np.ix_(*indices)] for tensor in self._payoffs],

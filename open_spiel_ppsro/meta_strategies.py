@@ -26,8 +26,8 @@ psro_v2's solver and in ours. Ours:
 
 import dataclasses
 
+import highspy
 import numpy as np
-import scipy.optimize
 
 from open_spiel.python.algorithms.psro_v2 import meta_strategies
 from open_spiel.python.algorithms.psro_v2 import utils
@@ -117,6 +117,18 @@ def solve_zero_sum(payoffs, hint=None):
   return full_x, full_y
 
 
+class _Highs(highspy.Highs):
+  """HiGHS for many small programs, silent."""
+
+  def __init__(self):
+    # Past the constructor of highspy.Highs, which prints a banner and sets up
+    # callbacks before it can be told not to.
+    super(highspy.Highs, self).__init__()
+    self.setOptionValue("output_flag", False)
+    self.setOptionValue("presolve", "off")
+    self.setOptionValue("threads", 1)
+
+
 def _solve_by_lp(payoffs):
   """Returns `(x, y)`, solving both players' programs in one."""
   if 1 in payoffs.shape:
@@ -128,14 +140,29 @@ def _solve_by_lp(payoffs):
   # of the rows are the other player's strategy.
   scale = np.abs(payoffs).max() or 1.0
   shifted = (payoffs - payoffs.min()) / scale + 1.0
-  solution = scipy.optimize.linprog(
-      -np.ones(payoffs.shape[1]), A_ub=shifted,
-      b_ub=np.ones(payoffs.shape[0]), bounds=(0, None), method="highs",
-      options={"presolve": False})
-  if solution.status != 0:
+  num_rows, num_columns = shifted.shape
+  program = highspy.HighsLp()
+  program.num_row_, program.num_col_ = num_rows, num_columns
+  program.col_cost_ = np.full(num_columns, -1.0)
+  program.col_lower_ = np.zeros(num_columns)
+  program.col_upper_ = np.full(num_columns, highspy.kHighsInf)
+  program.row_lower_ = np.full(num_rows, -highspy.kHighsInf)
+  program.row_upper_ = np.ones(num_rows)
+  matrix = program.a_matrix_
+  matrix.format_ = highspy.MatrixFormat.kRowwise
+  matrix.num_row_, matrix.num_col_ = num_rows, num_columns
+  matrix.start_ = np.arange(num_rows + 1) * num_columns
+  matrix.index_ = np.tile(np.arange(num_columns), num_rows)
+  matrix.value_ = shifted.ravel()
+  highs = _Highs()
+  highs.passModel(program)
+  highs.run()
+  if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
     raise ValueError(f"HiGHS could not solve a {payoffs.shape} matrix game: "
-                     f"{solution.message}")
-  return (_normalised(-solution.ineqlin.marginals), _normalised(solution.x))
+                     f"{highs.modelStatusToString(highs.getModelStatus())}")
+  solution = highs.getSolution()
+  return (_normalised(-np.asarray(solution.row_dual)),
+          _normalised(np.asarray(solution.col_value)))
 
 
 def _normalised(weights):

@@ -167,14 +167,14 @@ def interaction_graph(scheme, population, solve):
 class PlateauRule:
   """When a policy has learned what it will (McAleer et al. 2020, appendix).
 
-  A window of `window` environment steps closes with the mean return over it;
+  Once its opponents stand still, a policy is judged by its payoff against
+  them. A window of `window` environment steps closes with the mean over it;
   the policy has plateaued when a window improved on the one before by less
-  than `delta`. Windows count only while the opponents stand still, so the
-  first one that closes never freezes.
+  than `delta`. So the first one that closes never freezes.
 
   Attributes:
     delta: in game utility.
-    window: in environment steps.
+    window: in environment steps; 0 makes every round one.
     min_steps: of training before it may freeze, in environment steps.
     max_steps: of training after which it freezes regardless, once its
       opponents stand still; None for no limit.
@@ -201,24 +201,24 @@ class Plateau:
     self._rule = rule
     self._previous = -np.inf
     self._steps = 0
-    self._weighted_return = 0.0
+    self._weighted = 0.0
 
-  def update(self, total_steps, steps, mean_return):
+  def update(self, total_steps, steps, payoff):
     """Takes a settled round of training and returns whether to freeze.
 
     Args:
       total_steps: environment steps trained since the policy opened.
       steps: of these, the steps of this round.
-      mean_return: over this round, in game utility.
+      payoff: of the snapshot after it, in game utility.
     """
     self._steps += steps
-    self._weighted_return += steps * mean_return
+    self._weighted += steps * payoff
     plateaued = False
     if self._steps >= max(self._rule.window, 1):
-      window_return = self._weighted_return / self._steps
-      plateaued = (window_return < self._previous + self._rule.delta
+      mean = self._weighted / self._steps
+      plateaued = (mean < self._previous + self._rule.delta
                    and total_steps >= self._rule.min_steps)
-      self._previous = window_return
-      self._steps, self._weighted_return = 0, 0.0
+      self._previous = mean
+      self._steps, self._weighted = 0, 0.0
     return plateaued or (self._rule.max_steps is not None
                          and total_steps >= self._rule.max_steps)

@@ -215,28 +215,34 @@ def nash_conv(tree, plans):
 def payoff_tensors(tree, plans):
   """Returns `[n, K_0, ..., K_{n-1}]`: every profile's expected returns.
 
+  The player with the most policies is contracted over its sequences, the
+  others over terminal histories.
+
   Args:
     tree: the game.
     plans: one array `[K_p, S_p]` per player.
-
-  The terminals are contracted onto the sequences of the last player first, so
-  a profile costs a product over sequences and not over histories.
   """
-  last = tree.num_players - 1
-  to_sequences = scipy.sparse.csr_array(
-      (np.ones(tree.terminal_chance.size),
-       (tree.terminal_sequences[last], np.arange(tree.terminal_chance.size))),
-      shape=(tree.num_sequences(last), tree.terminal_chance.size))
   counts = [len(p) for p in plans]
+  if 0 in counts:
+    return np.zeros((tree.num_players, *counts))
+  last = int(np.argmax(counts))
+  others = [p for p in range(tree.num_players) if p != last]
+  num_terminals = tree.terminal_chance.size
+  to_sequences = scipy.sparse.csr_array(
+      (np.ones(num_terminals),
+       (tree.terminal_sequences[last], np.arange(num_terminals))),
+      shape=(tree.num_sequences(last), num_terminals))
   reach = tree.terminal_chance[None]
-  for player in range(last):
+  for player in others:
     gathered = plans[player][:, tree.terminal_sequences[player]]
-    reach = (reach[:, None] * gathered[None]).reshape(-1, reach.shape[-1])
-  results = []
+    reach = (reach[:, None] * gathered[None]).reshape(-1, num_terminals)
+  tensors = []
   for player in range(tree.num_players):
     if tree.is_zero_sum and tree.num_players == 2 and player == 1:
-      results.append(-results[0])
+      tensors.append(-tensors[0])
       continue
-    weighted = to_sequences @ (reach * tree.terminal_returns[player]).T
-    results.append((plans[last] @ weighted).T.reshape(counts))
-  return np.stack(results)
+    values = to_sequences @ (reach * tree.terminal_returns[player]).T
+    tensor = (plans[last] @ values).T.reshape(
+        [counts[p] for p in others] + [counts[last]])
+    tensors.append(np.moveaxis(tensor, -1, last))
+  return np.stack(tensors)

@@ -26,7 +26,6 @@ import io
 import time
 
 from open_spiel.python.algorithms.psro_v2 import psro_v2
-import pyspiel
 
 from open_spiel_ppsro import evaluation
 from open_spiel_ppsro import game_tree
@@ -43,12 +42,16 @@ class LevelStatus:
   Attributes:
     policy_id: who.
     steps: environment steps trained so far.
-    mean_return: against its opponents in this round, in game utility.
+    mean_return: of its training in this round, exploration and random
+      opponents included, in game utility.
+    payoff: of its new snapshot against its opponents of this round, in game
+      utility.
     settled: whether its opponents stood still in this round.
   """
   policy_id: population_lib.PolicyId
   steps: int
   mean_return: float
+  payoff: float
   settled: bool
 
 
@@ -117,7 +120,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     """
     tree = oracle.tree
     if isinstance(game, str):
-      game = pyspiel.load_game(game)
+      game = game_tree.load_game(game)
     if str(game_tree.turn_based(game)) != str(tree.game):
       raise ValueError(f"the oracle is for {tree.game}, the solver for {game}; "
                        "give both the same game")
@@ -192,9 +195,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
   def update_meta_strategies(self):
     """Solves the meta-game of the frozen policies."""
     indices = self._population.frozen_indices()
+    solution = self._solve(indices)
     self._meta_games = self._empirical_game.sub_game(indices).get_meta_game()
-    self._meta_strategy_probabilities = list(
-        self._solve(indices).probabilities)
+    self._meta_strategy_probabilities = list(solution.probabilities)
+    self._answer = indices, solution.probabilities
 
   # The rounds.
 
@@ -222,22 +226,25 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
           row.settled) for policy_id, row in graph.items()])
     training_seconds = time.perf_counter() - training_start
 
-    frozen = []
-    levels = []
-    for (policy_id, row), report in zip(graph.items(), reports):
+    for (policy_id, _), report in zip(graph.items(), reports):
       self._publish(policy_id, report)
-      if row.settled and self._scheme.freezes and self._has_plateaued(
-          policy_id, report):
-        frozen.append(policy_id)
-      levels.append(LevelStatus(
-          policy_id, self._population[policy_id].steps, report.mean_return,
-          row.settled))
     self._evaluator.measure(self._population, self._empirical_game,
                             list(graph))
+    levels = []
+    for (policy_id, row), report in zip(graph.items(), reports):
+      levels.append(LevelStatus(
+          policy_id, self._population[policy_id].steps, report.mean_return,
+          self._empirical_game.expected_return(
+              policy_id, row.indices, row.meta_strategy.probabilities),
+          row.settled))
+    frozen = [level.policy_id
+              for level, report in zip(levels, reports)
+              if level.settled and self._scheme.freezes
+              and self._has_plateaued(level, report)]
     for policy_id in frozen:
       self._freeze(policy_id)
       self._oracle.retire(policy_id)
-      del self._plateaus[policy_id]
+      self._plateaus.pop(policy_id, None)
     self.update_meta_strategies()
     everyone = tuple(tuple(range(size)) for size in self._population.sizes())
     self._rounds += 1
@@ -250,19 +257,25 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         training_episodes=self._training_episodes,
         evaluation_episodes=0,
         environment_steps=self._environment_steps,
-        of_frozen=self._exploitability(self._population.frozen_indices()),
-        of_all=self._exploitability(everyone),
+        of_frozen=self.exploitability(),
+        of_all=self._evaluator.exploitability(
+            everyone, self._solve(everyone).probabilities),
         training_seconds=training_seconds,
         round_seconds=time.perf_counter() - start)
+
+  def exploitability(self):
+    """Returns the `Exploitability` of `final_tables`."""
+    return self._evaluator.exploitability(*self._answer)
 
   def final_tables(self):
     """Returns one table `[I, A]` per player: what the run has found.
 
     It is the behaviour policy of the meta-strategy over the frozen policies,
-    weighted by reach.
+    weighted by reach. An interrupt in the middle of a round leaves it at what
+    the round before had found.
     """
-    return [mixture.tables()[0] for mixture in self._evaluator.opponents(
-        self._population.frozen_indices(), self._meta_strategy_probabilities)]
+    return [mixture.tables()[0]
+            for mixture in self._evaluator.opponents(*self._answer)]
 
   def _publish(self, policy_id, report):
     self._population.publish(policy_id, report.table)
@@ -273,20 +286,14 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     self._training_episodes += report.episodes
     self._environment_steps += report.steps
 
-  def _has_plateaued(self, policy_id, report):
+  def _has_plateaued(self, level, report):
     if report.is_exact:
-      self._plateaus.setdefault(policy_id, None)
       return True
     plateau = self._plateaus.setdefault(
-        policy_id, schemes.Plateau(self._plateau_rule))
-    return plateau.update(self._population[policy_id].steps, report.steps,
-                          report.mean_return)
+        level.policy_id, schemes.Plateau(self._plateau_rule))
+    return plateau.update(level.steps, report.steps, level.payoff)
 
   def _freeze(self, policy_id):
     self._population.freeze(policy_id)
     self._policies[policy_id.player].append(self._oracle.policy(
         policy_id.player, self._population[policy_id].snapshot.table))
-
-  def _exploitability(self, indices):
-    return self._evaluator.exploitability(
-        indices, self._solve(indices).probabilities)

@@ -52,7 +52,7 @@ class DQNConfig:
     device: of all tensors, as torch names it.
   """
   hidden_sizes: tuple[int, ...] = (64, 64)
-  episodes_per_batch: int = 4096
+  episodes_per_batch: int = 32_768
   replay_batches: int = 8
   updates_per_batch: int = 8
   learning_rate: float = 1e-2

@@ -64,7 +64,7 @@ class PPOConfig:
     device: of all tensors, as torch names it.
   """
   hidden_sizes: tuple[int, ...] = (64, 64)
-  episodes_per_batch: int = 8192
+  episodes_per_batch: int = 65_536
   epochs: int = 8
   minibatch_rows: int = 4096
   learning_rate: float = 2e-2

@@ -1,0 +1,34 @@
+"""Installs open_spiel_ppsro."""
+
+import setuptools
+
+with open("README.md", encoding="utf-8") as readme:
+  long_description = readme.read()
+
+setuptools.setup(
+    name="open_spiel_ppsro",
+    version="0.1.0",
+    description="Pipeline PSRO and its relatives as an OpenSpiel extension",
+    long_description=long_description,
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=["open_spiel_ppsro", "open_spiel_ppsro.oracles"],
+    python_requires=">=3.11",
+    install_requires=[
+        "absl-py",
+        "highspy",
+        "numpy",
+        "open_spiel",
+        "scipy",
+        "torch",
+        # What importing OpenSpiel's psro_v2 needs and its wheel does not pull.
+        "cvxpy",
+        "matplotlib",
+        "networkx",
+    ],
+    extras_require={"test": ["pytest"]},
+    classifiers=[
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
