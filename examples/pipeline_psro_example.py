@@ -27,6 +27,7 @@ import time
 _START = time.perf_counter()  # Before the imports: they are part of the wall.
 
 # pylint: disable=wrong-import-position
+import dataclasses
 import os
 import sys
 
@@ -68,23 +69,25 @@ _WARMUP_STEPS = flags.DEFINE_integer(
     "Environment steps that a level of the pipeline trains before the level "
     "above it starts.")
 _OPPONENT_UPDATE_FREQ = flags.DEFINE_integer(
-    "opponent_update_freq", 500_000,
+    "opponent_update_freq", None,
     "Environment steps (decisions of all players) that each policy trains in "
-    "a round, between two looks at its opponents.")
+    "a round, between two looks at its opponents; about two batches of the "
+    "learner if not given.")
 _MIN_STEPS = flags.DEFINE_integer(
-    "min_steps", 4_000_000,
-    "Environment steps that a policy trains before it may freeze.")
+    "min_steps", None,
+    "Environment steps that a policy trains before it may freeze; about a "
+    "dozen batches of the learner if not given.")
 _MAX_STEPS = flags.DEFINE_integer(
     "max_steps", None,
     "Environment steps after which a policy freezes even if it still improves, "
     "once its opponents are frozen; no limit by default.")
 _PLATEAU_DELTA = flags.DEFINE_float(
-    "plateau_delta", 0.05,
+    "plateau_delta", None,
     "A policy has plateaued when its payoff improves by less than this from "
-    "one window to the next, in game utility.")
+    "one window to the next, in game utility; 0.02 if not given.")
 _PLATEAU_WINDOW = flags.DEFINE_integer(
-    "plateau_window", 0,
-    "Environment steps in such a window; 0 makes every round one.")
+    "plateau_window", None,
+    "Environment steps in such a window; every round is one if not given.")
 _EPISODES_PER_BATCH = flags.DEFINE_integer(
     "episodes_per_batch", None,
     "Episodes that a learner plays between two updates; the learner's default "
@@ -253,15 +256,15 @@ def solve():
   output_dir = _OUTPUT_DIR.value or os.path.join(
       "runs", f"{_GAME_NAME.value}-{_SCHEME.value}-{_ORACLE.value}-"
       f"seed{_SEED.value}")
-  plateau = ppsro.PlateauRule(
-      delta=_PLATEAU_DELTA.value, window=_PLATEAU_WINDOW.value,
-      min_steps=_MIN_STEPS.value, max_steps=_MAX_STEPS.value)
   executor = make_executor()
   tree = ppsro.enumerate_game(_GAME_NAME.value)
   directory = ppsro.RunDirectory(output_dir)
   progress = Progress()
   result, stopped_by = None, "interrupt"
   with ppsro.PipelinedOracle(tree, config, executor, _SEED.value) as oracle:
+    plateau = ppsro.default_plateau(
+        oracle, delta=_PLATEAU_DELTA.value, window=_PLATEAU_WINDOW.value,
+        min_steps=_MIN_STEPS.value, max_steps=_MAX_STEPS.value)
     solver = ppsro.PipelinePSROSolver(
         tree.game, oracle, scheme, _META_STRATEGY.value,
         opponent_update_freq=_OPPONENT_UPDATE_FREQ.value, plateau=plateau)
@@ -270,7 +273,9 @@ def solve():
            for flag in flags.FLAGS.get_key_flags_for_module(sys.argv[0])},
         "output_dir": str(output_dir),
         "num_workers": getattr(executor, "num_workers", 0),
-        "learner": repr(config)})
+        "opponent_update_freq": solver.opponent_update_freq,
+        **dataclasses.asdict(plateau),
+        "learner": dataclasses.asdict(config)})
     try:
       for result in solver.run():
         directory.append_metrics(metrics_row(result))

@@ -44,6 +44,7 @@ _HOMES = {
     "PipelinedOracle": "oracles.pipelined",
     "PipelinePSROSolver": "solver",
     "RoundResult": "solver",
+    "default_plateau": "solver",
     "RunDirectory": "run_directory",
     "read_policy": "run_directory",
     "read_metrics": "run_directory",

@@ -179,7 +179,7 @@ class PlateauRule:
     max_steps: of training after which it freezes regardless, once its
       opponents stand still; None for no limit.
   """
-  delta: float = 0.01
+  delta: float = 0.02
   window: int = 0
   min_steps: int = 0
   max_steps: int | None = None

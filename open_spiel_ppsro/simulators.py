@@ -62,6 +62,14 @@ class EpisodeBatch:
   episode_return: float
 
 
+def mean_steps(tree):
+  """Returns the mean decisions in an episode of uniformly random play."""
+  plans = [sequence_form.realization_plan(tree, tree.uniform_table(p), p)
+           for p in range(tree.num_players)]
+  return float(sequence_form.terminal_reach(tree, plans)
+               @ tree.terminal_steps)
+
+
 def merge(batches):
   """Returns one `EpisodeBatch` that holds the samples of several.
 
@@ -114,6 +122,9 @@ class TreeSimulator:
   recall the mixture's behaviour policy, weighted by reach, gives the same
   distribution over episodes, and is what is used.
   """
+
+  # A batch costs the same whatever its size; so many leave little noise.
+  EPISODES_PER_BATCH = 2 ** 20
 
   def __init__(self, tree, player):
     """Makes a simulator of `player` in a `GameTree`."""

@@ -25,6 +25,8 @@ import dataclasses
 import io
 import time
 
+import numpy as np
+
 from open_spiel.python.algorithms.psro_v2 import psro_v2
 
 from open_spiel_ppsro import evaluation
@@ -33,6 +35,13 @@ from open_spiel_ppsro import meta_game as meta_game_lib
 from open_spiel_ppsro import meta_strategies
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro import schemes
+
+
+# Batches, counted in the steps of uniformly random play; near an equilibrium
+# episodes are shorter, and a learner finishes the batch it is in, so this many
+# make two batches a round.
+_BATCHES_PER_ROUND = 1.4
+_MIN_BATCHES = 12.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +99,19 @@ class RoundResult:
   round_seconds: float
 
 
+def default_plateau(oracle, **changes):
+  """Returns the `PlateauRule` that suits an oracle's batches.
+
+  Args:
+    oracle: a `PipelinedOracle`.
+    **changes: fields of the rule to set otherwise; None changes nothing.
+  """
+  given = {name: value for name, value in changes.items()
+           if value is not None}
+  return schemes.PlateauRule(**{
+      "min_steps": int(_MIN_BATCHES * oracle.steps_per_batch), **given})
+
+
 class PipelinePSROSolver(psro_v2.PSROSolver):
   """PSRO by any scheme of `schemes.py`, outwardly a psro_v2 solver.
 
@@ -98,8 +120,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
   """
 
   def __init__(self, game, oracle, scheme=None, meta_strategy_method="nash",
-               initial_policies=None, opponent_update_freq=200_000,
-               plateau=schemes.PlateauRule(), **meta_strategy_options):
+               initial_policies=None, opponent_update_freq=None,
+               plateau=None, **meta_strategy_options):
     """Makes a solver; nothing trains before the first round.
 
     Args:
@@ -110,8 +132,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         callable `(solver, return_joint=False)`.
       initial_policies: one policy per player; uniformly random by default.
       opponent_update_freq: environment steps, decisions of all players, that
-        each policy trains in a round, between two looks at its opponents.
-      plateau: the `PlateauRule` of all policies.
+        each policy trains in a round, between two looks at its opponents;
+        about two batches of its learner by default.
+      plateau: the `PlateauRule` of all policies; `default_plateau(oracle)` if
+        not given.
       **meta_strategy_options: reach the meta-strategy through `get_kwargs()`.
 
     Raises:
@@ -124,6 +148,9 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     if str(game_tree.turn_based(game)) != str(tree.game):
       raise ValueError(f"the oracle is for {tree.game}, the solver for {game}; "
                        "give both the same game")
+    if opponent_update_freq is None:
+      opponent_update_freq = int(np.ceil(
+          _BATCHES_PER_ROUND * oracle.steps_per_batch))
     if opponent_update_freq < 1:
       raise ValueError(f"opponent_update_freq is {opponent_update_freq}; it "
                        "takes 1 or more environment steps")
@@ -134,8 +161,9 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     meta_strategies.check_applicable(
         meta_strategy_method, tree.num_players, tree.is_zero_sum)
     self._scheme = schemes.Pipeline() if scheme is None else scheme
-    self._steps_per_round = opponent_update_freq
-    self._plateau_rule = plateau
+    self.opponent_update_freq = opponent_update_freq
+    self._plateau_rule = (default_plateau(oracle) if plateau is None
+                          else plateau)
     self._plateaus = {}
     self._tree = tree
     self._population = population_lib.Population(tree.num_players)
@@ -222,7 +250,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
     training_start = time.perf_counter()
     reports = self._oracle.train(
-        [(policy_id, opponents[row.indices], self._steps_per_round,
+        [(policy_id, opponents[row.indices], self.opponent_update_freq,
           row.settled) for policy_id, row in graph.items()])
     training_seconds = time.perf_counter() - training_start
 

@@ -23,6 +23,7 @@ import abc
 import dataclasses
 
 import numpy as np
+import torch
 
 from open_spiel.python import policy
 from open_spiel.python import rl_agent
@@ -76,6 +77,22 @@ def check_positive(config, *names):
     if not getattr(config, name) > 0:
       raise ValueError(
           f"{name} is {getattr(config, name)}; it takes a value above 0")
+
+
+def check_sizes(config):
+  """Raises ValueError unless network, batch and device can be made."""
+  if not all(isinstance(size, int) and size > 0
+             for size in config.hidden_sizes):
+    raise ValueError(f"hidden_sizes is {config.hidden_sizes}; it takes whole "
+                     "numbers above 0")
+  if config.episodes_per_batch is not None and config.episodes_per_batch < 1:
+    raise ValueError(f"episodes_per_batch is {config.episodes_per_batch}; it "
+                     "takes 1 or more, or None")
+  try:
+    torch.zeros(1, device=config.device)
+  except (RuntimeError, AssertionError) as error:
+    raise ValueError(f"torch cannot use the device {config.device!r}; cpu "
+                     "always works") from error
 
 
 def check_share(config, *names):

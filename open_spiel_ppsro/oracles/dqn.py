@@ -35,7 +35,8 @@ class DQNConfig:
 
   Attributes:
     hidden_sizes: of the Q-network.
-    episodes_per_batch: episodes played between two rounds of updates.
+    episodes_per_batch: episodes played between two rounds of updates; by
+      default as many as the simulator plays at no extra cost.
     replay_batches: the buffer holds this many batches, the newest.
     updates_per_batch: gradient steps after each batch.
     learning_rate: of Adam, while the opponents still change.
@@ -52,7 +53,7 @@ class DQNConfig:
     device: of all tensors, as torch names it.
   """
   hidden_sizes: tuple[int, ...] = (64, 64)
-  episodes_per_batch: int = 32_768
+  episodes_per_batch: int | None = None
   replay_batches: int = 8
   updates_per_batch: int = 8
   learning_rate: float = 1e-2
@@ -68,10 +69,16 @@ class DQNConfig:
 
   def __post_init__(self):
     base.check_positive(
-        self, "episodes_per_batch", "replay_batches", "updates_per_batch",
+        self, "replay_batches", "updates_per_batch",
         "learning_rate", "final_learning_rate",
         "learning_rate_decay", "epsilon_decay", "target_rate")
+    base.check_sizes(self)
     base.check_share(self, "epsilon", "final_epsilon", "random_opponent_share")
+
+  def steps_per_batch(self, tree):
+    """Returns the environment steps in a batch of uniformly random play."""
+    return simulators.mean_steps(tree) * (
+        self.episodes_per_batch or simulators.TreeSimulator.EPISODES_PER_BATCH)
 
   def make_learner(self, tree, player, seed_sequence):
     """Returns a `DQNLearner` of `player` in a `GameTree`."""
@@ -86,6 +93,8 @@ class DQNLearner(base.Learner):
     networks.pin_threads()
     self._simulator = simulator
     self._config = config
+    self._episodes_per_batch = (
+        config.episodes_per_batch or simulator.EPISODES_PER_BATCH)
     network_seed, episode_seed = seed_sequence.spawn(2)
     self._rng = np.random.default_rng(episode_seed)
     self._network = networks.MLP(
@@ -106,7 +115,7 @@ class DQNLearner(base.Learner):
     self._simulator.face(opponents, config.random_opponent_share)
     steps, episodes, total_return = 0, 0, 0.0
     while steps < num_steps:
-      batch = self._simulator.draw(self._explore, config.episodes_per_batch,
+      batch = self._simulator.draw(self._explore, self._episodes_per_batch,
                                    self._rng)
       self._replay.append(batch)
       self._update(simulators.merge(self._replay))

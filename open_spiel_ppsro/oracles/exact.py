@@ -41,6 +41,11 @@ class ExactConfig:
           f"unknown tie_break {self.tie_break!r}; use one of "
           f"{', '.join(sequence_form.TIE_BREAKS)}")
 
+  def steps_per_batch(self, tree):
+    """Returns 1: it trains no steps."""
+    del tree
+    return 1.0
+
   def make_learner(self, tree, player, seed_sequence):
     """Returns an `ExactLearner` of `player`."""
     return ExactLearner(tree, player, self, seed_sequence)

@@ -32,6 +32,9 @@ from open_spiel_ppsro.oracles import base
 from open_spiel_ppsro.oracles import ppo
 
 
+_DEFAULT_BATCHES = 40
+
+
 class PipelinedOracle(rl_oracle.RLOracle):
   """Trains best responders in the workers of an executor.
 
@@ -39,7 +42,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
   """
 
   def __init__(self, game, config=None, executor=None, seed=0,
-               number_training_steps=1_000_000,
+               number_training_steps=None,
                max_histories=game_tree.DEFAULT_MAX_HISTORIES, **kwargs):
     """Makes an oracle and starts its executor.
 
@@ -50,7 +53,8 @@ class PipelinedOracle(rl_oracle.RLOracle):
       executor: where; a `SerialExecutor` by default.
       seed: of everything random in training.
       number_training_steps: environment steps, decisions of all players, that
-        each best response trains when psro_v2 calls the oracle.
+        each best response trains when psro_v2 calls the oracle; 40 batches
+        of its learner by default.
       max_histories: the largest game to enumerate.
       **kwargs: passed on to psro_v2's RLOracle.
 
@@ -61,17 +65,24 @@ class PipelinedOracle(rl_oracle.RLOracle):
                      best_response_kwargs={}, **kwargs)
     if not isinstance(game, game_tree.GameTree):
       game = game_tree.enumerate_game(game, max_histories)
-    if number_training_steps < 1:
-      raise ValueError(f"number_training_steps is {number_training_steps}; it "
-                       "takes 1 or more")
     self.tree = game
     self.seed = seed
     self.config = ppo.PPOConfig() if config is None else config
+    if number_training_steps is None:
+      number_training_steps = int(_DEFAULT_BATCHES * self.steps_per_batch)
+    if number_training_steps < 1:
+      raise ValueError(f"number_training_steps is {number_training_steps}; it "
+                       "takes 1 or more")
     self._number_training_steps = number_training_steps
     self._executor = executors.SerialExecutor() if executor is None else (
         executor)
     self._executor.start(game)
     self._num_opened = 0  # By psro_v2's calls.
+
+  @property
+  def steps_per_batch(self):
+    """Environment steps in a batch of a learner, in uniformly random play."""
+    return self.config.steps_per_batch(self.tree)
 
   def open(self, policy_id):
     """Makes the learner of a new policy."""

@@ -35,6 +35,8 @@ _IMITATION_LEARNING_RATE = 2e-2
 # Large for Adam: where the imitation is already good, gradients are tiny, and
 # steps of full length along their noise would ruin the network.
 _IMITATION_EPSILON = 1e-3
+# So many visits weigh as much as the network's value in the baseline.
+_BASELINE_VISITS = 10.0
 # Ratios beyond exp(10) are clipped in any case; without it they overflow.
 _MAX_LOG_RATIO = 10.0
 
@@ -45,7 +47,8 @@ class PPOConfig:
 
   Attributes:
     hidden_sizes: of the network, policy and value share it.
-    episodes_per_batch: episodes played between two updates of the policy.
+    episodes_per_batch: episodes played between two updates of the policy; by
+      default as many as the simulator plays at no extra cost.
     epochs: gradient passes over a batch.
     minibatch_rows: the most distinct observations per gradient step.
     learning_rate: of Adam, while the opponents still change.
@@ -64,7 +67,7 @@ class PPOConfig:
     device: of all tensors, as torch names it.
   """
   hidden_sizes: tuple[int, ...] = (64, 64)
-  episodes_per_batch: int = 65_536
+  episodes_per_batch: int | None = None
   epochs: int = 8
   minibatch_rows: int = 4096
   learning_rate: float = 2e-2
@@ -73,16 +76,22 @@ class PPOConfig:
   clip: float = 0.2
   entropy_coefficient: float = 0.0
   value_coefficient: float = 0.5
-  imitation_steps: int = 30
+  imitation_steps: int = 100
   imitation_noise: float = 0.1
-  random_opponent_share: float = 0.05
+  random_opponent_share: float = 0.02
   device: str = "cpu"
 
   def __post_init__(self):
     base.check_positive(
-        self, "episodes_per_batch", "epochs", "minibatch_rows",
+        self, "epochs", "minibatch_rows",
         "learning_rate", "final_learning_rate", "learning_rate_decay", "clip")
+    base.check_sizes(self)
     base.check_share(self, "imitation_noise", "random_opponent_share")
+
+  def steps_per_batch(self, tree):
+    """Returns the environment steps in a batch of uniformly random play."""
+    return simulators.mean_steps(tree) * (
+        self.episodes_per_batch or simulators.TreeSimulator.EPISODES_PER_BATCH)
 
   def make_learner(self, tree, player, seed_sequence):
     """Returns a `PPOLearner` of `player` in a `GameTree`."""
@@ -155,6 +164,8 @@ class PPOLearner(base.Learner):
     networks.pin_threads()
     self._simulator = simulator
     self._player = player
+    self._episodes_per_batch = (
+        config.episodes_per_batch or simulator.EPISODES_PER_BATCH)
     self._has_trained = False
     self._config = config
     network_seed, episode_seed = seed_sequence.spawn(2)
@@ -177,7 +188,7 @@ class PPOLearner(base.Learner):
     steps, episodes, total_return = 0, 0, 0.0
     while steps < num_steps:
       batch = self._simulator.draw(self._policy,
-                                   self._config.episodes_per_batch, self._rng)
+                                   self._episodes_per_batch, self._rng)
       self._update(batch)
       if settled:
         self._learning_rate = max(
@@ -254,8 +265,14 @@ class PPOLearner(base.Learner):
     taken = as_tensor(count > 0)
     weight = as_tensor(count / count.sum())
     returns = as_tensor(total / np.maximum(count, 1) / self._return_scale)
+    value_target = as_tensor(value_target / self._return_scale)
     output = self._network(observations)
-    advantage = (returns - output[:, -1:]) * taken
+    # Where an observation was visited often, what followed is a better
+    # baseline than the network's value.
+    num_visits = as_tensor(visits)
+    baseline = (num_visits * value_target + _BASELINE_VISITS * output[:, -1]
+               ) / (num_visits + _BASELINE_VISITS)
+    advantage = (returns - baseline[:, None]) * taken
     mean = (weight * advantage).sum()
     deviation = (weight * (advantage - mean) ** 2).sum().sqrt()
     return Samples(
@@ -266,7 +283,7 @@ class PPOLearner(base.Learner):
         advantage=advantage / (deviation + 1e-8),
         old_log_probs=networks.masked_log_softmax(output[:, :-1], illegal),
         visit_weight=as_tensor(visits / visits.sum()),
-        value_target=as_tensor(value_target / self._return_scale))
+        value_target=value_target)
 
   def _minibatches(self, num_rows):
     """Yields slices or index arrays that cover the rows once."""
