@@ -43,8 +43,9 @@ class ExactEvaluator:
 
   def __init__(self, tree):
     self.tree = tree
-    self._plans = [np.zeros((0, tree.num_sequences(player)))
-                   for player in range(tree.num_players)]
+    self._plans = [
+        np.zeros((0, tree.num_sequences(tree.roles.index(population))))
+        for population in range(tree.num_populations)]
 
   def measure(self, population, meta_game, changed):
     """Brings the meta-game up to date.
@@ -58,45 +59,60 @@ class ExactEvaluator:
     tree = self.tree
     sizes = population.sizes()
     meta_game.grow(sizes)
-    by_player = [[i.index for i in changed if i.player == player]
-                 for player in range(tree.num_players)]
-    for player, indices in enumerate(by_player):
-      grown = np.zeros((sizes[player], tree.num_sequences(player)))
-      grown[:len(self._plans[player])] = self._plans[player]
+    stale = [[i.index for i in changed if i.player == p]
+             for p in range(len(sizes))]
+    for p, indices in enumerate(stale):
+      player = tree.roles.index(p)
+      grown = np.zeros((sizes[p], tree.num_sequences(player)))
+      grown[:len(self._plans[p])] = self._plans[p]
       if indices:
         tables = np.stack([
-            population[population_lib.PolicyId(player, index)].snapshot.table
+            population[population_lib.PolicyId(p, index)].snapshot.table
             for index in indices])
         grown[indices] = sequence_form.realization_plan(tree, tables, player)
-      self._plans[player] = grown
-    for player, indices in enumerate(by_player):
-      if indices:
-        # Policies changed on both sides are met once: by the first player.
-        rows = [list(range(size)) for size in sizes]
+      self._plans[p] = grown
+    for player, role in enumerate(tree.roles):
+      if stale[role]:
+        # Where policies of several players changed, the cells that they share
+        # are met once: by the first of these players.
+        rows = [list(range(sizes[r])) for r in tree.roles]
         for earlier in range(player):
           rows[earlier] = [index for index in rows[earlier]
-                           if index not in by_player[earlier]]
-        rows[player] = indices
+                           if index not in stale[tree.roles[earlier]]]
+        rows[player] = stale[role]
         meta_game.fill(rows, sequence_form.payoff_tensors(
-            tree, [plans[r] for plans, r in zip(self._plans, rows)]))
+            tree, [self._plans[r][chosen]
+                   for r, chosen in zip(tree.roles, rows)]))
 
-  def mixture_plans(self, indices, probabilities):
-    """Returns one plan per player: of a mixture over policies `indices`."""
-    return [sequence_form.mixture_plan(plans[list(chosen)], weights)
-            for plans, chosen, weights in zip(self._plans, indices,
-                                              probabilities)]
-
-  def exploitability(self, indices, probabilities):
-    """Returns the `Exploitability` of independent mixtures over policies.
+  def mixture_tables(self, indices, probabilities):
+    """Returns one table per population: a mixture's behaviour policy.
 
     Args:
-      indices: per player, policy indices.
-      probabilities: per player, a probability for each of them. A mixture
+      indices: per population, policy indices.
+      probabilities: per population, a probability for each of them. A mixture
         draws one policy per episode; it is weighted by reach.
     """
+    return [
+        sequence_form.behaviour(
+            self.tree,
+            sequence_form.mixture_plan(plans[list(chosen)], weights),
+            self.tree.roles.index(p))
+        for p, (plans, chosen, weights) in enumerate(
+            zip(self._plans, indices, probabilities))]
+
+  def exploitability(self, indices, probabilities):
+    """Returns the `Exploitability`, in the original game, of mixtures.
+
+    Args:
+      indices: as for `mixture_tables`.
+      probabilities: likewise; players draw independently.
+    """
+    game = self.tree.original or self.tree
+    tables = self.tree.seat_tables(self.mixture_tables(indices, probabilities))
     value = sequence_form.nash_conv(
-        self.tree, self.mixture_plans(indices, probabilities))
-    return Exploitability(value, value / self.tree.num_players)
+        game, [sequence_form.realization_plan(game, table, player)
+               for player, table in enumerate(tables)])
+    return Exploitability(value, value / game.num_players)
 
   def opponents(self, indices, probabilities):
     """Returns what a learner faces: per player a `Mixture` of one policy.
@@ -105,11 +121,10 @@ class ExactEvaluator:
     gives the same distribution over episodes as drawing one policy per
     episode does, and it travels as one table.
     """
+    tables = self.mixture_tables(indices, probabilities)
     return tuple(
         population_lib.Mixture(
             (population_lib.Snapshot(
-                population_lib.PolicyId(player, -1), 0,
-                sequence_form.behaviour(self.tree, plan, player)),),
+                population_lib.PolicyId(role, -1), 0, tables[role]),),
             np.ones(1))
-        for player, plan in enumerate(
-            self.mixture_plans(indices, probabilities)))
+        for role in self.tree.roles)

@@ -92,6 +92,11 @@ class GameTree:
     terminal_returns: float `[n, T]`, in game utility.
     terminal_steps: int `[T]`, decisions of all players on the way.
     is_zero_sum: whether the returns sum to zero at every terminal history.
+    roles: for each player, the population that its policies come from; one
+      per player, unless the game is symmetric and one policy plays all roles.
+    original: the game before `seat_symmetry.symmetrise`; None if it is this.
+    seat_rows: then, per player of the original, int `[I_p]`, its information
+      states among those of this game.
   """
   game: pyspiel.Game
   num_players: int
@@ -103,10 +108,28 @@ class GameTree:
   terminal_returns: np.ndarray
   terminal_steps: np.ndarray
   is_zero_sum: bool
+  roles: tuple[int, ...]
+  original: "GameTree | None" = None
+  seat_rows: tuple[np.ndarray, ...] = ()
 
   def __getstate__(self):
     # Workers need the arrays alone; not every pyspiel game can be pickled.
-    return {**self.__dict__, "game": None}
+    return {**self.__dict__, "game": None, "original": None}
+
+  @property
+  def num_populations(self):
+    """How many populations play: one per player, or one for all."""
+    return max(self.roles) + 1
+
+  def seat_tables(self, tables):
+    """Returns one table per player of the original game.
+
+    Args:
+      tables: one table `[I, A]` per population.
+    """
+    if self.original is not None:
+      return [tables[0][rows] for rows in self.seat_rows]
+    return [tables[role] for role in self.roles]
 
   def num_sequences(self, player):
     """Returns the length of a realization plan of `player`."""
@@ -121,8 +144,9 @@ class GameTree:
     """Returns `[I, A]`, the action probabilities of an OpenSpiel policy.
 
     Args:
-      pi: a `policy.Policy`; `TabularPolicy` is read by information state, any
-        other is asked at one history of each information state.
+      pi: a `policy.Policy`; one that has a `table(player)` of the right
+        shape, or is a `TabularPolicy`, is read by information state, any other
+        is asked at one history of each information state.
       player: whose information states.
 
     Raises:
@@ -131,6 +155,12 @@ class GameTree:
     """
     infostates = self.infostates[player]
     table = np.zeros(infostates.legal_actions_mask.shape)
+    if self.original is not None:
+      for seat, rows in enumerate(self.seat_rows):
+        table[rows] = self.original.tabulate(pi, seat)
+      return table
+    if hasattr(pi, "table") and np.shape(pi.table(player)) == table.shape:
+      return np.array(pi.table(player))
     if isinstance(pi, policy.TabularPolicy):
       for row, name in enumerate(infostates.names):
         table[row] = pi.policy_for_key(name)
@@ -401,4 +431,5 @@ def enumerate_game(game, max_histories=DEFAULT_MAX_HISTORIES):
       terminal_chance=np.asarray(chances),
       terminal_returns=np.ascontiguousarray(terminal_returns),
       terminal_steps=np.asarray(steps, int),
-      is_zero_sum=bool(np.abs(terminal_returns.sum(axis=0)).max() < 1e-9))
+      is_zero_sum=bool(np.abs(terminal_returns.sum(axis=0)).max() < 1e-9),
+      roles=tuple(range(num_players)))

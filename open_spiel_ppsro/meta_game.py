@@ -23,10 +23,20 @@ import numpy as np
 
 
 class MetaGame:
-  """A payoff tensor per player that grows with the population."""
+  """A payoff tensor per player that grows with the population.
 
-  def __init__(self, num_players):
-    self._payoffs = np.zeros((num_players,) + (0,) * num_players)
+  Indices of policies are given per population. Usually each player has its
+  own; in a symmetric game all players choose from one.
+  """
+
+  def __init__(self, roles):
+    """Makes an empty meta-game.
+
+    Args:
+      roles: for each player, the population it chooses from.
+    """
+    self._roles = tuple(roles)
+    self._payoffs = np.zeros((len(roles),) + (0,) * len(roles))
 
   @property
   def payoffs(self):
@@ -34,8 +44,9 @@ class MetaGame:
     return self._payoffs
 
   def grow(self, sizes):
-    """Makes room for `sizes[p]` policies of each player, missing at first."""
-    grown = np.full((len(sizes),) + tuple(sizes), np.nan)
+    """Makes room for `sizes[p]` policies of population `p`."""
+    grown = np.full((len(self._roles),) + tuple(self.per_player(sizes)),
+                    np.nan)
     grown[tuple(slice(k) for k in self._payoffs.shape)] = self._payoffs
     self._payoffs = grown
 
@@ -49,28 +60,48 @@ class MetaGame:
     for player, tensor in enumerate(payoffs):
       self._payoffs[player][np.ix_(*indices)] = tensor
 
+  def per_player(self, per_population):
+    """Returns a list with, for each player, the entry of its population."""
+    return [per_population[role] for role in self._roles]
+
+  def payoffs_against(self, policy_id, indices):
+    """Returns `[..., k_q, ...]` over the other players: a policy's payoffs.
+
+    Args:
+      policy_id: `(population, index)`; it plays the first of its roles.
+      indices: per population, the policies of the others.
+    """
+    population, index = policy_id
+    player = self._roles.index(population)
+    chosen = self.per_player(indices)
+    chosen[player] = [index]
+    return self._payoffs[player][np.ix_(*chosen)].squeeze(axis=player)
+
   def expected_return(self, policy_id, indices, probabilities):
     """Returns what a policy expects against mixtures of the other players.
 
     Args:
-      policy_id: `(player, index)`.
-      indices: per player, the policies that the mixture ranges over.
-      probabilities: per player, a probability for each; those of the own
-        player are not read.
+      policy_id: `(population, index)`.
+      indices: per population, the policies that the mixture ranges over.
+      probabilities: per population, a probability for each.
     """
-    player, index = policy_id
-    chosen = list(indices)
-    chosen[player] = [index]
-    values = self._payoffs[player][np.ix_(*chosen)]
-    for other in reversed(range(len(chosen))):
-      weights = np.ones(1) if other == player else probabilities[other]
-      values = values @ weights
+    player = self._roles.index(policy_id[0])
+    values = self.payoffs_against(policy_id, indices)
+    weights = self.per_player(probabilities)
+    for other in reversed(range(len(weights))):
+      if other != player:
+        values = values @ weights[other]
     return float(values)
 
   def sub_game(self, indices, options=None):
-    """Returns the `SubGame` of the given policies per player."""
-    return SubGame([tensor[np.ix_(*indices)] for tensor in self._payoffs],
-                   options)
+    """Returns the `SubGame` of the given policies per population."""
+    cells = np.ix_(*self.per_player(indices))
+    return SubGame([tensor[cells] for tensor in self._payoffs], options)
+
+  def per_population(self, per_player):
+    """Returns a tuple with, for each population, its first player's entry."""
+    return tuple(per_player[self._roles.index(population)]
+                 for population in range(max(self._roles) + 1))
 
 
 class SubGame:

@@ -47,7 +47,8 @@ class MetaStrategy:
   """Play probabilities and how good they are.
 
   Attributes:
-    probabilities: one float array `[K_p]` per player.
+    probabilities: one float array `[K_p]` per population: per player, but a
+      single one where all players choose from the same policies.
     method: the name of the method that gave them.
     regret: per player, what its best policy gains over it, in game utility,
       when all play independently.
@@ -271,13 +272,10 @@ def check_applicable(method, num_players, is_zero_sum):
 
 
 def solve(method, sub_game):
-  """Returns the `MetaStrategy` of a `SubGame`."""
+  """Returns `(name, probabilities)` of a `SubGame`, `[K_p]` per player."""
   name, function = resolve(method)
-  marginals = function(sub_game)
-  probabilities = tuple(
-      _normalised(np.asarray(p, float).reshape(-1)) for p in marginals)
-  return MetaStrategy(probabilities, name,
-                      regrets(sub_game.get_meta_game(), probabilities))
+  return name, [_normalised(np.asarray(p, float).reshape(-1))
+                for p in function(sub_game)]
 
 
 class SubGameSolver:
@@ -303,7 +301,7 @@ class SubGameSolver:
     self._previous = None  # The last (indices, MetaStrategy).
 
   def __call__(self, indices):
-    """Returns the `MetaStrategy` of the policies `indices` per player."""
+    """Returns the `MetaStrategy` of the policies `indices` per population."""
     sub_game = self._meta_game.sub_game(indices, self._options)
     known = self._solved.pop(indices, None)
     if known is not None and all(
@@ -311,11 +309,17 @@ class SubGameSolver:
             known[0].get_meta_game(), sub_game.get_meta_game())):
       self._solved[indices] = known
       return known[1]
-    if known is not None:
-      sub_game.hint = _support_hint(indices, known[1], indices)
-    elif self._previous is not None:
-      sub_game.hint = _support_hint(*self._previous, indices)
-    solution = solve(self._method, sub_game)
+    start = self._previous if known is None else (indices, known[1])
+    if start is not None:
+      hint = _support_hint(*start, indices)
+      sub_game.hint = hint and self._meta_game.per_player(hint)
+    name, marginals = solve(self._method, sub_game)
+    # Of a symmetric game's solution one side is kept: it serves both.
+    probabilities = self._meta_game.per_population(marginals)
+    solution = MetaStrategy(
+        probabilities, name,
+        regrets(sub_game.get_meta_game(),
+                self._meta_game.per_player(probabilities)))
     self._solved[indices] = sub_game, solution
     self._previous = indices, solution
     while len(self._solved) > _MOST_REMEMBERED:
@@ -323,17 +327,56 @@ class SubGameSolver:
     return solution
 
 
+class OnlineRegretMatching:
+  """Decoupled online meta-solvers (Lanctot et al. 2017, section 3.2).
+
+  Each sub-game and player has its own regrets and takes one regret-matching
+  step a call, on what its policies are worth against the others' strategies
+  now; nothing is solved. Payoffs are those of the meta-game, where the paper
+  has sampled returns.
+  """
+
+  def __init__(self, meta_game, exploration):
+    """Makes solvers for a `MetaGame`; `exploration` is the uniform share."""
+    self._meta_game = meta_game
+    self._exploration = exploration
+    self._regrets = {}  # Indices -> per population, [K_p].
+
+  def __call__(self, indices):
+    """Takes a step for the policies `indices`; returns a `MetaStrategy`."""
+    if indices not in self._regrets:
+      self._regrets[indices] = [np.zeros(len(i)) for i in indices]
+    accumulated = self._regrets[indices]
+    probabilities = []
+    for regret in accumulated:
+      positive = np.maximum(regret, 0)
+      uniform = np.full(len(regret), 1 / len(regret))
+      matched = positive / positive.sum() if positive.any() else uniform
+      probabilities.append((1 - self._exploration) * matched
+                           + self._exploration * uniform)
+    payoffs = self._meta_game.sub_game(indices).get_meta_game()
+    for population, regret in enumerate(accumulated):
+      values = np.array([
+          self._meta_game.expected_return((population, index), indices,
+                                          probabilities)
+          for index in indices[population]])
+      regret += values - values @ probabilities[population]
+    return MetaStrategy(
+        tuple(probabilities), "online",
+        regrets(payoffs, self._meta_game.per_player(probabilities)))
+
+
 def _support_hint(old_indices, solution, indices):
   """Returns where to look for the support of one sub-game after another.
 
   Args:
-    old_indices: the policies per player of the sub-game solved.
+    old_indices: the policies per population of the sub-game solved.
     solution: its `MetaStrategy`.
-    indices: the policies per player of the sub-game to solve.
+    indices: the policies per population of the sub-game to solve.
 
   Returns:
-    Per player, positions in `indices`: of the old support and of all that is
-    new. None if that leaves a player without any.
+    Per population, positions in `indices`: of the old support and of all that
+    is new. None if that leaves a population without any.
   """
   hint = []
   for old, probabilities, new in zip(old_indices, solution.probabilities,

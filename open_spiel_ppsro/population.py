@@ -28,7 +28,8 @@ class PolicyId(NamedTuple):
   """A policy: the player it plays for and its index in opening order.
 
   In the schemes with levels the index is the level. Index 0 is the initial
-  policy, frozen from the start.
+  policy, frozen from the start. Where one population plays all roles of a
+  symmetric game, the player is 0.
   """
   player: int
   index: int
@@ -82,43 +83,52 @@ class Member:
     policy_id: who it is.
     frozen: whether it is final.
     snapshot: its latest published snapshot.
-    frozen_at_opening: per player, the indices of the policies that were
+    parent: the index of the policy that it sprang from, if any.
+    frozen_at_opening: per population, the indices of the policies that were
       frozen when this one opened.
+    rounds: how many rounds it has trained.
     steps: environment steps it has trained, decisions of all players.
+    latest_steps: those of its latest round.
     episodes: episodes it has trained.
     mean_return: of its latest training, in game utility.
   """
   policy_id: PolicyId
   snapshot: Snapshot | None = None
   frozen: bool = False
+  parent: int | None = None
   frozen_at_opening: tuple[tuple[int, ...], ...] = ()
+  rounds: int = 0
   steps: int = 0
+  latest_steps: int = 0
   episodes: int = 0
   mean_return: float = float("nan")
 
 
 class Population:
-  """The members of each player, in opening order."""
+  """The members of each population, in opening order.
 
-  def __init__(self, num_players):
-    self._members = tuple([] for _ in range(num_players))
-    self._frozen = tuple([] for _ in range(num_players))
+  There is one population per player, or, in a symmetric game, one for all.
+  """
+
+  def __init__(self, num_populations):
+    self._members = tuple([] for _ in range(num_populations))
+    self._frozen = tuple([] for _ in range(num_populations))
 
   @property
-  def num_players(self):
+  def num_populations(self):
     return len(self._members)
 
   def __getitem__(self, policy_id):
     return self._members[policy_id.player][policy_id.index]
 
   def members(self, player=None):
-    """Returns the members of one player, or of all, player by player."""
+    """Returns the members of one population, or of all, one by one."""
     if player is None:
       return [member for players in self._members for member in players]
     return list(self._members[player])
 
   def sizes(self):
-    """Returns how many policies each player has."""
+    """Returns how many policies each population has."""
     return tuple(len(members) for members in self._members)
 
   def active(self, player=None):
@@ -126,13 +136,13 @@ class Population:
     return [m for m in self.members(player) if not m.frozen]
 
   def frozen_indices(self):
-    """Returns, per player, its frozen policies in the order they froze."""
+    """Returns, per population, its frozen ones in the order they froze."""
     return tuple(tuple(indices) for indices in self._frozen)
 
-  def open(self, player):
+  def open(self, player, parent=None):
     """Adds an active policy for `player` and returns its `Member`."""
     member = Member(PolicyId(player, len(self._members[player])),
-                    frozen_at_opening=self.frozen_indices())
+                    parent=parent, frozen_at_opening=self.frozen_indices())
     self._members[player].append(member)
     return member
 
@@ -153,7 +163,7 @@ class Population:
     self._frozen[policy_id.player].append(policy_id.index)
 
   def all_frozen(self, sub_game):
-    """Returns whether all policies of `sub_game`, indices per player, are."""
+    """Returns whether all of `sub_game`, indices per population, are."""
     return all(members[index].frozen
                for members, indices in zip(self._members, sub_game)
                for index in indices)

@@ -15,11 +15,12 @@
 """Schemes: who opens, who trains against whom, and who may freeze.
 
 A PSRO variant is an interaction graph that grows: for each policy in training,
-the policies that it trains against and their probabilities. A `Scheme` answers
-three questions about it (`openings`, `opponents`, `freezes`); the freeze rule
-is one for all: *a policy freezes when it has plateaued and everything it
-trains against is frozen*, so a best response is to something that stands
-still. For the pipeline that is "only the lowest active level is promoted".
+the policies that it trains against and their probabilities. A `Scheme` says
+which policies open, what each one faces, and whether they freeze at all; the
+freeze rule is one for all: *a policy freezes when it has plateaued and
+everything it trains against is frozen*, so a best response is to something
+that stands still. For the pipeline that is "only the lowest active level is
+promoted".
 """
 
 import abc
@@ -30,15 +31,25 @@ import numpy as np
 from open_spiel_ppsro import meta_strategies
 
 
+@dataclasses.dataclass(frozen=True)
+class Opening:
+  """A policy that starts: for which player, and from which parent's index."""
+  player: int
+  parent: int | None = None
+
+
 class Scheme(abc.ABC):
   """One PSRO variant.
 
   Attributes:
-    freezes: whether the freeze rule applies at all.
+    freezes: whether policies ever freeze.
+    one_population: whether it needs a single population for all roles, a
+      symmetric game or one made so by `seat_symmetry.symmetrise`.
     num_levels: how many policies of each player train at once.
   """
 
   freezes = True
+  one_population = False
 
   def __init__(self, num_levels=1):
     if num_levels < 1:
@@ -47,8 +58,14 @@ class Scheme(abc.ABC):
     self.num_levels = num_levels
 
   @abc.abstractmethod
-  def openings(self, population):
-    """Returns the players, one entry per new policy that starts now."""
+  def openings(self, population, solve):
+    """Returns a list of `Opening`, one for each new policy that starts now.
+
+    Args:
+      population: the population.
+      solve: a function from a sub-game, indices per population, to its
+        `MetaStrategy`.
+    """
 
   @abc.abstractmethod
   def opponents(self, population, policy_id):
@@ -59,10 +76,40 @@ class Scheme(abc.ABC):
       policy_id: an active policy.
 
     Returns:
-      Per player, the indices of the eligible policies. The policy trains
-      against the meta-strategy of this sub-game, its own player's part of it
+      Per population, the indices of the eligible policies. The policy trains
+      against the meta-strategy of this sub-game, its own side's part of it
       included in the solution.
     """
+
+  def weigh(self, population, policy_id, probabilities, meta_game):
+    """Returns what a policy faces, from the meta-strategy of its sub-game.
+
+    Args:
+      population: the population.
+      policy_id: an active policy.
+      probabilities: per population, those of the meta-strategy.
+      meta_game: the `MetaGame`.
+
+    Returns:
+      Per population, the probabilities of its opponents.
+    """
+    del population, policy_id, meta_game
+    return probabilities
+
+  def settled(self, population, policy_id):
+    """Returns whether frozen opponents mean that what it faces is final."""
+    del population, policy_id
+    return True
+
+  def row_solver(self, meta_game, solve):
+    """Returns the function that solves the sub-games of the rows.
+
+    Args:
+      meta_game: the `MetaGame`.
+      solve: the function that solves sub-games for the result.
+    """
+    del meta_game
+    return solve
 
 
 class Pipeline(Scheme):
@@ -88,18 +135,20 @@ class Pipeline(Scheme):
           f"warmup_steps is {warmup_steps}; it takes 0 or more steps")
     self.warmup_steps = warmup_steps
 
-  def openings(self, population):
+  def openings(self, population, solve):
     sizes = population.sizes()
     opened = []
-    for player, level in enumerate(sizes):
-      if len(population.active(player)) >= self.num_levels:
-        continue
-      below = [population.members(p)[level - 1] for p in range(len(sizes))
-               if sizes[p] >= level]
-      if len(below) == len(sizes) and all(
-          m.snapshot is not None
-          and (m.frozen or m.steps >= self.warmup_steps) for m in below):
-        opened.append(player)
+    for player, size in enumerate(sizes):
+      wanted = self.num_levels - len(population.active(player))
+      for level in range(size, size + wanted):
+        below = [m for p in range(len(sizes))
+                 for m in population.members(p)[level - 1:level]]
+        # A level below that opens in this same round has trained nothing.
+        trained = len(below) == len(sizes) and all(
+            m.frozen or m.steps >= self.warmup_steps for m in below)
+        if not trained and self.warmup_steps > 0:
+          break
+        opened.append(Opening(player))
     return opened
 
   def opponents(self, population, policy_id):
@@ -114,6 +163,46 @@ class Sequential(Pipeline):
     super().__init__(num_levels=1)
 
 
+class DCH(Pipeline):
+  """Deep cognitive hierarchies (Lanctot et al. 2017, Algorithm 3).
+
+  `num_levels` levels of each player, opened once, train for ever against the
+  levels below; none freezes, and none is added. What it finds is the
+  meta-strategy over all levels.
+  """
+
+  freezes = False
+
+  def __init__(self, num_levels=4, warmup_steps=0, meta_solver="nash",
+               exploration=0.1):
+    """Makes the scheme.
+
+    Args:
+      num_levels: levels per player.
+      warmup_steps: environment steps that a level trains before the level
+        above it starts.
+      meta_solver: `nash`: the rows are meta-strategies of the live payoffs;
+        `online`: each player and level has a decoupled regret-matching solver
+        that takes one step a round, as the paper describes.
+      exploration: the uniform share of online meta-strategies, the paper's
+        gamma.
+    """
+    super().__init__(num_levels, warmup_steps)
+    if meta_solver not in ("nash", "online"):
+      raise ValueError(f"unknown meta_solver {meta_solver!r} of DCH; use nash "
+                       "or online")
+    if not 0 <= exploration <= 1:
+      raise ValueError(f"exploration is {exploration}; it takes a value from "
+                       "0 to 1")
+    self._meta_solver = meta_solver
+    self._exploration = exploration
+
+  def row_solver(self, meta_game, solve):
+    if self._meta_solver == "nash":
+      return solve
+    return meta_strategies.OnlineRegretMatching(meta_game, self._exploration)
+
+
 class NaiveParallel(Scheme):
   """Naive parallel PSRO (the baseline of McAleer et al. 2020, section 4).
 
@@ -121,12 +210,82 @@ class NaiveParallel(Scheme):
   of what was frozen when it opened; they do not know of each other.
   """
 
-  def openings(self, population):
-    return [player for player in range(population.num_players)
+  def openings(self, population, solve):
+    return [Opening(player) for player in range(population.num_populations)
             for _ in range(self.num_levels - len(population.active(player)))]
 
   def opponents(self, population, policy_id):
     return population[policy_id].frozen_at_opening
+
+
+class Rectified(Scheme):
+  """PSRO_rN (Balduzzi et al. 2019, Algorithm 4), in either of two readings.
+
+  A generation has one child for each policy in the support of the meta-Nash;
+  the next one opens when all of them have frozen. A child trains against the
+  meta-Nash of its parents' generation, rectified:
+
+  * `subset`: kept where its parent does not lose; what the reference
+    implementation of Pipeline PSRO does.
+  * `relu`: the objective as it is written, the payoffs against the opponents
+    weighted by the meta-Nash, each cut at zero; its gradient comes from the
+    opponents that the child itself does not lose to, and the child begins
+    with a response to all of them.
+
+  It needs one population; it plays an asymmetric game with random seats.
+  """
+
+  one_population = True
+  _RULES = ("subset", "relu")
+  # Probabilities up to this are not in the support.
+  _SUPPORT = 1e-4
+  _NOT_LOSING = -1e-9
+
+  def __init__(self, rectify="subset"):
+    """Makes the scheme; `rectify` is `subset` or `relu`."""
+    super().__init__()
+    if rectify not in self._RULES:
+      raise ValueError(f"unknown rectify {rectify!r}; use one of "
+                       f"{', '.join(self._RULES)}")
+    self._rule = rectify
+
+  def openings(self, population, solve):
+    if population.active():
+      return []
+    frozen = population.frozen_indices()
+    weights = solve(frozen).probabilities[0]
+    return [Opening(0, parent) for parent, weight in zip(frozen[0], weights)
+            if weight > self._SUPPORT]
+
+  def opponents(self, population, policy_id):
+    return population[policy_id].frozen_at_opening
+
+  def settled(self, population, policy_id):
+    # What a `relu` child faces depends on itself, from its second round on.
+    return self._rule == "subset" or population[policy_id].rounds > 0
+
+  def weigh(self, population, policy_id, probabilities, meta_game):
+    member = population[policy_id]
+    indices = member.frozen_at_opening
+    judge = policy_id
+    if self._rule == "subset":
+      judge = (0, member.parent)
+    elif not member.rounds:
+      return probabilities
+    kept = probabilities[0] * (
+        meta_game.payoffs_against(judge, indices) >= self._NOT_LOSING)
+    if not kept.sum() > 0:
+      return probabilities
+    return (kept / kept.sum(),)
+
+
+SCHEMES = {
+    "sequential": Sequential,
+    "naive": NaiveParallel,
+    "rectified": Rectified,
+    "dch": DCH,
+    "pipeline": Pipeline,
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -134,33 +293,42 @@ class Row:
   """One row of the interaction graph.
 
   Attributes:
-    indices: per player, the policies it ranges over.
-    meta_strategy: the solution of their sub-game.
-    settled: whether all of them are frozen.
+    indices: per population, the policies it ranges over.
+    probabilities: per population, a probability for each of them.
+    settled: whether what it faces stands still.
   """
   indices: tuple[tuple[int, ...], ...]
-  meta_strategy: meta_strategies.MetaStrategy
+  probabilities: tuple[np.ndarray, ...]
   settled: bool
 
 
-def interaction_graph(scheme, population, solve):
-  """Returns the rows of all active policies: `{PolicyId: Row}`.
+def interaction_graph(scheme, population, meta_game, solve, policy_ids=None):
+  """Returns the rows of active policies: `{PolicyId: Row}`.
 
   Args:
     scheme: a `Scheme`.
     population: a `Population`.
-    solve: a function from the policies of a sub-game, indices per player, to
-      its `MetaStrategy`; asked for the smallest sub-game first.
+    meta_game: its `MetaGame`.
+    solve: a function from the policies of a sub-game, indices per population,
+      to its `MetaStrategy`; asked for the smallest sub-game first.
+    policy_ids: which active policies; all by default.
   """
-  sub_games = {m.policy_id: scheme.opponents(population, m.policy_id)
-               for m in population.active()}
+  if policy_ids is None:
+    policy_ids = [m.policy_id for m in population.active()]
+  sub_games = {policy_id: scheme.opponents(population, policy_id)
+               for policy_id in policy_ids}
   solutions = {
       indices: solve(indices)
       for indices in sorted(set(sub_games.values()),
                             key=lambda i: ([len(s) for s in i], i))}
-  return {policy_id: Row(indices, solutions[indices],
-                         population.all_frozen(indices))
-          for policy_id, indices in sub_games.items()}
+  return {
+      policy_id: Row(
+          indices,
+          scheme.weigh(population, policy_id,
+                       solutions[indices].probabilities, meta_game),
+          population.all_frozen(indices)
+          and scheme.settled(population, policy_id))
+      for policy_id, indices in sub_games.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,11 +346,16 @@ class PlateauRule:
     min_steps: of training before it may freeze, in environment steps.
     max_steps: of training after which it freezes regardless, once its
       opponents stand still; None for no limit.
+    count_moving: whether windows count while the opponents still move, too.
+      The first window against still opponents is then compared with the one
+      before it, and a policy that had learned its response on the way up may
+      freeze at once, as in the paper's normal-form experiment.
   """
   delta: float = 0.02
   window: int = 0
   min_steps: int = 0
   max_steps: int | None = None
+  count_moving: bool = True
 
   def __post_init__(self):
     for name in ("delta", "window", "min_steps"):
@@ -203,22 +376,26 @@ class Plateau:
     self._steps = 0
     self._weighted = 0.0
 
-  def update(self, total_steps, steps, payoff):
-    """Takes a settled round of training and returns whether to freeze.
+  def update(self, total_steps, steps, payoff, settled):
+    """Takes a round of training and returns whether to freeze.
 
     Args:
       total_steps: environment steps trained since the policy opened.
       steps: of these, the steps of this round.
       payoff: of the snapshot after it, in game utility.
+      settled: whether the opponents stood still; the policy freezes only then.
     """
+    rule = self._rule
+    if not settled and not rule.count_moving:
+      return False
     self._steps += steps
     self._weighted += steps * payoff
     plateaued = False
-    if self._steps >= max(self._rule.window, 1):
+    if self._steps >= max(rule.window, 1):
       mean = self._weighted / self._steps
-      plateaued = (mean < self._previous + self._rule.delta
-                   and total_steps >= self._rule.min_steps)
+      plateaued = (mean < self._previous + rule.delta
+                   and total_steps >= rule.min_steps)
       self._previous = mean
       self._steps, self._weighted = 0, 0.0
-    return plateaued or (self._rule.max_steps is not None
-                         and total_steps >= self._rule.max_steps)
+    return settled and (plateaued or (
+        rule.max_steps is not None and total_steps >= rule.max_steps))

@@ -73,14 +73,16 @@ class RoundResult:
     iterations: how many policies have frozen for every player, the initial
       one not counted.
     frozen: the policies that froze in this round.
-    num_policies: per player, how many policies are frozen, the initial one
-      included.
+    num_policies: per player (one number where one population plays all),
+      over how many policies the result ranges: the frozen ones, initial one
+      included, or all where none ever freezes.
     levels: the `LevelStatus` of every policy that trained.
     training_episodes: all episodes trained so far, by all policies.
     evaluation_episodes: all episodes played so far to measure payoffs; 0
       where evaluation is exact.
     environment_steps: all decisions of all players in these episodes.
-    of_frozen: `Exploitability` of the meta-strategy over frozen policies.
+    of_frozen: `Exploitability` of the meta-strategy over frozen policies;
+      over all where none ever freezes.
     of_all: the same over all policies, active ones included.
     training_seconds: how long this round's training took.
     round_seconds: how long the whole round took.
@@ -121,7 +123,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
   def __init__(self, game, oracle, scheme=None, meta_strategy_method="nash",
                initial_policies=None, opponent_update_freq=None,
-               plateau=None, **meta_strategy_options):
+               plateau=None, sweep=False, **meta_strategy_options):
     """Makes a solver; nothing trains before the first round.
 
     Args:
@@ -136,6 +138,9 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         about two batches of its learner by default.
       plateau: the `PlateauRule` of all policies; `default_plateau(oracle)` if
         not given.
+      sweep: whether the levels of a round train one after another, from the
+        lowest up, each against what those below have just become, instead of
+        all at once against what they were a round ago.
       **meta_strategy_options: reach the meta-strategy through `get_kwargs()`.
 
     Raises:
@@ -145,7 +150,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     tree = oracle.tree
     if isinstance(game, str):
       game = game_tree.load_game(game)
-    if str(game_tree.turn_based(game)) != str(tree.game):
+    if str(game_tree.turn_based(game)) != str((tree.original or tree).game):
       raise ValueError(f"the oracle is for {tree.game}, the solver for {game}; "
                        "give both the same game")
     if opponent_update_freq is None:
@@ -155,29 +160,41 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       raise ValueError(f"opponent_update_freq is {opponent_update_freq}; it "
                        "takes 1 or more environment steps")
     if initial_policies is not None and (
-        len(initial_policies) != tree.num_players):
+        len(initial_policies) != tree.num_populations):
       raise ValueError(f"initial_policies has {len(initial_policies)} entries; "
-                       f"give one policy per player, {tree.num_players}")
+                       f"give one per population, {tree.num_populations}")
+    scheme = schemes.Pipeline() if scheme is None else scheme
+    if scheme.one_population and tree.num_populations > 1:
+      raise ValueError(
+          f"{type(scheme).__name__} needs one population for all players: a "
+          "symmetric game, or an oracle made with seat_symmetric=True, which "
+          "works for two-player zero-sum games")
     meta_strategies.check_applicable(
         meta_strategy_method, tree.num_players, tree.is_zero_sum)
-    self._scheme = schemes.Pipeline() if scheme is None else scheme
+    self._scheme = scheme
+    self._sweep = sweep
     self.opponent_update_freq = opponent_update_freq
     self._plateau_rule = (default_plateau(oracle) if plateau is None
                           else plateau)
     self._plateaus = {}
     self._tree = tree
-    self._population = population_lib.Population(tree.num_players)
-    self._empirical_game = meta_game_lib.MetaGame(tree.num_players)
+    self._population = population_lib.Population(
+        tree.num_populations)
+    self._empirical_game = meta_game_lib.MetaGame(tree.roles)
     self._evaluator = evaluation.ExactEvaluator(tree)
     self._rounds = 0
     self._training_episodes = 0
     self._environment_steps = 0
+    self._training_seconds = 0.0
     self._solve = meta_strategies.SubGameSolver(
         self._empirical_game, meta_strategy_method, meta_strategy_options)
+    self._solve_row = self._scheme.row_solver(
+        self._empirical_game, self._solve)
     # psro_v2's constructors print, and this library does not.
     with contextlib.redirect_stdout(io.StringIO()):
       super().__init__(
-          tree.game, oracle, sims_per_entry=0,
+          (tree.original or tree).game, oracle, sims_per_entry=0,
+          symmetric_game=tree.num_populations < tree.num_players,
           initial_policies=initial_policies,
           training_strategy_selector="probabilistic",
           meta_strategy_method=meta_strategies.resolve(
@@ -191,20 +208,26 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
   @property
   def iterations(self):
-    """How many policies have frozen for every player, initial ones aside."""
+    """How many policies have frozen for every player, initial ones aside.
+
+    Of a scheme that never freezes, how many rounds have been played.
+    """
+    if not self._scheme.freezes:
+      return self._rounds
     return min(map(len, self._population.frozen_indices())) - 1
 
   # What psro_v2's constructor and `iteration` call.
 
   def _initialize_policy(self, initial_policies):
-    self._policies = [[] for _ in range(self._tree.num_players)]
-    for player in range(self._tree.num_players):
-      policy_id = self._population.open(player).policy_id
+    self._policies = [[] for _ in range(self._tree.num_populations)]
+    for index in range(self._tree.num_populations):
+      policy_id = self._population.open(index).policy_id
       self._population.publish(
           policy_id,
-          self._tree.uniform_table(player) if initial_policies is None
-          else self._oracle.tabulate(initial_policies[player], player))
-      self._freeze(policy_id)
+          self._tree.uniform_table(self._tree.roles.index(index))
+          if initial_policies is None
+          else self._oracle.tabulate(initial_policies[index], index))
+      self._population.freeze(policy_id)
 
   def _initialize_game_state(self):
     self._evaluator.measure(
@@ -221,12 +244,25 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     """Does nothing: every round measures what it changed."""
 
   def update_meta_strategies(self):
-    """Solves the meta-game of the frozen policies."""
-    indices = self._population.frozen_indices()
+    """Solves the meta-game of the result: of the frozen policies, or of all
+    where none ever freezes."""
+    indices = (self._population.frozen_indices() if self._scheme.freezes
+               else self._everyone())
     solution = self._solve(indices)
     self._meta_games = self._empirical_game.sub_game(indices).get_meta_game()
     self._meta_strategy_probabilities = list(solution.probabilities)
+    if not self._scheme.freezes:  # Yesterday's snapshots are gone.
+      self._policies = [[] for _ in indices]
+    for population_index, chosen in enumerate(indices):
+      policies = self._policies[population_index]
+      policies += [
+          self._oracle.policy(population_index, self._population[
+              population_lib.PolicyId(population_index, i)].snapshot.table)
+          for i in chosen[len(policies):]]
     self._answer = indices, solution.probabilities
+
+  def _everyone(self):
+    return tuple(tuple(range(size)) for size in self._population.sizes())
 
   # The rounds.
 
@@ -238,49 +274,26 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
   def round(self):
     """Plays one round and returns its `RoundResult`."""
     start = time.perf_counter()
-    for player in self._scheme.openings(self._population):
-      self._oracle.open(self._population.open(player).policy_id)
-    graph = schemes.interaction_graph(self._scheme, self._population,
-                                      self._solve)
-    opponents = {}
-    for row in graph.values():
-      if row.indices not in opponents:
-        opponents[row.indices] = self._evaluator.opponents(
-            row.indices, row.meta_strategy.probabilities)
-
-    training_start = time.perf_counter()
-    reports = self._oracle.train(
-        [(policy_id, opponents[row.indices], self.opponent_update_freq,
-          row.settled) for policy_id, row in graph.items()])
-    training_seconds = time.perf_counter() - training_start
-
-    for (policy_id, _), report in zip(graph.items(), reports):
-      self._publish(policy_id, report)
-    self._evaluator.measure(self._population, self._empirical_game,
-                            list(graph))
-    levels = []
-    for (policy_id, row), report in zip(graph.items(), reports):
-      levels.append(LevelStatus(
-          policy_id, self._population[policy_id].steps, report.mean_return,
-          self._empirical_game.expected_return(
-              policy_id, row.indices, row.meta_strategy.probabilities),
-          row.settled))
-    frozen = [level.policy_id
-              for level, report in zip(levels, reports)
-              if level.settled and self._scheme.freezes
-              and self._has_plateaued(level, report)]
+    self._training_seconds = 0.0
+    self._open(self._scheme.openings(self._population, self._solve))
+    levels, frozen = [], []
+    for wave in self._waves():
+      for level, is_exact in self._train(wave):
+        levels.append(level)
+        if self._scheme.freezes and self._has_plateaued(level, is_exact):
+          frozen.append(level.policy_id)
     for policy_id in frozen:
-      self._freeze(policy_id)
+      self._population.freeze(policy_id)
       self._oracle.retire(policy_id)
       self._plateaus.pop(policy_id, None)
     self.update_meta_strategies()
-    everyone = tuple(tuple(range(size)) for size in self._population.sizes())
+    everyone = self._everyone()
     self._rounds += 1
     return RoundResult(
         round=self._rounds,
         iterations=self.iterations,
         frozen=tuple(frozen),
-        num_policies=tuple(map(len, self._population.frozen_indices())),
+        num_policies=tuple(map(len, self._answer[0])),
         levels=tuple(levels),
         training_episodes=self._training_episodes,
         evaluation_episodes=0,
@@ -288,8 +301,49 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         of_frozen=self.exploitability(),
         of_all=self._evaluator.exploitability(
             everyone, self._solve(everyone).probabilities),
-        training_seconds=training_seconds,
+        training_seconds=self._training_seconds,
         round_seconds=time.perf_counter() - start)
+
+  def _waves(self):
+    """Returns the active policies in groups that train one after another."""
+    active = [member.policy_id for member in self._population.active()]
+    if not self._sweep:
+      return [active]
+    return [[policy_id for policy_id in active if policy_id.index == level]
+            for level in sorted({policy_id.index for policy_id in active})]
+
+  def _train(self, policy_ids):
+    """Mixes, trains, publishes and measures some policies, all at once.
+
+    Returns:
+      For each a pair of its `LevelStatus` and whether it is now an exact best
+      response.
+    """
+    graph = schemes.interaction_graph(
+        self._scheme, self._population, self._empirical_game, self._solve_row,
+        policy_ids)
+    opponents = {}
+    for row in graph.values():
+      if id(row.probabilities) not in opponents:  # Often shared by players.
+        opponents[id(row.probabilities)] = self._evaluator.opponents(
+            row.indices, row.probabilities)
+    start = time.perf_counter()
+    reports = self._oracle.train(
+        [(policy_id, opponents[id(row.probabilities)],
+          self.opponent_update_freq, row.settled)
+         for policy_id, row in graph.items()])
+    self._training_seconds += time.perf_counter() - start
+    for policy_id, report in zip(graph, reports):
+      self._publish(policy_id, report)
+    self._evaluator.measure(self._population, self._empirical_game,
+                            list(graph))
+    return [
+        (LevelStatus(
+            policy_id, self._population[policy_id].steps, report.mean_return,
+            self._empirical_game.expected_return(
+                policy_id, row.indices, row.probabilities),
+            row.settled), report.is_exact)
+        for (policy_id, row), report in zip(graph.items(), reports)]
 
   def exploitability(self):
     """Returns the `Exploitability` of `final_tables`."""
@@ -299,29 +353,39 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     """Returns one table `[I, A]` per player: what the run has found.
 
     It is the behaviour policy of the meta-strategy over the frozen policies,
-    weighted by reach. An interrupt in the middle of a round leaves it at what
-    the round before had found.
+    weighted by reach, in the original game. An interrupt in the middle of a
+    round leaves it at what the round before had found.
     """
-    return [mixture.tables()[0]
-            for mixture in self._evaluator.opponents(*self._answer)]
+    return self._tree.seat_tables(
+        self._evaluator.mixture_tables(*self._answer))
+
+  def _open(self, openings):
+    """Opens policies and publishes what they are before any training."""
+    policy_ids = [
+        self._population.open(opening.player, opening.parent).policy_id
+        for opening in openings]
+    for policy_id, table in zip(policy_ids, self._oracle.open(policy_ids)):
+      self._population.publish(policy_id, table)
+    if policy_ids:
+      self._evaluator.measure(self._population, self._empirical_game,
+                              policy_ids)
 
   def _publish(self, policy_id, report):
     self._population.publish(policy_id, report.table)
     member = self._population[policy_id]
+    member.rounds += 1
     member.steps += report.steps
+    member.latest_steps = report.steps
     member.episodes += report.episodes
     member.mean_return = report.mean_return
     self._training_episodes += report.episodes
     self._environment_steps += report.steps
 
-  def _has_plateaued(self, level, report):
-    if report.is_exact:
-      return True
+  def _has_plateaued(self, level, is_exact):
+    if is_exact:
+      return level.settled
     plateau = self._plateaus.setdefault(
         level.policy_id, schemes.Plateau(self._plateau_rule))
-    return plateau.update(level.steps, report.steps, level.payoff)
-
-  def _freeze(self, policy_id):
-    self._population.freeze(policy_id)
-    self._policies[policy_id.player].append(self._oracle.policy(
-        policy_id.player, self._population[policy_id].snapshot.table))
+    member = self._population[level.policy_id]
+    return plateau.update(level.steps, member.latest_steps, level.payoff,
+                          level.settled)

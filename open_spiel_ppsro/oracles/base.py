@@ -53,6 +53,10 @@ class Learner(abc.ABC):
   """Trains one policy against opponents that it is given."""
 
   @abc.abstractmethod
+  def initial_table(self):
+    """Returns float64 `[I, A]`, the policy before any training."""
+
+  @abc.abstractmethod
   def train(self, opponents, num_steps, settled):
     """Trains for at least `num_steps` and returns a `TrainingReport`.
 
@@ -106,28 +110,37 @@ def check_share(config, *names):
 class BestResponsePolicy(policy.Policy):
   """A policy of the population, as OpenSpiel and psro_v2 know policies.
 
-  It plays one seat: probabilities by information state, from a table. It can
-  be frozen, copied, stepped and pickled as psro_v2 asks of an RLPolicy; it
-  does not learn by being stepped, its learner does.
+  It gives probabilities by information state, from a table, for the one seat
+  that it plays, or for both in a seat-symmetric run. It can be frozen,
+  copied, stepped and pickled as psro_v2 asks of an RLPolicy; it does not
+  learn by being stepped, its learner does.
   """
 
-  def __init__(self, game, player_id, infostates, table, frozen=False):
+  def __init__(self, game, seats, frozen=False):
     """Makes a policy.
 
     Args:
       game: a turn-based pyspiel game.
-      player_id: the seat it plays.
-      infostates: the `game_tree.Infostates` of that player.
-      table: `[I, A]`.
+      seats: for each player that it plays, a pair of the
+        `game_tree.Infostates` of that player and a table `[I, A]`.
       frozen: whether it is final.
     """
-    super().__init__(game, [player_id])
-    self.player_id = player_id
-    self.table = table
-    self._infostates = infostates
+    super().__init__(game, sorted(seats))
+    self._seats = dict(seats)
     self._frozen = frozen
-    self._rows_by_observation = None
+    self._rows_by_observation = {}
     self._rng = np.random.default_rng(0)
+
+  def table(self, player):
+    """Returns the table `[I, A]` of a player that it plays."""
+    return self._seat(player)[1]
+
+  def _seat(self, player):
+    if player not in self._seats:
+      raise ValueError(
+          f"this policy plays player {' and '.join(map(str, self.player_ids))},"
+          f" it was asked to play player {player}")
+    return self._seats[player]
 
   def action_probabilities(self, state, player_id=None):
     """Returns `{action: probability}` for the legal actions of a state.
@@ -140,14 +153,12 @@ class BestResponsePolicy(policy.Policy):
     if player == pyspiel.PlayerId.SIMULTANEOUS:
       raise ValueError("at a simultaneous node say which player is asked: "
                        "action_probabilities(state, player_id)")
-    if player != self.player_id:
-      raise ValueError(f"this policy plays player {self.player_id}, "
-                       f"it was asked to play player {player}")
+    infostates, table = self._seat(player)
     name = state.information_state_string(player)
-    if name not in self._infostates.rows:
+    if name not in infostates.rows:
       raise ValueError(f"{self.game} has no information state {name!r} of "
                        f"player {player}")
-    row = self.table[self._infostates.rows[name]]
+    row = table[infostates.rows[name]]
     return {action: float(row[action])
             for action in state.legal_actions(player)}
 
@@ -156,20 +167,23 @@ class BestResponsePolicy(policy.Policy):
     del is_evaluation  # It never learns here.
     if time_step.last():
       return None
-    if self._rows_by_observation is None:
-      self._rows_by_observation = {
+    player = time_step.observations["current_player"]
+    if player not in self._seats:  # At a simultaneous node.
+      player = self.player_ids[0]
+    infostates, table = self._seats[player]
+    if player not in self._rows_by_observation:
+      self._rows_by_observation[player] = {
           row.tobytes(): index
-          for index, row in enumerate(self._infostates.observations)}
+          for index, row in enumerate(infostates.observations)}
     seen = np.asarray(
-        time_step.observations["info_state"][self.player_id], np.float32)
-    row = self._rows_by_observation.get(seen.tobytes())
+        time_step.observations["info_state"][player], np.float32)
+    row = self._rows_by_observation[player].get(seen.tobytes())
     if row is None:
       raise ValueError(f"{self.game} has no information state with the tensor "
-                       f"{seen.tolist()} of player {self.player_id}")
-    probabilities = self.table[row]
+                       f"{seen.tolist()} of player {player}")
     return rl_agent.StepOutput(
-        action=int(self._rng.choice(len(probabilities), p=probabilities)),
-        probs=probabilities.copy())
+        action=int(self._rng.choice(len(table[row]), p=table[row])),
+        probs=table[row].copy())
 
   def freeze(self):
     self._frozen = True
@@ -181,8 +195,8 @@ class BestResponsePolicy(policy.Policy):
     return self._frozen
 
   def get_weights(self):
-    """Returns a copy of the table `[I, A]`."""
-    return self.table.copy()
+    """Returns a copy of the table `[I, A]` of each player that it plays."""
+    return [table.copy() for _, table in self._seats.values()]
 
   def copy_with_noise(self, sigma=0.0):
     """Returns an unfrozen copy.
@@ -191,10 +205,11 @@ class BestResponsePolicy(policy.Policy):
       sigma: each row becomes `(1 - sigma)` of itself plus `sigma` of a random
         distribution over its legal actions; 0 copies exactly.
     """
-    mask = self._infostates.legal_actions_mask
-    noise = self._rng.exponential(size=mask.shape) * mask
-    noise /= noise.sum(axis=1, keepdims=True)
-    return BestResponsePolicy(
-        self.game, self.player_id, self._infostates,
-        (1 - sigma) * self.table + sigma * noise if sigma else
-        self.table.copy())
+    seats = {}
+    for player, (infostates, table) in self._seats.items():
+      mask = infostates.legal_actions_mask
+      noise = self._rng.exponential(size=mask.shape) * mask
+      noise /= noise.sum(axis=1, keepdims=True)
+      seats[player] = infostates, (
+          (1 - sigma) * table + sigma * noise if sigma else table.copy())
+    return BestResponsePolicy(self.game, seats)

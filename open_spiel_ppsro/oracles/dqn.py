@@ -110,6 +110,9 @@ class DQNLearner(base.Learner):
     self._observations = networks.DeviceCopy(config.device)
     self._illegal = networks.DeviceCopy(config.device, np.logical_not)
 
+  def initial_table(self):
+    return self._simulator.tabulate(self._exploit)
+
   def train(self, opponents, num_steps, settled):
     config = self._config
     self._simulator.face(opponents, config.random_opponent_share)

@@ -60,6 +60,9 @@ class ExactLearner(base.Learner):
     self._config = config
     self._rng = np.random.default_rng(seed_sequence)
 
+  def initial_table(self):
+    return self._tree.uniform_table(self._player)
+
   def train(self, opponents, num_steps, settled):
     plans = [None if player == self._player else
              sequence_form.mixture_table_plan(

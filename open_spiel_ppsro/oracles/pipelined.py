@@ -28,6 +28,7 @@ from open_spiel.python.algorithms.psro_v2 import utils
 from open_spiel_ppsro import executors
 from open_spiel_ppsro import game_tree
 from open_spiel_ppsro import population
+from open_spiel_ppsro import seat_symmetry
 from open_spiel_ppsro.oracles import base
 from open_spiel_ppsro.oracles import ppo
 
@@ -43,7 +44,8 @@ class PipelinedOracle(rl_oracle.RLOracle):
 
   def __init__(self, game, config=None, executor=None, seed=0,
                number_training_steps=None,
-               max_histories=game_tree.DEFAULT_MAX_HISTORIES, **kwargs):
+               max_histories=game_tree.DEFAULT_MAX_HISTORIES,
+               seat_symmetric=False, **kwargs):
     """Makes an oracle and starts its executor.
 
     Args:
@@ -56,6 +58,8 @@ class PipelinedOracle(rl_oracle.RLOracle):
         each best response trains when psro_v2 calls the oracle; 40 batches
         of its learner by default.
       max_histories: the largest game to enumerate.
+      seat_symmetric: whether one population plays both seats, drawn at random
+        per episode; for two-player zero-sum games.
       **kwargs: passed on to psro_v2's RLOracle.
 
     Raises:
@@ -65,6 +69,8 @@ class PipelinedOracle(rl_oracle.RLOracle):
                      best_response_kwargs={}, **kwargs)
     if not isinstance(game, game_tree.GameTree):
       game = game_tree.enumerate_game(game, max_histories)
+    if seat_symmetric:
+      game = seat_symmetry.symmetrise(game)
     self.tree = game
     self.seed = seed
     self.config = ppo.PPOConfig() if config is None else config
@@ -84,11 +90,22 @@ class PipelinedOracle(rl_oracle.RLOracle):
     """Environment steps in a batch of a learner, in uniformly random play."""
     return self.config.steps_per_batch(self.tree)
 
-  def open(self, policy_id):
-    """Makes the learner of a new policy."""
-    self._executor.create(
-        policy_id, base.make_learner, self.config, policy_id.player,
-        np.random.SeedSequence(self.seed, spawn_key=policy_id))
+  def open(self, policy_ids):
+    """Makes the learners of new policies.
+
+    Args:
+      policy_ids: their ids.
+
+    Returns:
+      For each, its table `[I, A]` before any training.
+    """
+    for policy_id in policy_ids:
+      self._executor.create(
+          policy_id, base.make_learner, self.config,
+          self.tree.roles.index(policy_id.player),
+          np.random.SeedSequence(self.seed, spawn_key=policy_id))
+    return self._executor.call(
+        [(policy_id, "initial_table", ()) for policy_id in policy_ids])
 
   def train(self, assignments):
     """Trains many policies at once.
@@ -121,16 +138,21 @@ class PipelinedOracle(rl_oracle.RLOracle):
   def __exit__(self, *exc_info):
     self.close()
 
-  def policy(self, player, table, frozen=True):
-    """Returns a table `[I, A]` as an OpenSpiel policy of `player`."""
+  def policy(self, population_index, table, frozen=True):
+    """Returns a table `[I, A]` of a population as an OpenSpiel policy."""
+    tree = self.tree.original or self.tree
+    if self.tree.num_populations == 1:
+      tables = dict(enumerate(self.tree.seat_tables([table])))
+    else:
+      tables = {population_index: table}
     return base.BestResponsePolicy(
-        self.tree.game, player, self.tree.infostates[player], table, frozen)
+        tree.game,
+        {player: (tree.infostates[player], seat_table)
+         for player, seat_table in tables.items()}, frozen)
 
-  def tabulate(self, pi, player):
-    """Returns any OpenSpiel policy as a table `[I, A]` of `player`."""
-    if isinstance(pi, base.BestResponsePolicy) and pi.player_id == player:
-      return pi.table
-    return self.tree.tabulate(pi, player)
+  def tabulate(self, pi, population_index):
+    """Returns any OpenSpiel policy as a table `[I, A]` of a population."""
+    return self.tree.tabulate(pi, self.tree.roles.index(population_index))
 
   def __call__(self, game, training_parameters,
                strategy_sampler=utils.sample_strategy, **execution_kwargs):
@@ -152,6 +174,12 @@ class PipelinedOracle(rl_oracle.RLOracle):
       ValueError: if the solver is for another game, or if a joint distribution
         of more than two players correlates the opponents.
     """
+    if len(training_parameters) != len(self.tree.roles) or (
+        self.tree.num_populations == 1):
+      raise ValueError("psro_v2's symmetric_game=True trains one seat alone, "
+                       "which is wrong for games whose seats differ: use "
+                       "symmetric_game=False, or PipelinePSROSolver with a "
+                       "seat-symmetric oracle")
     if game.num_players() != self.tree.num_players or str(game) != str(
         self.tree.game):
       raise ValueError(f"the oracle is for {self.tree.game}, the solver asks "
@@ -171,8 +199,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
         assignments.append(
             (population.PolicyId(player, self._num_opened), opponents,
              self._number_training_steps, True))
-    for policy_id, *_ in assignments:
-      self.open(policy_id)
+    self.open([policy_id for policy_id, *_ in assignments])
     reports = self.train(assignments)
     new_policies = [[] for _ in training_parameters]
     for (policy_id, *_), report in zip(assignments, reports):

@@ -180,6 +180,9 @@ class PPOLearner(base.Learner):
     self._observations = networks.DeviceCopy(config.device)
     self._illegal = networks.DeviceCopy(config.device, np.logical_not)
 
+  def initial_table(self):
+    return self._simulator.tabulate(self._policy)
+
   def train(self, opponents, num_steps, settled):
     if not self._has_trained and self._config.imitation_steps:
       self._imitate(opponents[self._player])

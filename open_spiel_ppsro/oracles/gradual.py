@@ -1,0 +1,93 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The gradual oracle: a policy that moves towards its best response.
+
+A best responder with a stated speed and no noise, the model of slow learning
+in the random normal-form games of McAleer et al. 2020, section 5: from a
+random mixed strategy `x`, every step moves to `(1 - rate) x + rate b`, where
+`b` is an exact best response. On a tree the move is made in realization
+plans, where mixing is linear.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from open_spiel_ppsro import sequence_form
+from open_spiel_ppsro.oracles import base
+
+
+@dataclasses.dataclass(frozen=True)
+class GradualConfig:
+  """How the gradual oracle responds.
+
+  Attributes:
+    learning_rate: the share of the way to its best response per step.
+  """
+  learning_rate: float = 0.5
+
+  def __post_init__(self):
+    base.check_positive(self, "learning_rate")
+    base.check_share(self, "learning_rate")
+
+  def steps_per_batch(self, tree):
+    """Returns 1: a step of training is one move."""
+    del tree
+    return 1.0
+
+  def make_learner(self, tree, player, seed_sequence):
+    """Returns a `GradualLearner` of `player`."""
+    return GradualLearner(tree, player, self, seed_sequence)
+
+
+def random_table(mask, rng):
+  """Returns `[I, A]`: independent uniform numbers, normalised."""
+  table = rng.random(mask.shape) * mask
+  return table / table.sum(axis=1, keepdims=True)
+
+
+class GradualLearner(base.Learner):
+  """Moves to its best response, `num_steps` times a call."""
+
+  def __init__(self, tree, player, config, seed_sequence):
+    self._tree = tree
+    self._player = player
+    self._rate = config.learning_rate
+    self._rng = np.random.default_rng(seed_sequence)
+    self._table = random_table(
+        tree.infostates[player].legal_actions_mask, self._rng)
+
+  def initial_table(self):
+    return self._table
+
+  def train(self, opponents, num_steps, settled):
+    tree, player = self._tree, self._player
+    plans = [None if p == player else sequence_form.mixture_table_plan(
+        tree, mixture.tables(), mixture.probabilities, p)
+             for p, mixture in enumerate(opponents)]
+    # Ties broken at random: where the policies below repeat each other, a
+    # fixed rule would repeat itself too.
+    response = sequence_form.best_response(tree, plans, player, "random",
+                                           self._rng)
+    target = sequence_form.realization_plan(tree, response.table, player)
+    plan = sequence_form.realization_plan(tree, self._table, player)
+    kept = (1 - self._rate) ** num_steps
+    plan = kept * plan + (1 - kept) * target
+    self._table = sequence_form.behaviour(tree, plan, player)
+    plans[player] = plan
+    return base.TrainingReport(
+        table=self._table,
+        mean_return=float(sequence_form.expected_returns(tree, plans)[player]),
+        steps=num_steps, episodes=0)
