@@ -114,13 +114,25 @@ class ExactEvaluator:
                for player, table in enumerate(tables)])
     return Exploitability(value, value / game.num_players)
 
-  def opponents(self, indices, probabilities):
-    """Returns what a learner faces: per player a `Mixture` of one policy.
+  def opponents(self, indices, probabilities, population=None):
+    """Returns what a learner faces: a `Mixture` per player.
 
-    That policy is the behaviour policy of the mixture, weighted by reach; it
-    gives the same distribution over episodes as drawing one policy per
-    episode does, and it travels as one table.
+    Args:
+      indices: as for `mixture_tables`.
+      probabilities: likewise.
+      population: if given, its snapshots are the policies of the mixtures;
+        by default each mixture is one policy, its behaviour policy weighted
+        by reach, which gives the same distribution over episodes and travels
+        as one table.
     """
+    if population is not None:
+      mixtures = [
+          population_lib.Mixture(
+              tuple(population[population_lib.PolicyId(p, chosen[k])].snapshot
+                    for k in np.flatnonzero(weights)),
+              weights[np.flatnonzero(weights)])
+          for p, (chosen, weights) in enumerate(zip(indices, probabilities))]
+      return tuple(mixtures[role] for role in self.tree.roles)
     tables = self.mixture_tables(indices, probabilities)
     return tuple(
         population_lib.Mixture(

@@ -45,11 +45,13 @@ class Scheme(abc.ABC):
     freezes: whether policies ever freeze.
     one_population: whether it needs a single population for all roles, a
       symmetric game or one made so by `seat_symmetry.symmetrise`.
+    shares_learner: whether all policies are one conditional network.
     num_levels: how many policies of each player train at once.
   """
 
   freezes = True
   one_population = False
+  shares_learner = False
 
   def __init__(self, num_levels=1):
     if num_levels < 1:
@@ -279,12 +281,30 @@ class Rectified(Scheme):
     return (kept / kept.sum(),)
 
 
+class NeuPL(DCH):
+  """Neural population learning (Liu et al. 2022, Algorithms 1 and 3).
+
+  One conditional network is every policy: what it is told is its row of the
+  interaction graph, the meta-Nash of the policies below. All unique rows train
+  at once and for ever; the first policy, the sink, never does. With an exact
+  response per row in place of the network it is double oracle.
+  """
+
+  one_population = True
+  shares_learner = True
+
+  def __init__(self, num_levels=12):
+    """Makes the scheme; `num_levels` is the number of rows, sink aside."""
+    super().__init__(num_levels)
+
+
 SCHEMES = {
     "sequential": Sequential,
     "naive": NaiveParallel,
     "rectified": Rectified,
     "dch": DCH,
     "pipeline": Pipeline,
+    "neupl": NeuPL,
 }
 
 

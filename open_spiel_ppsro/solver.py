@@ -35,6 +35,7 @@ from open_spiel_ppsro import meta_game as meta_game_lib
 from open_spiel_ppsro import meta_strategies
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro import schemes
+from open_spiel_ppsro.oracles import base
 
 
 # Batches, counted in the steps of uniformly random play; near an equilibrium
@@ -171,6 +172,13 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
           "works for two-player zero-sum games")
     meta_strategies.check_applicable(
         meta_strategy_method, tree.num_players, tree.is_zero_sum)
+    if scheme.shares_learner and not oracle.can_share:
+      raise ValueError(
+          f"{type(scheme).__name__} trains all policies in one conditional "
+          "network: give it a NeuPLOracle (PPO), or the exact oracle")
+    if oracle.needs_separate_opponents and not scheme.shares_learner:
+      raise ValueError("a NeuPLOracle serves the NeuPL scheme alone; use a "
+                       f"PipelinedOracle for {type(scheme).__name__}")
     self._scheme = scheme
     self._sweep = sweep
     self.opponent_update_freq = opponent_update_freq
@@ -326,11 +334,14 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     for row in graph.values():
       if id(row.probabilities) not in opponents:  # Often shared by players.
         opponents[id(row.probabilities)] = self._evaluator.opponents(
-            row.indices, row.probabilities)
+            row.indices, row.probabilities,
+            self._population if self._oracle.needs_separate_opponents
+            else None)
     start = time.perf_counter()
     reports = self._oracle.train(
-        [(policy_id, opponents[id(row.probabilities)],
-          self.opponent_update_freq, row.settled)
+        [base.Assignment(policy_id, opponents[id(row.probabilities)],
+                         self.opponent_update_freq, row.settled,
+                         row.probabilities)
          for policy_id, row in graph.items()])
     self._training_seconds += time.perf_counter() - start
     for policy_id, report in zip(graph, reports):

@@ -21,6 +21,7 @@ optimisers and replay never leave it.
 
 import abc
 import dataclasses
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -47,6 +48,24 @@ class TrainingReport:
   steps: int
   episodes: int
   is_exact: bool = False
+
+
+class Assignment(NamedTuple):
+  """What one policy does in a round.
+
+  Attributes:
+    policy_id: who trains.
+    opponents: per player a `population.Mixture`.
+    num_steps: how long, in environment steps.
+    settled: whether the opponents are final.
+    probabilities: its row of the interaction graph: per population, a
+      probability for each of its first policies.
+  """
+  policy_id: tuple[int, int]
+  opponents: tuple[Any, ...]
+  num_steps: int
+  settled: bool
+  probabilities: tuple[np.ndarray, ...] = ()
 
 
 class Learner(abc.ABC):

@@ -111,6 +111,13 @@ class MLP:
     return self._gradient
 
 
+class ParameterVector:
+  """Parameters without a network: what an optimiser far from it holds."""
+
+  def __init__(self, parameters):
+    self.parameters = torch.tensor(parameters)
+
+
 class Adam:
   """Adam (Kingma & Ba 2015) on the parameter vector of an `MLP`."""
 

@@ -30,6 +30,7 @@ from open_spiel_ppsro import game_tree
 from open_spiel_ppsro import population
 from open_spiel_ppsro import seat_symmetry
 from open_spiel_ppsro.oracles import base
+from open_spiel_ppsro.oracles import exact
 from open_spiel_ppsro.oracles import ppo
 
 
@@ -41,6 +42,10 @@ class PipelinedOracle(rl_oracle.RLOracle):
 
   Close it, or use it as a context manager, to end the workers.
   """
+
+  # Whether opponents come as mixtures of all their policies instead of as one
+  # behaviour policy each.
+  needs_separate_opponents = False
 
   def __init__(self, game, config=None, executor=None, seed=0,
                number_training_steps=None,
@@ -86,6 +91,11 @@ class PipelinedOracle(rl_oracle.RLOracle):
     self._num_opened = 0  # By psro_v2's calls.
 
   @property
+  def can_share(self):
+    """Whether it can train the rows of NeuPL, see `schemes.NeuPL`."""
+    return isinstance(self.config, exact.ExactConfig)
+
+  @property
   def steps_per_batch(self):
     """Environment steps in a batch of a learner, in uniformly random play."""
     return self.config.steps_per_batch(self.tree)
@@ -111,8 +121,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
     """Trains many policies at once.
 
     Args:
-      assignments: a list of `(policy_id, opponents, num_steps, settled)`, as
-        `base.Learner.train` takes them.
+      assignments: a list of `base.Assignment`.
 
     Returns:
       A `TrainingReport` for each, in the same order.
@@ -121,8 +130,8 @@ class PipelinedOracle(rl_oracle.RLOracle):
       executors.WorkerError: if the training of one failed.
     """
     return self._executor.call(
-        [(policy_id, "train", tuple(arguments))
-         for policy_id, *arguments in assignments])
+        [(a.policy_id, "train", (a.opponents, a.num_steps, a.settled))
+         for a in assignments])
 
   def retire(self, policy_id):
     """Ends the learner of a policy."""
@@ -196,10 +205,10 @@ class PipelinedOracle(rl_oracle.RLOracle):
             self._mixture(opponent, policies, marginals[opponent], tables)
             for opponent, policies in enumerate(total_policies))
         self._num_opened += 1
-        assignments.append(
-            (population.PolicyId(player, self._num_opened), opponents,
-             self._number_training_steps, True))
-    self.open([policy_id for policy_id, *_ in assignments])
+        assignments.append(base.Assignment(
+            population.PolicyId(player, self._num_opened), opponents,
+            self._number_training_steps, True))
+    self.open([assignment.policy_id for assignment in assignments])
     reports = self.train(assignments)
     new_policies = [[] for _ in training_parameters]
     for (policy_id, *_), report in zip(assignments, reports):

@@ -126,19 +126,18 @@ class Samples(NamedTuple):
     return Samples(*(tensor[rows] for tensor in self))
 
 
-def loss_gradient(output, samples, config):
-  """Returns `[U, A + 1]`, the gradient of the PPO loss by the output.
+def surrogate_gradient(logits, samples, config):
+  """Returns `[U, A]`, the gradient of PPO's policy loss by the logits.
 
-  The loss is the negative clipped surrogate (equation 7 of the paper), plus
-  `value_coefficient` times the squared error of the last output, minus
+  The loss is the negative clipped surrogate (equation 7 of the paper) minus
   `entropy_coefficient` times the mean entropy.
 
   Args:
-    output: `[U, A + 1]`, logits and value.
+    logits: `[U, A]`.
     samples: `Samples`.
-    config: `PPOConfig`.
+    config: has `clip` and `entropy_coefficient`.
   """
-  log_probs = networks.masked_log_softmax(output[:, :-1], samples.illegal)
+  log_probs = networks.masked_log_softmax(logits, samples.illegal)
   probabilities = log_probs.exp()
   # Where nothing was taken there is no sample, and no ratio to blow up.
   ratio = ((log_probs - samples.old_log_probs) * samples.taken).clamp(
@@ -150,11 +149,55 @@ def loss_gradient(output, samples, config):
   if config.entropy_coefficient:
     by_log_prob += (config.entropy_coefficient * samples.visit_weight[:, None]
                     * probabilities * (log_probs + 1))
+  return networks.through_log_softmax(by_log_prob, probabilities)
+
+
+def loss_gradient(output, samples, config):
+  """Returns `[U, A + 1]`, the gradient of the PPO loss by the output.
+
+  The loss is that of `surrogate_gradient`, plus `value_coefficient` times the
+  squared error of the last output.
+
+  Args:
+    output: `[U, A + 1]`, logits and value.
+    samples: `Samples`.
+    config: `PPOConfig`.
+  """
   gradient = torch.empty_like(output)
-  gradient[:, :-1] = networks.through_log_softmax(by_log_prob, probabilities)
+  gradient[:, :-1] = surrogate_gradient(output[:, :-1], samples, config)
   gradient[:, -1] = (2 * config.value_coefficient * samples.visit_weight
                      * (output[:, -1] - samples.value_target))
   return gradient
+
+
+def sums_per_action(batch):
+  """Returns counts and summed returns `[U, A]` of an `EpisodeBatch`."""
+  shape = batch.legal_actions_mask.shape
+  flat = batch.row * shape[1] + batch.action
+  as_sum = lambda values: np.bincount(
+      flat, values, shape[0] * shape[1]).reshape(shape)
+  return as_sum(batch.count), as_sum(batch.count * batch.mean_return)
+
+
+def normalised_advantage(returns, value, value_target, visits, weight, taken):
+  """Returns `[U, A]`, the advantage of each action, of unit deviation.
+
+  Args:
+    returns: `[U, A]`, mean returns.
+    value: `[U]`, the network's estimate of `value_target`.
+    value_target: `[U]`, mean returns over actions.
+    visits: `[U]`, how many samples `value_target` is the mean of.
+    weight: `[U, A]`, the share of all samples.
+    taken: `[U, A]`, 1 where an action was taken.
+  """
+  # Where an observation was visited often, what followed is a better baseline
+  # than the network's value.
+  baseline = (visits * value_target + _BASELINE_VISITS * value) / (
+      visits + _BASELINE_VISITS)
+  advantage = (returns - baseline[:, None]) * taken
+  mean = (weight * advantage).sum()
+  deviation = (weight * (advantage - mean) ** 2).sum().sqrt()
+  return advantage / (deviation + 1e-8)
 
 
 class PPOLearner(base.Learner):
@@ -250,11 +293,7 @@ class PPOLearner(base.Learner):
 
   def _samples(self, batch):
     """Returns a batch as `Samples`: sums per observation and action."""
-    shape = batch.legal_actions_mask.shape
-    flat = batch.row * shape[1] + batch.action
-    count = np.bincount(flat, batch.count, shape[0] * shape[1]).reshape(shape)
-    total = np.bincount(flat, batch.count * batch.mean_return,
-                        shape[0] * shape[1]).reshape(shape)
+    count, total = sums_per_action(batch)
     visits = count.sum(axis=1)
     value_target = total.sum(axis=1) / np.maximum(visits, 1)
     if self._return_scale is None:
@@ -267,23 +306,16 @@ class PPOLearner(base.Learner):
         array, dtype=torch.float32, device=self._config.device)
     taken = as_tensor(count > 0)
     weight = as_tensor(count / count.sum())
-    returns = as_tensor(total / np.maximum(count, 1) / self._return_scale)
     value_target = as_tensor(value_target / self._return_scale)
     output = self._network(observations)
-    # Where an observation was visited often, what followed is a better
-    # baseline than the network's value.
-    num_visits = as_tensor(visits)
-    baseline = (num_visits * value_target + _BASELINE_VISITS * output[:, -1]
-               ) / (num_visits + _BASELINE_VISITS)
-    advantage = (returns - baseline[:, None]) * taken
-    mean = (weight * advantage).sum()
-    deviation = (weight * (advantage - mean) ** 2).sum().sqrt()
     return Samples(
         observations=observations,
         illegal=illegal,
         taken=taken,
         weight=weight,
-        advantage=advantage / (deviation + 1e-8),
+        advantage=normalised_advantage(
+            as_tensor(total / np.maximum(count, 1) / self._return_scale),
+            output[:, -1], value_target, as_tensor(visits), weight, taken),
         old_log_probs=networks.masked_log_softmax(output[:, :-1], illegal),
         visit_weight=as_tensor(visits / visits.sum()),
         value_target=value_target)

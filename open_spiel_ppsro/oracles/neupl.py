@@ -1,0 +1,378 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""NeuPL: one conditional network is the whole population.
+
+Source: Liu et al. 2022, "NeuPL: Neural Population Learning", Algorithms 1 and
+5, with PPO in place of MPO. The policy sees an observation and its own row of
+the interaction graph; the value sees the opponent's row as well, and is
+learned per opponent. Equal rows are one policy.
+
+Data-parallel: every unique row plays its episodes and computes its gradient in
+a worker, with the same weights; the gradients are averaged in row order, so
+that the result does not depend on the number of workers.
+"""
+
+import dataclasses
+
+import numpy as np
+import torch
+
+from open_spiel_ppsro import population
+from open_spiel_ppsro import simulators
+from open_spiel_ppsro.oracles import base
+from open_spiel_ppsro.oracles import networks
+from open_spiel_ppsro.oracles import pipelined
+from open_spiel_ppsro.oracles import ppo
+
+
+_GIVEN_UP = np.log(1e-3)
+
+
+@dataclasses.dataclass(frozen=True)
+class NeuPLConfig:
+  """How the conditional network trains.
+
+  Attributes:
+    max_policies: the most policies, sink included; the length of a row.
+    hidden_sizes: of the policy network and of the value network.
+    episodes_per_batch: episodes per unique row between two updates; by
+      default as many as the simulator plays at no extra cost.
+    epochs: gradient passes over a batch for the policy; the value takes one.
+    learning_rate: of Adam, at first.
+    final_learning_rate: it falls to this.
+    learning_rate_decay: by this factor per batch.
+    clip: the ratio of new to old probability is clipped to 1 +- this.
+    entropy_coefficient: weight of the entropy bonus.
+    exploration: this share of own actions is uniformly random in training.
+      What one row learns moves the others, and a row that was moved to an
+      action for good must still try the rest.
+    random_opponent_share: this share of episodes is played against uniformly
+      random opponents.
+    row_tolerance: rows that round to the same multiples of this are equal.
+    device: of all tensors, as torch names it.
+  """
+  max_policies: int = 13
+  hidden_sizes: tuple[int, ...] = (128, 64)
+  episodes_per_batch: int | None = None
+  epochs: int = 8
+  learning_rate: float = 5e-3
+  final_learning_rate: float = 1e-3
+  learning_rate_decay: float = 0.998
+  clip: float = 0.2
+  entropy_coefficient: float = 0.0
+  exploration: float = 0.05
+  random_opponent_share: float = 0.02
+  row_tolerance: float = 1e-3
+  device: str = "cpu"
+
+  def __post_init__(self):
+    base.check_positive(self, "max_policies", "epochs", "learning_rate",
+                        "final_learning_rate", "learning_rate_decay", "clip",
+                        "row_tolerance")
+    base.check_sizes(self)
+    base.check_share(self, "exploration", "random_opponent_share")
+
+  def steps_per_batch(self, tree):
+    """Returns the environment steps in a batch of uniformly random play."""
+    return simulators.mean_steps(tree) * (
+        self.episodes_per_batch or simulators.TreeSimulator.EPISODES_PER_BATCH)
+
+
+class ConditionalNetworks:
+  """The policy and the value network; their parameters are one vector."""
+
+  def __init__(self, simulator, config, seed_sequence):
+    width = simulator.observations.shape[1]
+    num_actions = simulator.legal_actions_mask.shape[1]
+    generator = networks.generator(seed_sequence)
+    rows = config.max_policies
+    self.policy = networks.MLP(
+        (width + rows, *config.hidden_sizes, num_actions), generator,
+        config.device, last_gain=0.1)
+    self.value = networks.MLP(
+        (width + 2 * rows, *config.hidden_sizes, 1), generator, config.device)
+
+  def get(self):
+    """Returns the parameters of both, float32 `[P]`, as a NumPy array."""
+    return torch.cat([self.policy.parameters,
+                      self.value.parameters]).cpu().numpy()
+
+  def set(self, parameters):
+    """Sets the parameters of both."""
+    parameters = torch.as_tensor(parameters)
+    size = len(self.policy.parameters)
+    self.policy.parameters.copy_(parameters[:size])
+    self.value.parameters.copy_(parameters[size:])
+
+
+def conditioned(observations, *rows):
+  """Returns `[U, D + N ...]`: observations, each followed by the same rows."""
+  return torch.cat(
+      [observations] + [row.expand(len(observations), -1) for row in rows],
+      dim=1)
+
+
+class RowWorker:
+  """Plays and differentiates one row of the interaction graph."""
+
+  def __init__(self, tree, config, player, network_seed, episode_seed):
+    networks.pin_threads()
+    self._simulator = simulators.TreeSimulator(tree, player)
+    self._config = config
+    self._networks = ConditionalNetworks(self._simulator, config, network_seed)
+    self._rng = np.random.default_rng(episode_seed)
+    self._observations = networks.DeviceCopy(config.device)
+    self._illegal = networks.DeviceCopy(config.device, np.logical_not)
+    self._row = None
+    self._return_scale = None
+
+  def parameters(self):
+    """Returns the parameters of the networks, float32 `[P]`."""
+    return self._networks.get()
+
+  def table(self, parameters, row):
+    """Returns float64 `[I, A]`, the policy of a row `[N]`."""
+    self._networks.set(parameters)
+    self._row = self._tensor(row)
+    return self._simulator.tabulate(self._policy)
+
+  def play(self, parameters, row, opponents, opponent_rows):
+    """Plays a batch; returns `(steps, episodes, mean return)`.
+
+    Args:
+      parameters: `[P]`.
+      row: `[N]`, who plays.
+      opponents: a `Mixture`; each of its policies gets its share of episodes,
+        as if one were drawn per episode.
+      opponent_rows: for each of them, its row `[N]`.
+    """
+    config, simulator = self._config, self._simulator
+    self._networks.set(parameters)
+    self._row = self._tensor(row)
+    episodes = self._rng.multinomial(
+        config.episodes_per_batch or simulator.EPISODES_PER_BATCH,
+        opponents.probabilities)
+    batches = []
+    for snapshot, opponent_row, share in zip(
+        opponents.snapshots, opponent_rows, episodes):
+      if share:
+        alone = population.Mixture((snapshot,), np.ones(1))
+        simulator.face((alone, alone), config.random_opponent_share)
+        batches.append((
+            simulator.draw(self._explore, int(share), self._rng), opponent_row))
+    self._digest(batches)
+    num_episodes = sum(batch.num_episodes for batch, _ in batches)
+    return (sum(batch.num_steps for batch, _ in batches), num_episodes,
+            sum(batch.num_episodes * batch.episode_return
+                for batch, _ in batches) / num_episodes)
+
+  def gradient(self, parameters, with_value):
+    """Returns `[P]`, the gradient of the loss on the batch played last."""
+    self._networks.set(parameters)
+    nets = self._networks
+    inputs = conditioned(self._samples.observations, self._row)
+    activations = nets.policy.activations(inputs)
+    gradient = [nets.policy.gradient(activations, ppo.surrogate_gradient(
+        activations[-1], self._samples, self._config))]
+    if with_value:
+      inputs, target, weight = self._value_samples
+      activations = nets.value.activations(inputs)
+      error = activations[-1][:, 0] - target
+      gradient.append(nets.value.gradient(
+          activations, (2 * weight * error)[:, None]))
+    else:
+      gradient.append(torch.zeros_like(nets.value.parameters))
+    return torch.cat(gradient).cpu().numpy()
+
+  def _tensor(self, array):
+    return torch.as_tensor(array, dtype=torch.float32,
+                           device=self._config.device)
+
+  def _policy(self, observations, mask):
+    logits = self._networks.policy(
+        conditioned(self._observations(observations), self._row))
+    return networks.masked_log_softmax(
+        logits, self._illegal(mask)).exp().double().cpu().numpy()
+
+  def _explore(self, observations, mask):
+    epsilon = self._config.exploration
+    return ((1 - epsilon) * self._policy(observations, mask)
+            + epsilon * mask / mask.sum(axis=1, keepdims=True))
+
+  def _digest(self, batches):
+    """Keeps the samples of a batch in the form that `gradient` reads."""
+    observations = self._observations(self._simulator.observations)
+    illegal = self._illegal(self._simulator.legal_actions_mask)
+    sums = [ppo.sums_per_action(batch) for batch, _ in batches]
+    count = sum(c for c, _ in sums)
+    total = sum(t for _, t in sums)
+    visits = count.sum(axis=1)
+    mean = total.sum(axis=1) / np.maximum(visits, 1)
+    if self._return_scale is None:
+      self._return_scale = float(np.sqrt(
+          visits @ mean ** 2 / visits.sum())) or 1.0
+    scale = self._return_scale
+
+    inputs, targets, weights = [], [], []
+    value = torch.zeros(len(visits), device=self._config.device)
+    for (_, opponent_row), (c, t) in zip(batches, sums):
+      met = c.sum(axis=1)
+      inputs.append(conditioned(observations, self._row,
+                                self._tensor(opponent_row)))
+      targets.append(self._tensor(t.sum(axis=1) / np.maximum(met, 1) / scale))
+      weights.append(self._tensor(met / visits.sum()))
+      value += (self._tensor(met / np.maximum(visits, 1))
+                * self._networks.value(inputs[-1])[:, 0])
+    self._value_samples = (torch.cat(inputs), torch.cat(targets),
+                           torch.cat(weights))
+    taken = self._tensor(count > 0)
+    weight = self._tensor(count / count.sum())
+    target = self._tensor(mean / scale)
+    logits = self._networks.policy(conditioned(observations, self._row))
+    log_probs = networks.masked_log_softmax(logits, illegal)
+    advantage = ppo.normalised_advantage(
+        self._tensor(total / np.maximum(count, 1) / scale), value, target,
+        self._tensor(visits), weight, taken)
+    # An action that is all but given up is explored, and pays less, for ever.
+    # Were it pushed down each time, its logit would never find the way back.
+    advantage[(log_probs < _GIVEN_UP) & (advantage < 0)] = 0
+    self._samples = ppo.Samples(
+        observations=observations,
+        illegal=illegal,
+        taken=taken,
+        weight=weight,
+        advantage=advantage,
+        old_log_probs=log_probs,
+        visit_weight=self._tensor(visits / visits.sum()),
+        value_target=target)
+
+
+def _make_worker(tree, config, player, network_seed, episode_seed):
+  return RowWorker(tree, config, player, network_seed, episode_seed)
+
+
+class NeuPLOracle(pipelined.PipelinedOracle):
+  """Trains the rows of the NeuPL scheme as one conditional network."""
+
+  needs_separate_opponents = True
+  can_share = True
+
+  def __init__(self, game, config=None, executor=None, seed=0, **kwargs):
+    """Makes an oracle; see `PipelinedOracle`.
+
+    Args:
+      game: a two-player zero-sum game; one policy plays both seats.
+      config: a `NeuPLConfig`.
+      executor: where rows play and are differentiated.
+      seed: of everything random.
+      **kwargs: passed on.
+    """
+    config = NeuPLConfig() if config is None else config
+    if not isinstance(config, NeuPLConfig):
+      raise ValueError("NeuPL trains by PPO: give it a NeuPLConfig, or use a "
+                       "PipelinedOracle with ExactConfig; got "
+                       f"{type(config).__name__}")
+    super().__init__(game, config, executor, seed, seat_symmetric=True,
+                     **kwargs)
+    self._parameters = None
+    self._optimizer = None
+    self._learning_rate = config.learning_rate
+    self._rows = {0: np.zeros(config.max_policies)}  # The sink has none.
+
+  def open(self, policy_ids):
+    if policy_ids and max(p.index for p in policy_ids) >= (
+        self.config.max_policies):
+      raise ValueError(
+          f"max_policies is {self.config.max_policies}, too few for "
+          f"{max(p.index for p in policy_ids) + 1} policies with the sink")
+    for policy_id in policy_ids:
+      self._executor.create(
+          policy_id, _make_worker, self.config, policy_id.player,
+          np.random.SeedSequence(self.seed),
+          np.random.SeedSequence(self.seed, spawn_key=policy_id))
+      self._rows[policy_id.index] = np.zeros(self.config.max_policies)
+    if policy_ids and self._parameters is None:
+      (parameters,) = self._executor.call([(policy_ids[0], "parameters", ())])
+      self._parameters = networks.ParameterVector(parameters)
+      self._optimizer = networks.Adam(self._parameters)
+    return self._tables({policy_id: self._rows[policy_id.index]
+                         for policy_id in policy_ids})
+
+  def train(self, assignments):
+    rows = {a.policy_id: self._padded(a.probabilities[0])
+            for a in assignments}
+    for policy_id, row in rows.items():
+      self._rows[policy_id.index] = row
+    # Of policies with equal rows the first one stands for all.
+    leaders = {}
+    for policy_id, row in rows.items():
+      leaders.setdefault(row.tobytes(), policy_id)
+    unique = [a for a in assignments
+              if leaders[rows[a.policy_id].tobytes()] == a.policy_id]
+    trained = {a.policy_id: [0, 0, 0.0] for a in unique}
+    while any(trained[a.policy_id][0] < a.num_steps for a in unique):
+      for assignment, (steps, episodes, mean_return) in zip(
+          unique, self._update(unique, rows)):
+        record = trained[assignment.policy_id]
+        record[2] = (record[1] * record[2] + episodes * mean_return) / (
+            record[1] + episodes)
+        record[0] += steps
+        record[1] += episodes
+    tables = dict(zip(trained, self._tables(
+        {policy_id: rows[policy_id] for policy_id in trained})))
+    reports = []
+    for assignment in assignments:
+      leader = leaders[rows[assignment.policy_id].tobytes()]
+      steps, episodes, mean_return = trained[leader]
+      if leader != assignment.policy_id:  # Counted once.
+        steps, episodes = 0, 0
+      reports.append(base.TrainingReport(
+          tables[leader], mean_return, steps, episodes))
+    return reports
+
+  def _update(self, assignments, rows):
+    """Plays a batch of every unique row and takes the epochs on them."""
+    parameters = self._parameters.parameters.numpy()
+    answers = self._executor.call([
+        (a.policy_id, "play", (
+            parameters, rows[a.policy_id], a.opponents[1],
+            [self._rows[snapshot.policy_id.index]
+             for snapshot in a.opponents[1].snapshots]))
+        for a in assignments])
+    for epoch in range(self.config.epochs):
+      gradients = self._executor.call(
+          [(a.policy_id, "gradient", (parameters, epoch == 0))
+           for a in assignments])
+      self._optimizer.step(
+          torch.from_numpy(np.mean(gradients, axis=0)), self._learning_rate)
+    self._learning_rate = max(
+        self._learning_rate * self.config.learning_rate_decay,
+        self.config.final_learning_rate)
+    return answers
+
+  def _tables(self, rows):
+    """Returns the tables of `{policy id: row}` with the weights of now."""
+    if not rows:
+      return []
+    parameters = self._parameters.parameters.numpy()
+    return self._executor.call([(policy_id, "table", (parameters, row))
+                                for policy_id, row in rows.items()])
+
+  def _padded(self, probabilities):
+    """Returns a row `[N]`, rounded so that equal rows are equal."""
+    tolerance = self.config.row_tolerance
+    row = np.zeros(self.config.max_policies)
+    row[:len(probabilities)] = np.round(probabilities / tolerance) * tolerance
+    return row
