@@ -66,8 +66,8 @@ class NeuPLConfig:
   max_policies: int = 13
   hidden_sizes: tuple[int, ...] = (128, 64)
   episodes_per_batch: int | None = None
-  epochs: int = 8
-  learning_rate: float = 5e-3
+  epochs: int = 4
+  learning_rate: float = 1e-2
   final_learning_rate: float = 1e-3
   learning_rate_decay: float = 0.998
   clip: float = 0.2
@@ -284,6 +284,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
       raise ValueError("NeuPL trains by PPO: give it a NeuPLConfig, or use a "
                        "PipelinedOracle with ExactConfig; got "
                        f"{type(config).__name__}")
+    networks.pin_threads()
     super().__init__(game, config, executor, seed, seat_symmetric=True,
                      **kwargs)
     self._parameters = None

@@ -1,0 +1,135 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Tests for the NeuPL scheme and its oracle."""
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+
+from open_spiel.python import policy
+from open_spiel_ppsro import executors
+from open_spiel_ppsro import normal_form
+from open_spiel_ppsro import schemes
+from open_spiel_ppsro import solver as solver_lib
+from open_spiel_ppsro.oracles import dqn
+from open_spiel_ppsro.oracles import exact
+from open_spiel_ppsro.oracles import neupl
+from open_spiel_ppsro.oracles import pipelined
+from open_spiel_ppsro.oracles import ppo
+
+
+def tables(solver):
+  return [m.snapshot.table for m in solver.population.members()]
+
+
+class TabularLimitTest(parameterized.TestCase):
+
+  @parameterized.parameters("first", "last", "uniform", "perturbed")
+  def test_it_is_double_oracle(self, tie_break):
+    game = "kuhn_poker"
+    rounds = 12
+    found = []
+    for scheme in (schemes.Sequential(), schemes.NeuPL(rounds)):
+      with pipelined.PipelinedOracle(
+          game, exact.ExactConfig(tie_break), seat_symmetric=True) as oracle:
+        solver = solver_lib.PipelinePSROSolver(game, oracle, scheme)
+        for _ in range(rounds + 1):
+          result = solver.round()
+        found.append(tables(solver)[:rounds + 1])
+    for ours, double_oracle in zip(*found):
+      np.testing.assert_array_equal(ours, double_oracle)
+    self.assertLess(result.of_all.nash_conv, 0.1)
+
+
+class RockPaperScissorsTest(absltest.TestCase):
+
+  def test_rows_cycle_and_the_mixture_is_uniform(self):
+    tree = normal_form.from_payoffs([[0, -1, 1], [1, 0, -1], [-1, 1, 0]])
+    rock = policy.TabularPolicy(tree.game)
+    rock.action_probability_array[:] = [1, 0, 0]
+    config = neupl.NeuPLConfig(max_policies=5, episodes_per_batch=4096)
+    with neupl.NeuPLOracle(tree, config, seed=1) as oracle:
+      solver = solver_lib.PipelinePSROSolver(
+          tree.game, oracle, schemes.NeuPL(4), initial_policies=[rock])
+      for _ in range(120):
+        result = solver.round()
+      found = tables(solver)
+      weights = solver.get_meta_strategies()[0]
+    np.testing.assert_array_equal(found[0], [[1, 0, 0]])  # The sink.
+    np.testing.assert_allclose(found[1], [[0, 1, 0]], atol=0.02)  # Paper.
+    np.testing.assert_allclose(found[2], [[0, 0, 1]], atol=0.02)  # Scissors.
+    np.testing.assert_allclose(
+        sum(w * table[0] for w, table in zip(weights, found)), 1 / 3,
+        atol=0.02)
+    self.assertLess(result.of_all.nash_conv, 0.04)
+
+
+class KuhnTest(absltest.TestCase):
+
+  def run_rounds(self, executor, rounds, seed=0):
+    config = neupl.NeuPLConfig(max_policies=5, episodes_per_batch=4096,
+                               hidden_sizes=(32,))
+    with neupl.NeuPLOracle("kuhn_poker", config, executor, seed) as oracle:
+      solver = solver_lib.PipelinePSROSolver("kuhn_poker", oracle,
+                                             schemes.NeuPL(4))
+      results = [solver.round() for _ in range(rounds)]
+      return tables(solver), results
+
+  def test_same_bits_for_any_executor(self):
+    reference, results = self.run_rounds(executors.SerialExecutor(), 6)
+    for executor in (executors.ProcessExecutor(1),
+                     executors.ProcessExecutor(3)):
+      found, _ = self.run_rounds(executor, 6)
+      for ours, theirs in zip(found, reference):
+        np.testing.assert_array_equal(ours, theirs)
+    other, _ = self.run_rounds(executors.SerialExecutor(), 6, seed=1)
+    self.assertFalse(np.array_equal(other[-1], reference[-1]))
+    self.assertLess(results[-1].of_all.nash_conv, results[0].of_all.nash_conv)
+
+  def test_equal_rows_are_one_policy(self):
+    found, results = self.run_rounds(executors.SerialExecutor(), 2)
+    # After the first round every row but the first looks at untrained equals;
+    # whatever rows coincide, their policies coincide, and steps count once.
+    trained = [level for level in results[0].levels if level.steps]
+    distinct = {table.tobytes() for table in found[1:]}
+    self.assertLessEqual(len(distinct), 4)
+    self.assertGreaterEqual(len(trained), 1)
+    np.testing.assert_allclose(found[0], 0.5)  # The sink, uniform, as it was.
+
+
+class WrongCombinationsTest(absltest.TestCase):
+
+  def test_say_what_works(self):
+    with self.assertRaisesRegex(ValueError, "NeuPLConfig"):
+      neupl.NeuPLOracle("kuhn_poker", dqn.DQNConfig())
+    with pipelined.PipelinedOracle("kuhn_poker", ppo.PPOConfig(),
+                                   seat_symmetric=True) as oracle:
+      with self.assertRaisesRegex(ValueError, "NeuPLOracle"):
+        solver_lib.PipelinePSROSolver("kuhn_poker", oracle, schemes.NeuPL(3))
+    with neupl.NeuPLOracle("kuhn_poker") as oracle:
+      with self.assertRaisesRegex(ValueError, "PipelinedOracle"):
+        solver_lib.PipelinePSROSolver("kuhn_poker", oracle,
+                                      schemes.Pipeline(3))
+    with self.assertRaisesRegex(ValueError, "two-player zero-sum"):
+      neupl.NeuPLOracle("kuhn_poker(players=3)")
+    with self.assertRaisesRegex(ValueError, "max_policies"):
+      with neupl.NeuPLOracle(
+          "kuhn_poker", neupl.NeuPLConfig(max_policies=3)) as oracle:
+        solver_lib.PipelinePSROSolver(
+            "kuhn_poker", oracle, schemes.NeuPL(4)).round()
+
+
+if __name__ == "__main__":
+  absltest.main()
