@@ -1,0 +1,162 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Tests for simulators."""
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+
+from open_spiel_ppsro import game_tree
+from open_spiel_ppsro import population
+from open_spiel_ppsro import sequence_form
+from open_spiel_ppsro import simulators
+
+EPISODES = 200_000
+
+
+def mixture(tables, probabilities, player):
+  return population.Mixture(
+      tuple(population.Snapshot(population.PolicyId(player, k), 0, table)
+            for k, table in enumerate(tables)), np.array(probabilities))
+
+
+def random_table(tree, player, seed):
+  mask = tree.infostates[player].legal_actions_mask
+  table = np.random.default_rng(seed).exponential(size=mask.shape) * mask
+  return table / table.sum(axis=1, keepdims=True)
+
+
+class TreeSimulatorTest(parameterized.TestCase):
+
+  def draw(self, name, player, share=0.0, seed=0, num_episodes=EPISODES):
+    tree = game_tree.enumerate_game(name)
+    simulator = simulators.TreeSimulator(tree, player)
+    own = random_table(tree, player, 1)
+    tables = [[random_table(tree, p, 10 * p + k) for k in range(3)]
+              for p in range(tree.num_players)]
+    weights = [0.5, 0.3, 0.2]
+    opponents = tuple(mixture(t, weights, p) for p, t in enumerate(tables))
+    simulator.face(opponents, share)
+    batch = simulator.draw(lambda observations, mask: own, num_episodes,
+                           np.random.default_rng(seed))
+    plans = [
+        (1 - share) * sequence_form.mixture_table_plan(
+            tree, np.stack(tables[p]), weights, p)
+        + share * sequence_form.realization_plan(
+            tree, tree.uniform_table(p), p)
+        for p in range(tree.num_players)]
+    plans[player] = sequence_form.realization_plan(tree, own, player)
+    return tree, batch, plans
+
+  @parameterized.product(name=("kuhn_poker", "leduc_poker",
+                               "kuhn_poker(players=3)"),
+                         player=(0, 1), share=(0.0, 0.25))
+  def test_is_the_exact_distribution(self, name, player, share):
+    tree, batch, plans = self.draw(name, player, share)
+    # Returns: within five standard errors of the exact expectation.
+    reach = sequence_form.terminal_reach(tree, plans)
+    returns = tree.terminal_returns[player]
+    expected = reach @ returns
+    deviation = np.sqrt(reach @ (returns - expected) ** 2)
+    self.assertLess(abs(batch.episode_return - expected),
+                    5 * deviation / np.sqrt(EPISODES))
+    # Visits of each information state: likewise, of a binomial.
+    visits = np.bincount(batch.row, batch.count, len(batch.observations))
+    values = np.bincount(tree.terminal_sequences[player], reach,
+                         tree.num_sequences(player))
+    for level in reversed(tree.infostates[player].levels):
+      rows = values[:-1].reshape(batch.legal_actions_mask.shape)[level]
+      values += np.bincount(tree.infostates[player].parent_sequences[level],
+                            rows.sum(axis=1), len(values))
+    exact = values[:-1].reshape(batch.legal_actions_mask.shape).sum(axis=1)
+    error = 5 * np.sqrt(exact * (1 - exact) / EPISODES) + 1e-9
+    self.assertTrue((np.abs(visits / EPISODES - exact) <= error + 3 / EPISODES
+                    ).all())
+
+  @parameterized.parameters("kuhn_poker", "leduc_poker")
+  def test_flows_are_conserved(self, name):
+    tree, batch, _ = self.draw(name, 1)
+    self.assertEqual(batch.num_episodes, EPISODES)
+    visits = np.bincount(batch.row, batch.count, len(batch.observations))
+    arrivals = np.bincount(batch.next_row[batch.next_row >= 0],
+                           batch.count[batch.next_row >= 0],
+                           len(batch.observations))
+    later = np.arange(tree.infostates[1].levels[0].stop, len(visits))
+    np.testing.assert_array_equal(arrivals[later], visits[later])
+    self.assertTrue(
+        batch.legal_actions_mask[batch.row, batch.action].all())
+    # Rewards add up to returns, and returns to the mean over episodes: every
+    # episode passes one first information state of the player.
+    self.assertAlmostEqual((batch.count * batch.reward).sum() / EPISODES,
+                           batch.episode_return, places=9)
+    first = batch.row < tree.infostates[1].levels[0].stop
+    self.assertAlmostEqual(
+        (batch.count * batch.mean_return)[first].sum() / EPISODES,
+        batch.episode_return * batch.count[first].sum() / EPISODES, places=2)
+
+  def test_same_generator_same_batch(self):
+    _, first, _ = self.draw("kuhn_poker", 0, seed=3)
+    _, second, _ = self.draw("kuhn_poker", 0, seed=3)
+    _, other, _ = self.draw("kuhn_poker", 0, seed=4)
+    np.testing.assert_array_equal(first.count, second.count)
+    self.assertFalse(np.array_equal(first.count, other.count))
+
+  def test_demonstrates_the_behaviour_policy(self):
+    tree = game_tree.enumerate_game("leduc_poker")
+    simulator = simulators.TreeSimulator(tree, 0)
+    tables = np.stack([random_table(tree, 0, k) for k in range(2)])
+    _, _, shown = simulator.demonstrate(mixture(tables, [.3, .7], 0))
+    plan = sequence_form.mixture_table_plan(tree, tables, [.3, .7], 0)
+    np.testing.assert_allclose(
+        sequence_form.realization_plan(tree, shown, 0), plan, atol=1e-12)
+
+  def test_mean_steps_of_leduc(self):
+    tree = game_tree.enumerate_game("leduc_poker")
+    _, batch, _ = self.draw("leduc_poker", 0)
+    self.assertBetween(simulators.mean_steps(tree), 3, 6)
+    self.assertBetween(batch.num_steps / EPISODES, 2, 8)
+
+
+class MergeTest(absltest.TestCase):
+
+  def batch(self, observations, first_row):
+    return simulators.EpisodeBatch(
+        observations=observations,
+        legal_actions_mask=np.ones((2, 2), bool),
+        row=np.array([0, 1]), action=np.array([1, 0]),
+        count=np.array([3., 2.]) + first_row,
+        mean_return=np.array([1., -1.]), reward=np.array([0., -1.]),
+        next_row=np.array([1, -1]), num_episodes=5, num_steps=9,
+        episode_return=float(first_row))
+
+  def test_shared_and_separate_observations(self):
+    shared = np.zeros((2, 3), np.float32)
+    merged = simulators.merge([self.batch(shared, 0), self.batch(shared, 1)])
+    self.assertIs(merged.observations, shared)
+    np.testing.assert_array_equal(merged.row, [0, 1, 0, 1])
+    np.testing.assert_array_equal(merged.next_row, [1, -1, 1, -1])
+    apart = simulators.merge([self.batch(np.zeros((2, 3)), 0),
+                              self.batch(np.ones((2, 3)), 1)])
+    self.assertEqual(apart.observations.shape, (4, 3))
+    np.testing.assert_array_equal(apart.row, [0, 1, 2, 3])
+    np.testing.assert_array_equal(apart.next_row, [1, -1, 3, -1])
+    for result in (merged, apart):
+      self.assertEqual((result.num_episodes, result.num_steps), (10, 18))
+      self.assertEqual(result.episode_return, 0.5)
+      np.testing.assert_array_equal(result.count, [3, 2, 4, 3])
+
+
+if __name__ == "__main__":
+  absltest.main()
