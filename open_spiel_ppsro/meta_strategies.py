@@ -274,8 +274,10 @@ def check_applicable(method, num_players, is_zero_sum):
 def solve(method, sub_game):
   """Returns `(name, probabilities)` of a `SubGame`, `[K_p]` per player."""
   name, function = resolve(method)
+  # As psro_v2 calls them; its alpharank answers something else otherwise.
+  marginals, _ = function(solver=sub_game, return_joint=True)
   return name, [_normalised(np.asarray(p, float).reshape(-1))
-                for p in function(sub_game)]
+                for p in marginals]
 
 
 class SubGameSolver:

@@ -1,0 +1,149 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Tests for the learners: PPO, DQN, exact, gradual."""
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+
+from open_spiel_ppsro import game_tree
+from open_spiel_ppsro import population
+from open_spiel_ppsro import sequence_form
+from open_spiel_ppsro.oracles import dqn
+from open_spiel_ppsro.oracles import exact
+from open_spiel_ppsro.oracles import gradual
+from open_spiel_ppsro.oracles import ppo
+
+
+def uniform_opponents(tree):
+  return tuple(
+      population.Mixture(
+          (population.Snapshot(population.PolicyId(player, 0), 0,
+                               tree.uniform_table(player)),), np.ones(1))
+      for player in range(tree.num_players))
+
+
+def plans(tree, tables):
+  return [sequence_form.realization_plan(tree, table, player)
+          for player, table in enumerate(tables)]
+
+
+def train(config, name, player, batches, seed=0, settled=True):
+  tree = game_tree.enumerate_game(name)
+  learner = config.make_learner(
+      tree, player, np.random.SeedSequence(seed, spawn_key=(player,)))
+  report = learner.train(uniform_opponents(tree),
+                         batches * config.steps_per_batch(tree), settled)
+  tree.check_table(report.table, player)
+  return tree, report
+
+
+class DeepLearnersTest(parameterized.TestCase):
+
+  @parameterized.product(
+      config=(ppo.PPOConfig(), dqn.DQNConfig()),
+      name=("kuhn_poker", "leduc_poker", "kuhn_poker(players=3)"),
+      player=(0, 1))
+  def test_come_close_to_the_best_response(self, config, name, player):
+    tree, report = train(config, name, player, 30)
+    uniform = plans(tree, [tree.uniform_table(p)
+                           for p in range(tree.num_players)])
+    best = sequence_form.best_response_value(tree, uniform, player)
+    played = list(uniform)
+    played[player] = sequence_form.realization_plan(tree, report.table, player)
+    value = sequence_form.expected_returns(tree, played)[player]
+    self.assertLessEqual(value, best + 1e-9)
+    start = sequence_form.expected_returns(tree, uniform)[player]
+    self.assertGreater((value - start) / (best - start), 0.93)
+    self.assertGreater(report.steps, 0)
+    self.assertGreater(report.episodes, 0)
+
+  @parameterized.parameters(ppo.PPOConfig(episodes_per_batch=512),
+                            dqn.DQNConfig(episodes_per_batch=512))
+  def test_seed_decides_the_bits(self, config):
+    first = train(config, "leduc_poker", 0, 3)[1].table
+    np.testing.assert_array_equal(
+        first, train(config, "leduc_poker", 0, 3)[1].table)
+    other = train(config, "leduc_poker", 0, 3, seed=1)[1].table
+    self.assertFalse(np.array_equal(first, other))
+
+  def test_imitation_begins_with_the_own_mixture(self):
+    tree = game_tree.enumerate_game("leduc_poker")
+    rng = np.random.default_rng(0)
+    mask = tree.infostates[0].legal_actions_mask
+    target = rng.exponential(size=mask.shape) ** 3 * mask
+    target /= target.sum(axis=1, keepdims=True)
+    own, other = uniform_opponents(tree)
+    own = population.Mixture(
+        (population.Snapshot(population.PolicyId(0, 0), 0, target),),
+        np.ones(1))
+    distances = {}
+    for steps in (0, 200):
+      # A step so small that the updates after the imitation do nothing.
+      config = ppo.PPOConfig(imitation_steps=steps, imitation_noise=0.0,
+                             learning_rate=1e-9, final_learning_rate=1e-9)
+      learner = config.make_learner(tree, 0, np.random.SeedSequence(0))
+      report = learner.train((own, other), 1, True)
+      distances[steps] = np.abs(report.table - target).mean()
+    self.assertLess(distances[200], 0.5 * distances[0])
+
+  @parameterized.parameters(
+      (lambda: ppo.PPOConfig(epochs=0), "epochs is 0"),
+      (lambda: ppo.PPOConfig(episodes_per_batch=0), "episodes_per_batch is 0"),
+      (lambda: ppo.PPOConfig(hidden_sizes=(0,)), "hidden_sizes"),
+      (lambda: ppo.PPOConfig(learning_rate=-1.0), "learning_rate is -1"),
+      (lambda: ppo.PPOConfig(random_opponent_share=2), "from 0 to 1"),
+      (lambda: ppo.PPOConfig(device="abacus"), "device 'abacus'"),
+      (lambda: dqn.DQNConfig(epsilon=-1), "epsilon is -1"),
+      (lambda: dqn.DQNConfig(replay_batches=0), "replay_batches is 0"),
+      (lambda: exact.ExactConfig("best"), "perturbed"),
+      (lambda: gradual.GradualConfig(0.0), "learning_rate is 0"),
+  )
+  def test_refusals(self, make, message):
+    with self.assertRaisesRegex(ValueError, message) as caught:
+      make()
+    self.assertNotIn("\n", str(caught.exception))
+
+
+class ExactLearnersTest(parameterized.TestCase):
+
+  @parameterized.parameters("first", "last", "uniform", "perturbed")
+  def test_exact(self, tie_break):
+    tree, report = train(exact.ExactConfig(tie_break), "leduc_poker", 1, 1)
+    expected = sequence_form.best_response(
+        tree, plans(tree, [tree.uniform_table(0), tree.uniform_table(1)]), 1,
+        tie_break)
+    np.testing.assert_array_equal(report.table, expected.table)
+    self.assertEqual((report.steps, report.episodes, report.is_exact),
+                     (0, 0, True))
+    self.assertAlmostEqual(report.mean_return, expected.value)
+
+  def test_gradual_moves_half_way(self):
+    config = gradual.GradualConfig(0.5)
+    tree = game_tree.enumerate_game("kuhn_poker")
+    learner = config.make_learner(tree, 0, np.random.SeedSequence(0))
+    start = sequence_form.realization_plan(tree, learner.initial_table(), 0)
+    opponents = uniform_opponents(tree)
+    uniform = plans(tree, [tree.uniform_table(0), tree.uniform_table(1)])
+    best = sequence_form.best_response_value(tree, uniform, 0)
+    value = start @ sequence_form.sequence_values(tree, uniform, 0)
+    for steps in (1, 3):
+      report = learner.train(opponents, steps, False)
+      value += (1 - 0.5 ** steps) * (best - value)
+      self.assertAlmostEqual(report.mean_return, value)
+
+
+if __name__ == "__main__":
+  absltest.main()
