@@ -1,0 +1,234 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Tests for PipelinePSROSolver."""
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+
+from open_spiel.python.algorithms import expected_game_score
+from open_spiel.python.algorithms import exploitability
+from open_spiel.python.algorithms import policy_aggregator
+from open_spiel.python.algorithms.psro_v2 import meta_strategies as psro_v2_meta
+from open_spiel_ppsro import executors
+from open_spiel_ppsro import game_tree
+from open_spiel_ppsro import schemes
+from open_spiel_ppsro import sequence_form
+from open_spiel_ppsro import solver as solver_lib
+from open_spiel_ppsro.oracles import dqn
+from open_spiel_ppsro.oracles import exact
+from open_spiel_ppsro.oracles import pipelined
+from open_spiel_ppsro.oracles import ppo
+
+SMALL_PPO = ppo.PPOConfig(episodes_per_batch=8192)
+
+
+def make(game, config, scheme, seed=0, executor=None, seat_symmetric=False,
+         **kwargs):
+  oracle = pipelined.PipelinedOracle(game, config, executor, seed,
+                                     seat_symmetric=seat_symmetric)
+  return oracle, solver_lib.PipelinePSROSolver(
+      (oracle.tree.original or oracle.tree).game, oracle, scheme, **kwargs)
+
+
+class ConvergenceTest(parameterized.TestCase):
+
+  @parameterized.product(
+      scheme=(schemes.Sequential, lambda: schemes.NaiveParallel(2),
+              lambda: schemes.Pipeline(3)),
+      tie_break=sequence_form.TIE_BREAKS)
+  def test_exact_responses_solve_kuhn(self, scheme, tie_break):
+    oracle, solver = make("kuhn_poker", exact.ExactConfig(tie_break), scheme())
+    with oracle:
+      for result in solver.run():
+        if result.of_frozen.nash_conv < 1e-9 or result.round == 60:
+          break
+    self.assertLess(result.of_frozen.nash_conv, 1e-9)
+    tree = oracle.tree
+    policy = tree.tabular_policy(solver.final_tables())
+    self.assertAlmostEqual(expected_game_score.policy_value(
+        tree.game.new_initial_state(), [policy] * 2)[0], -1 / 18)
+    self.assertLess(exploitability.nash_conv(tree.game, policy), 1e-9)
+
+  @parameterized.parameters(
+      (schemes.Sequential, False), (lambda: schemes.NaiveParallel(2), False),
+      (lambda: schemes.Pipeline(3), False), (lambda: schemes.DCH(6), False),
+      (schemes.Rectified, True), (lambda: schemes.Pipeline(3), True))
+  def test_ppo_brings_kuhn_close(self, scheme, seat_symmetric):
+    oracle, solver = make("kuhn_poker", SMALL_PPO, scheme(),
+                          seat_symmetric=seat_symmetric)
+    with oracle:
+      for result in solver.run():
+        if result.of_frozen.nash_conv < 0.1 or result.round == 250:
+          break
+    self.assertLess(result.of_frozen.nash_conv, 0.1)
+
+
+class BookkeepingTest(parameterized.TestCase):
+
+  @parameterized.parameters(
+      (lambda: schemes.Pipeline(3), False),
+      (lambda: schemes.NaiveParallel(2), False),
+      (schemes.Rectified, True))
+  def test_frozen_policies_stand_still(self, scheme, seat_symmetric):
+    oracle, solver = make("kuhn_poker", SMALL_PPO, scheme(),
+                          seat_symmetric=seat_symmetric)
+    known = {}
+    with oracle:
+      for result in solver.run():
+        for member in solver.population.members():
+          if member.frozen:
+            table = member.snapshot.table
+            np.testing.assert_array_equal(
+                table, known.setdefault(member.policy_id, table.copy()))
+        if result.iterations >= 4:
+          break
+    self.assertGreaterEqual(len(known), 5)
+    if isinstance(solver._scheme, schemes.Pipeline):  # pylint: disable=protected-access
+      for indices in solver.population.frozen_indices():
+        self.assertEqual(indices, tuple(range(len(indices))))
+
+  def test_says_what_openspiel_says(self):
+    oracle, solver = make("leduc_poker", SMALL_PPO, schemes.Pipeline(2))
+    with oracle:
+      for result in solver.run():
+        if result.iterations >= 2:
+          break
+    game = oracle.tree.game
+    aggregate = policy_aggregator.PolicyAggregator(game).aggregate(
+        [0, 1], solver.get_policies(), solver.get_meta_strategies())
+    expected = exploitability.nash_conv(game, aggregate)
+    self.assertAlmostEqual(result.of_frozen.nash_conv, expected, places=9)
+    self.assertAlmostEqual(result.of_frozen.exploitability, expected / 2,
+                           places=9)
+    sizes = tuple(len(p) for p in solver.get_policies())
+    self.assertEqual(result.num_policies, sizes)
+    payoffs = solver.get_meta_game()
+    self.assertEqual(payoffs[0].shape, sizes)
+    np.testing.assert_allclose(payoffs[0], -payoffs[1])
+    self.assertEqual([len(p) for p in solver.get_meta_strategies()],
+                     list(sizes))
+    self.assertEqual(
+        result.training_episodes,
+        sum(m.episodes for m in solver.population.members()))
+
+  def test_iteration_freezes_a_policy_of_each_player(self):
+    oracle, solver = make("kuhn_poker", dqn.DQNConfig(episodes_per_batch=512),
+                          schemes.Pipeline(2))
+    with oracle:
+      for iteration in range(1, 3):
+        solver.iteration()
+        self.assertGreaterEqual(
+            min(len(p) for p in solver.get_policies()), iteration + 1)
+
+  def test_one_population_answers_for_both_seats(self):
+    oracle, solver = make("kuhn_poker", exact.ExactConfig(),
+                          schemes.Sequential(), seat_symmetric=True)
+    with oracle:
+      for _ in range(3):
+        solver.iteration()
+    policies = solver.get_policies()
+    self.assertEqual([len(p) for p in policies], [4, 4])
+    payoffs = solver.get_meta_game()[0]
+    np.testing.assert_allclose(payoffs, -payoffs.T, atol=1e-12)
+    game = game_tree.load_game("kuhn_poker")
+    aggregate = policy_aggregator.PolicyAggregator(game).aggregate(
+        [0, 1], policies, solver.get_meta_strategies())
+    self.assertAlmostEqual(solver.exploitability().nash_conv,
+                           exploitability.nash_conv(game, aggregate))
+
+  def test_psro_v2s_own_meta_strategy(self):
+    oracle, solver = make(
+        "kuhn_poker", exact.ExactConfig(), schemes.Sequential(),
+        meta_strategy_method=psro_v2_meta.uniform_biased_strategy)
+    with oracle:
+      for _ in range(3):
+        solver.iteration()
+    weights = solver.get_meta_strategies()[0]
+    np.testing.assert_allclose(
+        weights, np.exp(np.arange(4)) / np.exp(np.arange(4)).sum())
+
+  @parameterized.parameters(
+      ("kuhn_poker(players=3)", "uniform", {}),
+      ("matrix_pd", "prd", {"prd_iterations": 200}),
+      ("matching_pennies_3p", "rm", {"iterations": 200}))
+  def test_other_games_by_other_meta_strategies(self, name, method, options):
+    oracle, solver = make(name, exact.ExactConfig(), schemes.Pipeline(2),
+                          meta_strategy_method=method, **options)
+    with oracle:
+      for _ in range(3):
+        solver.iteration()
+    tables = solver.final_tables()
+    self.assertLen(tables, oracle.tree.num_players)
+    self.assertAlmostEqual(
+        solver.exploitability().nash_conv,
+        exploitability.nash_conv(oracle.tree.game,
+                                 oracle.tree.tabular_policy(tables)),
+        delta=1e-9)
+
+
+class FailuresTest(parameterized.TestCase):
+
+  @parameterized.parameters(
+      ("kuhn_poker(players=3)", schemes.Sequential(), {},
+       "two-player zero-sum.*use one of alpharank"),
+      ("matrix_pd", schemes.Sequential(), {}, "general-sum"),
+      ("kuhn_poker", schemes.Sequential(), {"meta_strategy_method": "nsh"},
+       "unknown meta-strategy"),
+      ("kuhn_poker", schemes.Sequential(), {"opponent_update_freq": 0},
+       "opponent_update_freq is 0"),
+      ("kuhn_poker", schemes.Rectified(), {}, "seat_symmetric=True"),
+      ("kuhn_poker", schemes.Sequential(), {"initial_policies": []},
+       "one per population"),
+  )
+  def test_wrong_combinations_fail_at_construction(self, name, scheme, kwargs,
+                                                   message):
+    with self.assertRaisesRegex(ValueError, message) as caught:
+      make(name, exact.ExactConfig(), scheme, **kwargs)
+    self.assertNotIn("\n", str(caught.exception))
+
+  def test_another_game_than_the_oracles(self):
+    with pipelined.PipelinedOracle("kuhn_poker",
+                                   exact.ExactConfig()) as oracle:
+      with self.assertRaisesRegex(ValueError, "give both the same game"):
+        solver_lib.PipelinePSROSolver("leduc_poker", oracle)
+
+  @parameterized.parameters(executors.SerialExecutor(),
+                            executors.ProcessExecutor(2))
+  def test_a_learners_exception_names_the_policy(self, executor):
+    oracle, solver = make("kuhn_poker", BrokenConfig(), schemes.Sequential(),
+                          executor=executor)
+    with oracle:
+      with self.assertRaisesRegex(
+          executors.WorkerError,
+          "(?s)player 0 policy 1.*broken_train.*cannot learn this"):
+        solver.round()
+
+
+class BrokenConfig(exact.ExactConfig):
+  """Makes learners that fail."""
+
+  def make_learner(self, tree, player, seed_sequence):
+    learner = super().make_learner(tree, player, seed_sequence)
+
+    def broken_train(*args):
+      raise ArithmeticError("cannot learn this")
+
+    learner.train = broken_train
+    return learner
+
+
+if __name__ == "__main__":
+  absltest.main()
