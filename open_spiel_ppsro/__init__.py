@@ -59,6 +59,10 @@ _HOMES = {
     "read_policy": "run_directory",
     "read_metrics": "run_directory",
     "plot_run": "report",
+    "plot_curves": "report",
+    "comparison_table": "report",
+    "read_curve": "report",
+    "read_published": "report",
 }
 
 __all__ = sorted(_HOMES)

@@ -12,17 +12,30 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Report: reads run directories and draws them; trains nothing."""
+"""Report: reads run directories; tables and plots; trains nothing.
 
+A curve is a pair of equally long sequences `(x, exploitability)`, x ascending;
+several seeds of one method are a list of curves.
+"""
+
+import csv
 import pathlib
 
 from matplotlib.backends import backend_agg
 from matplotlib import figure as figure_lib
+import numpy as np
 
 from open_spiel_ppsro import run_directory
 
 # Below this an exploitability is zero up to rounding; a log axis needs a floor.
 _FLOOR = 1e-9
+
+
+def _figure(width, height):
+  # Not through pyplot: it keeps global state and looks for a display.
+  figure = figure_lib.Figure(figsize=(width, height), layout="constrained")
+  backend_agg.FigureCanvasAgg(figure)
+  return figure
 
 
 def plot_run(path):
@@ -33,9 +46,7 @@ def plot_run(path):
   """
   config = run_directory.read_config(path)
   metrics = run_directory.read_metrics(path)
-  # Not through pyplot: it keeps global state and looks for a display.
-  figure = figure_lib.Figure(figsize=(10, 4), layout="constrained")
-  backend_agg.FigureCanvasAgg(figure)
+  figure = _figure(10, 4)
   axes = figure.subplots(1, 2, sharey=True)
   for axis, column, label in zip(
       axes, ("wall_seconds", "episodes"), ("wall seconds", "episodes")):
@@ -58,3 +69,131 @@ def plot_run(path):
   result = pathlib.Path(path) / run_directory.PLOT
   figure.savefig(result, dpi=120)
   return result
+
+
+def read_curve(path, x="episodes"):
+  """Returns the curve of a run: a column of its metrics, exploitability.
+
+  It is that of the meta-strategy over frozen policies, or over all where none
+  ever freezes.
+  """
+  metrics = run_directory.read_metrics(path)
+  return np.array(metrics[x]), np.array(metrics["exploitability_frozen"])
+
+
+def read_published(path, x="episodes"):
+  """Returns `{scheme: curves}` from a file of published figures.
+
+  Args:
+    path: CSV with the columns scheme, seed, exploitability and `x`; lines that
+      begin with # are comments.
+    x: the name of a column.
+  """
+  with open(path, newline="", encoding="utf-8") as file:
+    rows = list(csv.DictReader(line for line in file if line[0] != "#"))
+  curves = {}
+  for row in rows:
+    curve = curves.setdefault(row["scheme"], {}).setdefault(
+        row["seed"], ([], []))
+    curve[0].append(float(row[x]))
+    curve[1].append(float(row["exploitability"]))
+  return {scheme: [tuple(map(np.array, curve)) for curve in seeds.values()]
+          for scheme, seeds in curves.items()}
+
+
+def value_at(curve, x):
+  """Returns the exploitability of a curve at `x`, the last one known there.
+
+  NaN before its first point.
+  """
+  positions = np.searchsorted(curve[0], x, side="right") - 1
+  return np.where(positions < 0, np.nan, np.asarray(curve[1])[positions])
+
+
+def mean_and_range(curves):
+  """Returns `x, mean, lowest, highest` over seeds, where all have values."""
+  xs = np.unique(np.concatenate([x for x, _ in curves]))
+  xs = xs[(xs >= max(x[0] for x, _ in curves))
+          & (xs <= min(x[-1] for x, _ in curves))]
+  values = np.array([value_at(curve, xs) for curve in curves])
+  return xs, values.mean(axis=0), values.min(axis=0), values.max(axis=0)
+
+
+def plot_curves(path, title, panels):
+  """Draws exploitability, mean and range over seeds, and returns the path.
+
+  Args:
+    path: where the picture goes.
+    title: its title.
+    panels: a list of `(x label, log x axis, {label: curves}, {label: curves
+      to draw dashed})`; equal labels have equal colours.
+  """
+  figure = _figure(5.5 * len(panels), 4.5)
+  colours = {}
+  for axis, (x_label, log_x, solid, dashed) in zip(
+      np.atleast_1d(figure.subplots(1, len(panels), sharey=True)), panels):
+    for curves_by_label, style in ((solid, "-"), (dashed, "--")):
+      for label, curves in curves_by_label.items():
+        colour = colours.setdefault(label, f"C{len(colours) % 10}")
+        x, mean, lowest, highest = mean_and_range(curves)
+        axis.plot(x, np.maximum(mean, _FLOOR), style, color=colour,
+                  linewidth=1.3 if style == "-" else 1, drawstyle="steps-post",
+                  label=label + (" (published)" if style == "--" else ""))
+        axis.fill_between(x, np.maximum(lowest, _FLOOR),
+                          np.maximum(highest, _FLOOR), step="post",
+                          color=colour, alpha=0.15, linewidth=0)
+    axis.set_yscale("log")
+    if log_x:
+      axis.set_xscale("log")
+    axis.set_xlabel(x_label)
+    axis.grid(True, which="both", alpha=0.2)
+    axis.legend(frameon=False, fontsize=8)
+    axis.yaxis.set_tick_params(labelleft=True)
+    axis.set_ylabel("exploitability")
+  figure.suptitle(title)
+  figure.savefig(path, dpi=120)
+  return path
+
+
+def spread(values, form="{:.4g}"):
+  """Returns `mean (lowest - highest)` of some numbers as text."""
+  mean, lowest, highest = (form.format(f(values))
+                           for f in (np.mean, np.min, np.max))
+  return mean if lowest == highest else f"{mean} ({lowest} - {highest})"
+
+
+def comparison_table(runs):
+  """Returns a table, a line per method, as text.
+
+  Args:
+    runs: `{label: [path of a run directory per seed]}`.
+  """
+  metrics = {label: [run_directory.read_metrics(path) for path in paths]
+             for label, paths in runs.items()}
+  # As far as all of them got.
+  equal = min(m["episodes"][-1] for seeds in metrics.values() for m in seeds)
+  header = ["scheme", "exploitability at the end"]
+  if equal:
+    header.append(f"at {equal:,.0f} episodes")
+  lines = [header + ["rounds", "policies", "episodes", "seconds"]]
+  for label, seeds in metrics.items():
+    last = lambda column, s=seeds: [m[column][-1] for m in s]
+    line = [label, spread(last("exploitability_frozen"))]
+    if equal:
+      line.append(spread([
+          value_at((m["episodes"], m["exploitability_frozen"]), equal)
+          for m in seeds]))
+    lines.append(line + [
+        spread(last("round"), "{:.0f}"),
+        spread([sum(map(int, policies.split("/")))
+                for policies in last("policies")], "{:.0f}"),
+        spread(last("episodes"), "{:.3g}"),
+        spread(last("wall_seconds"), "{:.0f}")])
+  return aligned(lines)
+
+
+def aligned(lines):
+  """Returns lines of cells as text with columns of equal width."""
+  widths = [max(map(len, column)) for column in zip(*lines)]
+  return "\n".join("  ".join(cell.ljust(width) for cell, width
+                             in zip(line, widths)).rstrip() for line in lines)

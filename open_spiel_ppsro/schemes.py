@@ -53,7 +53,7 @@ class Scheme(abc.ABC):
   one_population = False
   shares_learner = False
 
-  def __init__(self, num_levels=1):
+  def __init__(self, num_levels):
     if num_levels < 1:
       raise ValueError(f"num_levels is {num_levels}; it takes 1 or more, "
                        "usually 3 to 10")
@@ -212,6 +212,10 @@ class NaiveParallel(Scheme):
   of what was frozen when it opened; they do not know of each other.
   """
 
+  def __init__(self, num_levels=4):
+    """Makes the scheme; `num_levels` policies per player train at once."""
+    super().__init__(num_levels)
+
   def openings(self, population, solve):
     return [Opening(player) for player in range(population.num_populations)
             for _ in range(self.num_levels - len(population.active(player)))]
@@ -245,7 +249,7 @@ class Rectified(Scheme):
 
   def __init__(self, rectify="subset"):
     """Makes the scheme; `rectify` is `subset` or `relu`."""
-    super().__init__()
+    super().__init__(num_levels=1)
     if rectify not in self._RULES:
       raise ValueError(f"unknown rectify {rectify!r}; use one of "
                        f"{', '.join(self._RULES)}")

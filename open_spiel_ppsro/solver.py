@@ -101,6 +101,32 @@ class RoundResult:
   training_seconds: float
   round_seconds: float
 
+  def metrics(self, wall_seconds):
+    """Returns a row of `metrics.csv`, see `run_directory.METRICS`.
+
+    Args:
+      wall_seconds: since the start of the run.
+    """
+    return {
+        "round": self.round,
+        "wall_seconds": f"{wall_seconds:.3f}",
+        "iterations": self.iterations,
+        "training_episodes": self.training_episodes,
+        "evaluation_episodes": self.evaluation_episodes,
+        "episodes": self.training_episodes + self.evaluation_episodes,
+        "environment_steps": self.environment_steps,
+        "nash_conv_frozen": self.of_frozen.nash_conv,
+        "exploitability_frozen": self.of_frozen.exploitability,
+        "nash_conv_all": self.of_all.nash_conv,
+        "exploitability_all": self.of_all.exploitability,
+        "policies": "/".join(map(str, self.num_policies)),
+        "levels": " ".join(
+            f"{level.policy_id.player}/{level.policy_id.index}/{level.steps}/"
+            f"{level.mean_return:.5g}/"
+            f"{'settled' if level.settled else 'moving'}"
+            for level in self.levels),
+    }
+
 
 def default_plateau(oracle, **changes):
   """Returns the `PlateauRule` that suits an oracle's batches.
@@ -179,11 +205,11 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     if oracle.needs_separate_opponents and not scheme.shares_learner:
       raise ValueError("a NeuPLOracle serves the NeuPL scheme alone; use a "
                        f"PipelinedOracle for {type(scheme).__name__}")
-    self._scheme = scheme
+    self.scheme = scheme
     self._sweep = sweep
     self.opponent_update_freq = opponent_update_freq
-    self._plateau_rule = (default_plateau(oracle) if plateau is None
-                          else plateau)
+    self.plateau_rule = (default_plateau(oracle) if plateau is None
+                         else plateau)
     self._plateaus = {}
     self._tree = tree
     self._population = population_lib.Population(
@@ -196,7 +222,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     self._training_seconds = 0.0
     self._solve = meta_strategies.SubGameSolver(
         self._empirical_game, meta_strategy_method, meta_strategy_options)
-    self._solve_row = self._scheme.row_solver(
+    self._solve_row = self.scheme.row_solver(
         self._empirical_game, self._solve)
     # psro_v2's constructors print, and this library does not.
     with contextlib.redirect_stdout(io.StringIO()):
@@ -210,9 +236,19 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
           sample_from_marginals=True, **meta_strategy_options)
 
   @property
+  def tree(self):
+    """The `GameTree` of the game, before any seat symmetry."""
+    return self._tree.original or self._tree
+
+  @property
   def population(self):
     """The `Population`, active policies included. Read it, do not change it."""
     return self._population
+
+  @property
+  def num_policies(self):
+    """Per population, over how many policies the result ranges."""
+    return tuple(map(len, self._answer[0]))
 
   @property
   def iterations(self):
@@ -220,7 +256,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
     Of a scheme that never freezes, how many rounds have been played.
     """
-    if not self._scheme.freezes:
+    if not self.scheme.freezes:
       return self._rounds
     return min(map(len, self._population.frozen_indices())) - 1
 
@@ -254,12 +290,12 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
   def update_meta_strategies(self):
     """Solves the meta-game of the result: of the frozen policies, or of all
     where none ever freezes."""
-    indices = (self._population.frozen_indices() if self._scheme.freezes
+    indices = (self._population.frozen_indices() if self.scheme.freezes
                else self._everyone())
     solution = self._solve(indices)
     self._meta_games = self._empirical_game.sub_game(indices).get_meta_game()
     self._meta_strategy_probabilities = list(solution.probabilities)
-    if not self._scheme.freezes:  # Yesterday's snapshots are gone.
+    if not self.scheme.freezes:  # Yesterday's snapshots are gone.
       self._policies = [[] for _ in indices]
     for population_index, chosen in enumerate(indices):
       policies = self._policies[population_index]
@@ -283,12 +319,12 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     """Plays one round and returns its `RoundResult`."""
     start = time.perf_counter()
     self._training_seconds = 0.0
-    self._open(self._scheme.openings(self._population, self._solve))
+    self._open(self.scheme.openings(self._population, self._solve))
     levels, frozen = [], []
     for wave in self._waves():
       for level, is_exact in self._train(wave):
         levels.append(level)
-        if self._scheme.freezes and self._has_plateaued(level, is_exact):
+        if self.scheme.freezes and self._has_plateaued(level, is_exact):
           frozen.append(level.policy_id)
     for policy_id in frozen:
       self._population.freeze(policy_id)
@@ -301,7 +337,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         round=self._rounds,
         iterations=self.iterations,
         frozen=tuple(frozen),
-        num_policies=tuple(map(len, self._answer[0])),
+        num_policies=self.num_policies,
         levels=tuple(levels),
         training_episodes=self._training_episodes,
         evaluation_episodes=0,
@@ -328,7 +364,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       response.
     """
     graph = schemes.interaction_graph(
-        self._scheme, self._population, self._empirical_game, self._solve_row,
+        self.scheme, self._population, self._empirical_game, self._solve_row,
         policy_ids)
     opponents = {}
     for row in graph.values():
@@ -396,7 +432,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     if is_exact:
       return level.settled
     plateau = self._plateaus.setdefault(
-        level.policy_id, schemes.Plateau(self._plateau_rule))
+        level.policy_id, schemes.Plateau(self.plateau_rule))
     member = self._population[level.policy_id]
     return plateau.update(level.steps, member.latest_steps, level.payoff,
                           level.settled)

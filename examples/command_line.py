@@ -1,0 +1,307 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The flags that the examples share, and what they make of them.
+
+Nothing here trains or writes; bad values become a `ValueError` of one line.
+"""
+
+import dataclasses
+import os
+import sys
+
+from absl import app
+from absl import flags
+
+# The package imports its modules when they are used: the workers, which read
+# the example again, need few of them.
+import open_spiel_ppsro as ppsro
+import recorded_run
+
+SCHEMES = ("sequential", "naive", "rectified", "dch", "pipeline", "neupl")
+ORACLES = ("ppo", "dqn", "exact")
+
+GAME_NAME = flags.DEFINE_string(
+    "game_name", "leduc_poker",
+    "The OpenSpiel game, with parameters if any: 'kuhn_poker(players=3)'.")
+ORACLE = flags.DEFINE_enum(
+    "oracle", "ppo", ORACLES,
+    "What trains a best response; exact: dynamic programming, which makes "
+    "sequential PSRO double oracle.")
+META_STRATEGY = flags.DEFINE_string(
+    "meta_strategy", "nash",
+    "How a meta-game is solved: nash and fictitious_play for two-player "
+    "zero-sum games; prd, rm, uniform, uniform_biased, alpharank for all.")
+
+# Flags of some schemes.
+NUM_LEVELS = flags.DEFINE_integer(
+    "num_levels", None,
+    "Policies of each player that train at once, usually 3 to 10; 4 if not "
+    "given, 12 for neupl. Not for sequential, which trains one, and rectified, "
+    "which trains one per supporter.")
+WARMUP_STEPS = flags.DEFINE_integer(
+    "warmup_steps", None,
+    "Environment steps that a level of pipeline or dch trains before the level "
+    "above it starts; 0 if not given.")
+RECTIFY = flags.DEFINE_enum(
+    "rectify", None, ("subset", "relu"),
+    "Whom a child of rectified PSRO faces. subset (default): the supporters "
+    "that its parent does not lose to; relu: the objective of Balduzzi et al. "
+    "2019.")
+DCH_META_SOLVER = flags.DEFINE_enum(
+    "dch_meta_solver", None, ("nash", "online"),
+    "How dch weighs the levels below. nash (default): the meta-strategy of "
+    "the live payoffs; online: decoupled regret matching, Lanctot et al. 2017.")
+
+# Flags of some oracles.
+TIE_BREAK = flags.DEFINE_string(
+    "tie_break", None,
+    "Which of the tied best actions the exact oracle plays: first, last, "
+    "random, uniform, or perturbed (the best against random opponents; "
+    "default).")
+EPISODES_PER_BATCH = flags.DEFINE_integer(
+    "episodes_per_batch", None,
+    "Episodes that a learner plays between two updates; the learner's default "
+    "if not given.")
+LEARNING_RATE = flags.DEFINE_float(
+    "learning_rate", None,
+    "Of the learner's optimiser, at first; the learner's default if not "
+    "given.")
+HIDDEN_SIZES = flags.DEFINE_list(
+    "hidden_sizes", None,
+    "Units in the hidden layers of the network, as in 64,64; the learner's "
+    "default if not given.")
+DEVICE = flags.DEFINE_string(
+    "device", None,
+    "Where networks live, as torch names it: cpu (default), cuda, ...")
+
+# Of the rounds and the freeze rule.
+OPPONENT_UPDATE_FREQ = flags.DEFINE_integer(
+    "opponent_update_freq", None,
+    "Environment steps (decisions of all players) that each policy trains in "
+    "a round, between two looks at its opponents; about two batches of the "
+    "learner if not given.")
+MIN_STEPS = flags.DEFINE_integer(
+    "min_steps", None,
+    "Environment steps that a policy trains before it may freeze; about a "
+    "dozen batches of the learner if not given.")
+MAX_STEPS = flags.DEFINE_integer(
+    "max_steps", None,
+    "Environment steps after which a policy freezes even if it still improves, "
+    "once its opponents are frozen; no limit by default.")
+PLATEAU_DELTA = flags.DEFINE_float(
+    "plateau_delta", None,
+    "A policy has plateaued when its payoff improves by less than this from "
+    "one window to the next, in game utility; 0.02 if not given.")
+PLATEAU_WINDOW = flags.DEFINE_integer(
+    "plateau_window", None,
+    "Environment steps in such a window; every round is one if not given.")
+
+EXECUTOR = flags.DEFINE_enum(
+    "executor", "processes", ("serial", "processes"),
+    "Where learners run: in this process or in worker processes. The result "
+    "is the same, bit for bit.")
+NUM_WORKERS = flags.DEFINE_integer(
+    "num_workers", None,
+    "Worker processes for --executor=processes; one per core by default.")
+
+# Limits of a run.
+TIME_LIMIT_SECONDS = flags.DEFINE_float(
+    "time_limit_seconds", 60, "Seconds from the start of a run to its end.")
+MAX_ITERATIONS = flags.DEFINE_integer(
+    "max_iterations", None,
+    "Stop when so many policies have frozen for every player; of dch and "
+    "neupl, which never freeze, after so many rounds.")
+MAX_EPISODES = flags.DEFINE_integer(
+    "max_episodes", None,
+    "Stop when so many episodes have been trained and evaluated in all.")
+TARGET_EXPLOITABILITY = flags.DEFINE_float(
+    "target_exploitability", None,
+    "Stop when the exploitability (NashConv divided by the number of players) "
+    "of the meta-strategy over frozen policies is at most this.")
+
+# Who reads a flag; given for others alone, it is refused.
+_FOR_SCHEMES = {
+    "num_levels": ("naive", "dch", "pipeline", "neupl"),
+    "warmup_steps": ("dch", "pipeline"),
+    "rectify": ("rectified",),
+    "dch_meta_solver": ("dch",),
+    "opponent_update_freq": SCHEMES,
+    "min_steps": ("sequential", "naive", "rectified", "pipeline"),
+    "max_steps": ("sequential", "naive", "rectified", "pipeline"),
+    "plateau_delta": ("sequential", "naive", "rectified", "pipeline"),
+    "plateau_window": ("sequential", "naive", "rectified", "pipeline"),
+}
+_FOR_ORACLES = {
+    "tie_break": ("exact",),
+    "episodes_per_batch": ("ppo", "dqn"),
+    "learning_rate": ("ppo", "dqn"),
+    "hidden_sizes": ("ppo", "dqn"),
+    "device": ("ppo", "dqn"),
+}
+
+
+def check(schemes):
+  """Raises ValueError if a flag is out of range or does nothing here.
+
+  Args:
+    schemes: the names of the schemes that will run.
+  """
+  for flag in (TIME_LIMIT_SECONDS, MAX_ITERATIONS, MAX_EPISODES,
+               TARGET_EXPLOITABILITY):
+    if flag.value is not None and not flag.value > 0:
+      raise ValueError(
+          f"--{flag.name} is {flag.value}; it takes a value above 0")
+  for kind, users_of, chosen in (("--scheme", _FOR_SCHEMES, schemes),
+                                 ("--oracle", _FOR_ORACLES, [ORACLE.value])):
+    for flag, users in users_of.items():
+      if flags.FLAGS[flag].value is not None and not set(users) & set(chosen):
+        raise ValueError(
+            f"--{flag} does nothing with {kind}={','.join(chosen)}; it is for "
+            f"{', '.join(users)}")
+  if NUM_WORKERS.value is not None and EXECUTOR.value == "serial":
+    raise ValueError("--num_workers does nothing with --executor=serial; it "
+                     "is for processes")
+
+
+def _given(**options):
+  return {name: flag.value for name, flag in options.items()
+          if flag.value is not None}
+
+
+def make_scheme(name):
+  """Returns the scheme of that name, as the flags set it."""
+  options = {"num_levels": NUM_LEVELS, "warmup_steps": WARMUP_STEPS,
+             "rectify": RECTIFY, "meta_solver": DCH_META_SOLVER}
+  return ppsro.SCHEMES[name](**_given(**{
+      option: flag for option, flag in options.items()
+      if name in _FOR_SCHEMES[flag.name]}))
+
+
+def make_config(scheme):
+  """Returns the configuration of the learners of a scheme."""
+  if ORACLE.value == "exact":
+    return ppsro.ExactConfig(**_given(tie_break=TIE_BREAK))
+  given = _given(episodes_per_batch=EPISODES_PER_BATCH,
+                 learning_rate=LEARNING_RATE, device=DEVICE)
+  if HIDDEN_SIZES.value is not None:
+    try:
+      given["hidden_sizes"] = tuple(int(size) for size in HIDDEN_SIZES.value)
+    except ValueError as error:
+      raise ValueError(
+          f"--hidden_sizes is {','.join(HIDDEN_SIZES.value)!r}; it takes "
+          "whole numbers, as in 64,64") from error
+  if scheme.shares_learner and ORACLE.value == "ppo":
+    return ppsro.NeuPLConfig(max_policies=scheme.num_levels + 1, **given)
+  return {"ppo": ppsro.PPOConfig, "dqn": ppsro.DQNConfig}[ORACLE.value](
+      **given)
+
+
+def make_executor():
+  """Returns the executor that the flags ask for."""
+  if EXECUTOR.value == "serial":
+    return ppsro.SerialExecutor()
+  return ppsro.ProcessExecutor(num_workers())
+
+
+def num_workers():
+  """Returns how many worker processes there are."""
+  if NUM_WORKERS.value is not None:
+    return NUM_WORKERS.value
+  if hasattr(os, "sched_getaffinity"):
+    return len(os.sched_getaffinity(0))
+  return os.cpu_count()
+
+
+def make_oracle(tree, scheme, config, executor, seed):
+  """Returns the oracle that serves a scheme.
+
+  Args:
+    tree: a `GameTree`.
+    scheme: a `Scheme`.
+    config: of its learners.
+    executor: where they train; the oracle will close it.
+    seed: of everything random.
+  """
+  if isinstance(config, ppsro.NeuPLConfig):
+    return ppsro.NeuPLOracle(tree, config, executor, seed)
+  return ppsro.PipelinedOracle(tree, config, executor, seed,
+                               seat_symmetric=scheme.one_population)
+
+
+def make_solver(oracle, scheme):
+  """Returns a solver with the freeze rule and the rounds of the flags."""
+  tree = oracle.tree.original or oracle.tree
+  plateau = ppsro.default_plateau(oracle, **_given(
+      delta=PLATEAU_DELTA, window=PLATEAU_WINDOW, min_steps=MIN_STEPS,
+      max_steps=MAX_STEPS))
+  return ppsro.PipelinePSROSolver(
+      tree.game, oracle, scheme, META_STRATEGY.value,
+      opponent_update_freq=OPPONENT_UPDATE_FREQ.value, plateau=plateau)
+
+
+def limits():
+  """Returns the `Limits` of a run."""
+  return recorded_run.Limits(
+      TIME_LIMIT_SECONDS.value, MAX_ITERATIONS.value, MAX_EPISODES.value,
+      TARGET_EXPLOITABILITY.value)
+
+
+def run_settings(main_module, solver, config, **settings):
+  """Returns the resolved settings of a run, for its `config.json`.
+
+  Args:
+    main_module: the name of the example.
+    solver: its solver.
+    config: of its learners.
+    **settings: what the flags do not say.
+  """
+  return {
+      **{flag.name: flag.value
+         for flag in flags.FLAGS.get_key_flags_for_module(main_module)},
+      "num_workers": num_workers() if EXECUTOR.value == "processes" else 0,
+      "num_levels": solver.scheme.num_levels,
+      "opponent_update_freq": solver.opponent_update_freq,
+      **dataclasses.asdict(solver.plateau_rule),
+      "learner": dataclasses.asdict(config),
+      **settings}
+
+
+def _parse(argv):
+  """As absl does, but a mistake is told in one line."""
+  try:
+    rest = flags.FLAGS(argv)
+  except flags.Error as error:
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    sys.exit(2)
+  if len(rest) > 1:
+    print(f"error: unexpected argument {rest[1]!r}; every setting is a flag, "
+          "see --help", file=sys.stderr)
+    sys.exit(2)
+  return rest
+
+
+def run(main):
+  """Runs an example: exit code 2 and one line where the input is wrong.
+
+  Args:
+    main: a function without arguments that returns the exit code.
+  """
+  def guarded(_):
+    try:
+      return main()
+    except ValueError as error:
+      print(f"error: {error}", file=sys.stderr)
+      return 2
+  app.run(guarded, flags_parser=_parse)
