@@ -19,9 +19,7 @@ Nothing here trains or writes; bad values become a `ValueError` of one line.
 
 import dataclasses
 import os
-import sys
 
-from absl import app
 from absl import flags
 
 # The package imports its modules when they are used: the workers, which read
@@ -276,32 +274,3 @@ def run_settings(main_module, solver, config, **settings):
       **dataclasses.asdict(solver.plateau_rule),
       "learner": dataclasses.asdict(config),
       **settings}
-
-
-def _parse(argv):
-  """As absl does, but a mistake is told in one line."""
-  try:
-    rest = flags.FLAGS(argv)
-  except flags.Error as error:
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-    sys.exit(2)
-  if len(rest) > 1:
-    print(f"error: unexpected argument {rest[1]!r}; every setting is a flag, "
-          "see --help", file=sys.stderr)
-    sys.exit(2)
-  return rest
-
-
-def run(main):
-  """Runs an example: exit code 2 and one line where the input is wrong.
-
-  Args:
-    main: a function without arguments that returns the exit code.
-  """
-  def guarded(_):
-    try:
-      return main()
-    except ValueError as error:
-      print(f"error: {error}", file=sys.stderr)
-      return 2
-  app.run(guarded, flags_parser=_parse)

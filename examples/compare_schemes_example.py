@@ -30,6 +30,7 @@ import time
 from absl import flags
 
 import command_line
+import entry_point
 import open_spiel_ppsro as ppsro
 import recorded_run
 
@@ -140,4 +141,4 @@ def _last(path):
 
 
 if __name__ == "__main__":
-  command_line.run(main)
+  entry_point.run(main)

@@ -33,6 +33,7 @@ import sys
 from absl import flags
 
 import command_line
+import entry_point
 import open_spiel_ppsro as ppsro
 import recorded_run
 
@@ -93,4 +94,4 @@ def main():
 
 
 if __name__ == "__main__":
-  command_line.run(main)
+  entry_point.run(main)

@@ -49,6 +49,7 @@ _HOMES = {
     "GradualConfig": "oracles.gradual",
     "symmetrise": "seat_symmetry",
     "from_payoffs": "normal_form",
+    "from_file": "normal_form",
     "random_symmetric": "normal_form",
     "BestResponsePolicy": "oracles.base",
     "PipelinedOracle": "oracles.pipelined",
@@ -61,6 +62,7 @@ _HOMES = {
     "plot_run": "report",
     "plot_curves": "report",
     "comparison_table": "report",
+    "curves_table": "report",
     "read_curve": "report",
     "read_published": "report",
 }

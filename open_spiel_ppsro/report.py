@@ -192,6 +192,21 @@ def comparison_table(runs):
   return aligned(lines)
 
 
+def curves_table(curves):
+  """Returns a table of `{label: curves}`, a line per label, as text.
+
+  Five points from the first x to the last, mean and range over seeds.
+  """
+  last = min(x[-1] for seeds in curves.values() for x, _ in seeds)
+  points = np.unique(np.linspace(0, last, 6)[1:].astype(int))
+  lines = [["method"] + [f"at {point}" for point in points]]
+  for label, seeds in curves.items():
+    lines.append([label] + [
+        spread([float(value_at(curve, point)) for curve in seeds], "{:.3g}")
+        for point in points])
+  return aligned(lines)
+
+
 def aligned(lines):
   """Returns lines of cells as text with columns of equal width."""
   widths = [max(map(len, column)) for column in zip(*lines)]
