@@ -44,7 +44,8 @@ _SCHEME = flags.DEFINE_enum(
     "Who trains against whom. sequential: PSRO; naive: several best responses "
     "to the same meta-Nash; rectified: PSRO_rN; dch: deep cognitive "
     "hierarchies; pipeline: Pipeline PSRO; neupl: one conditional network.")
-_SEED = flags.DEFINE_integer("seed", 1, "Of everything random.")
+_SEED = flags.DEFINE_integer(
+    "seed", 1, "Of everything random.", lower_bound=0)
 _OUTPUT_DIR = flags.DEFINE_string(
     "output_dir", None,
     "The run directory; runs/GAME-SCHEME-ORACLE-seedN by default.")

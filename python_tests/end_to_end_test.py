@@ -1,0 +1,331 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Tests of the examples, run as a user runs them: as processes, by flags."""
+
+import json
+import os
+import pathlib
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+
+from absl.testing import absltest
+from absl.testing import parameterized
+
+from open_spiel.python.algorithms import exploitability
+from open_spiel_ppsro import run_directory
+
+EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
+QUICK = ("--game_name=kuhn_poker", "--episodes_per_batch=1024",
+         "--time_limit_seconds=60")
+
+
+def start(example, *arguments, **kwargs):
+  return subprocess.Popen(
+      [sys.executable, str(EXAMPLES / f"{example}.py"), *arguments],
+      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs)
+
+
+def run(example, *arguments):
+  """Returns exit code, lines of standard output, standard error."""
+  process = start(example, *arguments)
+  output, errors = process.communicate(timeout=120)
+  return process.returncode, output.splitlines(), errors
+
+
+def result_of(lines):
+  """Returns the last line as a dict; every line but it is no result."""
+  assert lines[-1].startswith("result: "), lines
+  assert not any(line.startswith("result:") for line in lines[:-1])
+  return dict(pair.split("=", 1) for pair in lines[-1].split()[1:])
+
+
+def is_alive(pid):
+  """Returns whether a process runs; one that has ended is a zombie at most."""
+  try:
+    status = pathlib.Path(f"/proc/{pid}/stat").read_text()
+  except FileNotFoundError:
+    return False
+  return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def children_of(pid):
+  """Returns the ids of the living processes below a process."""
+  answer = subprocess.run(["ps", "-e", "-o", "pid=,ppid=,stat="], text=True,
+                          capture_output=True, check=True)
+  parents = {}
+  for line in answer.stdout.splitlines():
+    child, parent, state = line.split()
+    if not state.startswith("Z"):
+      parents[int(child)] = int(parent)
+  found, level = [], [pid]
+  while level:
+    level = [child for child, parent in parents.items() if parent in level]
+    found += level
+  return found
+
+
+class ExampleTestCase(parameterized.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    temporary = tempfile.TemporaryDirectory()
+    self.addCleanup(temporary.cleanup)
+    self.path = pathlib.Path(temporary.name)
+    self.output_dir = f"--output_dir={self.path / 'run'}"
+
+
+class PipelineExampleTest(ExampleTestCase):
+
+  def test_says_and_leaves_what_it_promises(self):
+    results = []
+    for executor in ("serial", "processes"):
+      directory = self.path / executor
+      code, lines, errors = run(
+          "pipeline_psro_example", *QUICK, "--max_iterations=6",
+          f"--executor={executor}", f"--output_dir={directory}")
+      self.assertEqual(code, 0, errors)
+      result = result_of(lines)
+      self.assertContainsSubset(
+          "game scheme oracle nash_conv exploitability iterations policies "
+          "episodes wall_seconds".split(), result)
+      self.assertEqual(result["stopped_by"], "max_iterations")
+      self.assertGreaterEqual(int(result["iterations"]), 6)
+      self.assertGreater(int(result["policies"]), 12)
+      self.assertEqual(float(result["nash_conv"]),
+                       2 * float(result["exploitability"]))
+      self.assertRegex(errors, r"round 1 .* NashConv .* episodes/s .* s left")
+
+      self.assertCountEqual(os.listdir(directory), [
+          "config.json", "metrics.csv", "final_policy.npz", "nash_conv.png"])
+      config = run_directory.read_config(directory)
+      self.assertEqual(config["game_name"], "kuhn_poker")
+      self.assertEqual(config["learner"]["episodes_per_batch"], 1024)
+      self.assertGreater(config["opponent_update_freq"], 0)
+      metrics = run_directory.read_metrics(directory)
+      self.assertEqual(metrics["round"],
+                       list(range(1, int(result["rounds"]) + 1)))
+      self.assertAlmostEqual(metrics["nash_conv_frozen"][-1],
+                             float(result["nash_conv"]), places=5)
+      self.assertEqual(metrics["episodes"][-1], int(result["episodes"]))
+      self.assertLess(metrics["wall_seconds"][-1],
+                      float(result["wall_seconds"]))
+      # What OpenSpiel says of the policy that was left.
+      pi = run_directory.read_policy(directory)
+      self.assertAlmostEqual(exploitability.nash_conv(pi.game, pi),
+                             float(result["nash_conv"]), places=5)
+      results.append(({name: result[name] for name in (
+          "nash_conv", "policies", "rounds", "episodes")},
+                      {name: metrics[name] for name in metrics
+                       if name != "wall_seconds"}))
+    self.assertEqual(results[0], results[1])
+
+  @parameterized.parameters(
+      ("--scheme=sequential", "--oracle=exact", "--max_iterations=8"),
+      ("--scheme=naive", "--oracle=dqn", "--num_levels=2",
+       "--max_iterations=2", "--episodes_per_batch=256"),
+      ("--scheme=rectified", "--oracle=exact", "--rectify=relu",
+       "--max_iterations=4"),
+      ("--scheme=dch", "--oracle=exact", "--dch_meta_solver=online",
+       "--max_iterations=20"),
+      ("--scheme=neupl", "--num_levels=3", "--max_iterations=3",
+       "--episodes_per_batch=256"),
+      ("--scheme=pipeline", "--oracle=exact", "--max_iterations=3",
+       "--game_name=kuhn_poker(players=3)", "--meta_strategy=uniform"),
+      ("--scheme=pipeline", "--oracle=exact", "--max_iterations=3",
+       "--game_name=matrix_rps"),
+      ("--scheme=pipeline", "--target_exploitability=0.4",
+       "--meta_strategy=fictitious_play", "--plateau_delta=0.1",
+       "--warmup_steps=2000", "--hidden_sizes=16,16"))
+  def test_every_scheme_runs(self, *arguments):
+    code, lines, errors = run(
+        "pipeline_psro_example", "--game_name=kuhn_poker",
+        "--executor=serial", self.output_dir, *arguments)
+    self.assertEqual(code, 0, errors)
+    self.assertLess(float(result_of(lines)["nash_conv"]), 0.95)
+    self.assertEqual("one population" in errors,
+                     "rectified" in arguments[0] or "neupl" in arguments[0])
+
+  def test_time_limit_counts_from_the_start_of_the_process(self):
+    began = time.perf_counter()
+    code, lines, _ = run("pipeline_psro_example", *QUICK, self.output_dir,
+                         "--executor=serial", "--time_limit_seconds=12")
+    self.assertEqual(code, 0)
+    self.assertEqual(result_of(lines)["stopped_by"], "time_limit_seconds")
+    self.assertLess(time.perf_counter() - began, 16)
+
+  @parameterized.parameters(
+      ("--game_name=kuhn_pokr", "kuhn_pokr"),
+      ("--game_name=kuhn_poker(playrs=3)", "playrs"),
+      ("--game_name=kuhn_poker(players=3", "kuhn_poker"),
+      ("--game_name=", "game"),
+      ("--game_name=2048", "player"),
+      ("--game_name=chess", "chess"),
+      ("--game_name=kuhn_poker(players=3)", "prd"),
+      ("--game_name=kuhn_poker(players=3) --scheme=neupl", "two-player"),
+      ("--game_name=mfg_crowd_modelling", "mfg_crowd_modelling"),
+      ("--scheme=pipelin", "pipeline"),
+      ("--oracle=sac", "ppo"),
+      ("--oracle=exact --tie_break=best", "perturbed"),
+      ("--meta_strategy=nsh", "nash"),
+      ("--num_levels=0", "num_levels"),
+      ("--num_levels=two", "num_levels"),
+      ("--num_levels=2 --scheme=sequential", "num_levels"),
+      ("--warmup_steps=-1", "warmup_steps"),
+      ("--opponent_update_freq=0", "opponent_update_freq"),
+      ("--min_steps=-1", "min_steps"),
+      ("--max_steps=0", "max_steps"),
+      ("--plateau_delta=-1", "delta"),
+      ("--plateau_window=-1", "window"),
+      ("--tie_break=first", "exact"),
+      ("--rectify=relu", "rectified"),
+      ("--scheme=neupl --oracle=dqn", "NeuPL"),
+      ("--scheme=dch --min_steps=5", "min_steps"),
+      ("--episodes_per_batch=0", "episodes_per_batch"),
+      ("--learning_rate=0", "learning_rate"),
+      ("--hidden_sizes=4,x", "hidden_sizes"),
+      ("--hidden_sizes=0", "hidden_sizes"),
+      ("--device=abacus", "abacus"),
+      ("--num_workers=0", "num_workers"),
+      ("--num_workers=2 --executor=serial", "num_workers"),
+      ("--executor=threads", "serial"),
+      ("--seed=-1", "seed"),
+      ("--time_limit_seconds=0", "time_limit_seconds"),
+      ("--time_limit_seconds=nan", "time_limit_seconds"),
+      ("--max_iterations=0", "max_iterations"),
+      ("--max_episodes=-3", "max_episodes"),
+      ("--target_exploitability=0", "target_exploitability"),
+      ("--output_dir=/proc/none", "/proc/none"),
+      ("--no_such_flag=1", "no_such_flag"),
+      ("leduc_poker", "leduc_poker"))
+  def test_bad_input_gets_one_line(self, arguments, names):
+    arguments = arguments.split(" --")
+    arguments = [arguments[0]] + ["--" + a for a in arguments[1:]]
+    if not arguments[0].startswith(("--game_name", "leduc")):
+      arguments.append("--game_name=kuhn_poker")
+    if "output_dir" not in arguments[0]:
+      arguments.append(self.output_dir)
+    code, lines, errors = run("pipeline_psro_example", *arguments)
+    self.assertIn(code, (1, 2))
+    self.assertEqual(lines, [])
+    self.assertLen(errors.splitlines(), 1, errors)
+    self.assertTrue(errors.startswith("error: "), errors)
+    self.assertIn(names, errors)
+
+  @parameterized.parameters("serial", "processes")
+  def test_ctrl_c_leaves_a_run_directory_and_no_process(self, executor):
+    process = start("pipeline_psro_example", "--game_name=leduc_poker",
+                    self.output_dir, f"--executor={executor}",
+                    "--num_workers=2" if executor == "processes" else
+                    "--oracle=dqn", start_new_session=True)
+    metrics = self.path / "run" / "metrics.csv"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (
+        metrics.exists() and metrics.read_text().count("\n") > 2):
+      time.sleep(0.05)
+    workers = children_of(process.pid)
+    self.assertEqual(bool(workers), executor == "processes")
+    # As a terminal does it: the whole process group gets the signal.
+    os.killpg(process.pid, signal.SIGINT)
+    pressed = time.monotonic()
+    output, errors = process.communicate(timeout=30)
+    self.assertLess(time.monotonic() - pressed, 8)  # Promised: 2, unloaded.
+    self.assertEqual(process.returncode, 130, errors)
+    self.assertNotIn("Traceback", errors)
+    while any(map(is_alive, workers)) and time.monotonic() < pressed + 8:
+      time.sleep(0.05)
+    self.assertFalse(any(map(is_alive, workers)))
+    result = result_of(output.splitlines())
+    self.assertEqual(result["stopped_by"], "interrupt")
+    found = run_directory.read_metrics(self.path / "run")
+    self.assertLen(found["round"], int(result["rounds"]))
+    pi = run_directory.read_policy(self.path / "run")
+    self.assertAlmostEqual(exploitability.nash_conv(pi.game, pi),
+                           float(result["nash_conv"]), places=5)
+
+
+class OtherExamplesTest(ExampleTestCase):
+
+  def test_compare_schemes(self):
+    code, lines, errors = run(
+        "compare_schemes_example", "--game_name=kuhn_poker", "--oracle=exact",
+        "--executor=serial", "--max_iterations=8", "--seeds=1,2",
+        self.output_dir)
+    self.assertEqual(code, 0, errors)
+    result = result_of(lines)
+    self.assertEqual([line.split()[0] for line in lines[:-1]],
+                     ["scheme", "sequential", "naive", "rectified", "dch",
+                      "pipeline", "neupl"])
+    # Kuhn poker needs more than DCH's four levels, and eight are enough.
+    self.assertLess(float(result["sequential"]), 1e-9)
+    self.assertGreater(float(result["dch"]), 0.01)
+    self.assertTrue(pathlib.Path(result["plot"]).exists())
+    self.assertLen(run_directory.read_metrics(
+        self.path / "run" / "dch-seed2")["round"], 8)
+    config = json.loads(
+        (self.path / "run" / "dch-seed2" / "config.json").read_text())
+    self.assertEqual((config["scheme"], config["seed"]), ("dch", 2))
+
+  def test_random_normal_form(self):
+    payoffs = self.path / "rps_x.csv"
+    payoffs.write_text("0 -1 1 -0.4\n1 0 -1 -0.4\n-1 1 0 -0.4\n0.4 0.4 0.4 0")
+    code, lines, errors = run(
+        "random_normal_form_example", f"--payoffs_file={payoffs}",
+        "--start_action=0", "--learning_rates=1", "--rounds=10",
+        "--methods=rectified,sequential,pipeline-2", "--seeds=1",
+        self.output_dir)
+    self.assertEqual(code, 0, errors)
+    last = {line.split()[0]: float(line.split()[-1]) for line in lines[2:5]}
+    self.assertAlmostEqual(last["rectified"], 0.4)
+    self.assertLess(max(last["sequential"], last["pipeline-2"]), 1e-9)
+    self.assertTrue((self.path / "run" / "exploitability.png").exists())
+
+  @parameterized.parameters(
+      ("compare_schemes_example", "--schemes=pipeline,psro", "neupl"),
+      ("compare_schemes_example", "--schemes=", "neupl"),
+      ("compare_schemes_example", "--seeds=one", "seeds"),
+      ("compare_schemes_example", "--seeds=-1", "seed"),
+      ("compare_schemes_example", "--game_name=kuhn", "kuhn"),
+      ("compare_schemes_example", "--output_dir=/proc/none", "/proc/none"),
+      ("random_normal_form_example", "--sizes=1", "sizes"),
+      ("random_normal_form_example", "--learning_rates=2", "learning_rates"),
+      ("random_normal_form_example", "--methods=pipeline-x", "pipeline-N"),
+      ("random_normal_form_example", "--methods=pipeline-0", "num_levels"),
+      ("random_normal_form_example", "--rounds=0", "rounds"),
+      ("random_normal_form_example", "--start_action=60", "start_action"),
+      ("random_normal_form_example", "--payoffs_file=none.csv", "none.csv"))
+  def test_bad_input_gets_one_line(self, example, argument, names):
+    code, lines, errors = run(
+        example, argument, *([] if "output_dir" in argument else
+                             [self.output_dir]))
+    self.assertIn(code, (1, 2))
+    self.assertEqual(lines, [])
+    self.assertLen(errors.splitlines(), 1, errors)
+    self.assertIn(names, errors)
+
+  def test_exact_core_benchmark(self):
+    code, lines, errors = run(
+        "exact_core_benchmark", "--game_name=kuhn_poker", "--num_policies=3",
+        "--repeats=1")
+    self.assertEqual(code, 0, errors)
+    for line in lines[2:]:  # How far the two answers are apart.
+      self.assertLess(float(line.split()[-1]), 1e-9)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,119 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Tests of report: curves, their mean and range, tables and pictures."""
+
+import pathlib
+import tempfile
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+
+from open_spiel_ppsro import report
+from open_spiel_ppsro import run_directory
+
+STEPS = (np.array([10., 20., 40.]), np.array([1., .5, .25]))
+LATER = (np.array([15., 30.]), np.array([2., 1.]))
+
+
+def write_run(path, exploitabilities, episodes):
+  directory = run_directory.RunDirectory(path)
+  directory.write_config({"game_name": "kuhn_poker", "scheme": "pipeline",
+                          "oracle": "ppo", "seed": 1})
+  for index, value in enumerate(exploitabilities):
+    row = dict.fromkeys(run_directory.METRICS, 0)
+    directory.append_metrics(row | {
+        "round": index + 1, "wall_seconds": index + .5,
+        "episodes": episodes * (index + 1), "policies": "2/3",
+        "nash_conv_frozen": 2 * value, "exploitability_frozen": value,
+        "nash_conv_all": 2 * value, "levels": "x"})
+
+
+class CurvesTest(parameterized.TestCase):
+
+  @parameterized.parameters(
+      (5, np.nan), (10, 1), (19, 1), (20, .5), (39.9, .5), (40, .25), (99, .25))
+  def test_value_at(self, x, value):
+    np.testing.assert_array_equal(report.value_at(STEPS, x), value)
+
+  def test_mean_and_range_where_all_have_values(self):
+    x, mean, lowest, highest = report.mean_and_range([STEPS, LATER])
+    np.testing.assert_array_equal(x, [15, 20, 30])
+    np.testing.assert_array_equal(lowest, [1, .5, .5])
+    np.testing.assert_array_equal(highest, [2, 2, 1])
+    np.testing.assert_array_equal(mean, [1.5, 1.25, .75])
+
+  @parameterized.parameters(([2.], "2"), ([1., 3.], "2 (1 - 3)"))
+  def test_spread(self, values, text):
+    self.assertEqual(report.spread(values), text)
+
+  def test_table_of_curves(self):
+    lines = report.curves_table({"a": [STEPS], "long name": [STEPS, LATER]}
+                                ).splitlines()
+    self.assertLen(lines, 3)
+    self.assertTrue(lines[2].startswith("long name"))
+    self.assertEqual(lines[0].split()[-1], "30")
+    self.assertEqual(lines[1].split()[-1], "0.5")
+    self.assertTrue(lines[2].endswith("0.75 (0.5 - 1)"))
+
+
+class RunsTest(absltest.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    temporary = tempfile.TemporaryDirectory()
+    self.addCleanup(temporary.cleanup)
+    self.path = pathlib.Path(temporary.name)
+
+  def assertIsPicture(self, path):
+    self.assertEqual(pathlib.Path(path).read_bytes()[:4], b"\x89PNG")
+
+  def test_runs_of_different_length_are_compared_at_equal_episodes(self):
+    write_run(self.path / "a", [.9, .6, .3], 100)
+    write_run(self.path / "b", [.8, .4], 100)
+    table = report.comparison_table({"one": [self.path / "a"],
+                                     "two": [self.path / "b"]})
+    header, one, two = table.splitlines()
+    self.assertIn("at 200 episodes", header)
+    self.assertEqual(one.split()[:3], ["one", "0.3", "0.6"])
+    self.assertEqual(two.split()[:3], ["two", "0.4", "0.4"])
+    self.assertEqual(one.split()[3:5], ["3", "5"])
+
+  def test_without_episodes_there_is_no_such_column(self):
+    write_run(self.path / "a", [.9], 0)
+    table = report.comparison_table({"one": [self.path / "a"]})
+    self.assertNotRegex(table.splitlines()[0], r"at [0-9,]+ episodes")
+
+  def test_pictures(self):
+    for name, episodes in (("a", 100), ("b", 0)):
+      write_run(self.path / name, [.9, .6, 0], episodes)
+      self.assertIsPicture(report.plot_run(self.path / name))
+    curves = {"one": [report.read_curve(self.path / "a")]}
+    self.assertIsPicture(report.plot_curves(
+        self.path / "c.png", "title", [("episodes", True, curves, curves),
+                                       ("rounds", False, curves, {})]))
+
+  def test_published_figures(self):
+    path = self.path / "published.csv"
+    path.write_text("# source\nscheme,seed,policies,episodes,exploitability\n"
+                    "naive,1,1,10,3\nnaive,1,2,20,2.5\nnaive,2,1,15,2\n")
+    published = report.read_published(path)
+    self.assertEqual(list(published), ["naive"])
+    self.assertLen(published["naive"], 2)
+    np.testing.assert_array_equal(published["naive"][0], [[10, 20], [3, 2.5]])
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,88 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Tests of run_directory: what is written is read back; bad places refused."""
+
+import os
+import pathlib
+import tempfile
+
+from absl.testing import absltest
+import numpy as np
+
+from open_spiel.python.algorithms import exploitability
+from open_spiel_ppsro import game_tree
+from open_spiel_ppsro import run_directory
+from open_spiel_ppsro import sequence_form
+
+ROW = {name: index for index, name in enumerate(run_directory.METRICS)} | {
+    "policies": "3/4", "levels": "0/1/200/0.5/settled"}
+
+
+class RunDirectoryTest(absltest.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    temporary = tempfile.TemporaryDirectory()
+    self.addCleanup(temporary.cleanup)
+    self.path = pathlib.Path(temporary.name) / "a" / "run"
+
+  def test_settings_and_metrics_come_back(self):
+    directory = run_directory.RunDirectory(self.path)
+    directory.write_config({"seed": 3, "sizes": (1, 2)})
+    directory.append_metrics(ROW)
+    directory.append_metrics(ROW | {"round": 7})
+    self.assertEqual(run_directory.read_config(self.path),
+                     {"seed": 3, "sizes": [1, 2]})
+    metrics = run_directory.read_metrics(self.path)
+    self.assertEqual(list(metrics), list(run_directory.METRICS))
+    self.assertEqual(metrics["round"], [0, 7])
+    self.assertEqual(metrics["policies"], ["3/4", "3/4"])
+
+  def test_a_row_with_other_columns_is_refused(self):
+    directory = run_directory.RunDirectory(self.path)
+    directory.write_config({})
+    with self.assertRaisesRegex(ValueError, "has the keys round"):
+      directory.append_metrics(ROW | {"more": 1})
+    with self.assertRaisesRegex(ValueError, "has the keys round"):
+      directory.append_metrics({"round": 1})
+
+  def test_policy_comes_back_as_openspiels(self):
+    tree = game_tree.enumerate_game("kuhn_poker(players=3)")
+    rng = np.random.default_rng(0)
+    tables = []
+    for infostates in tree.infostates:
+      table = rng.random(infostates.legal_actions_mask.shape)
+      table *= infostates.legal_actions_mask
+      tables.append(table / table.sum(axis=1, keepdims=True))
+    run_directory.RunDirectory(self.path).write_policy(
+        str(tree.game), [i.names for i in tree.infostates], tables)
+    pi = run_directory.read_policy(self.path)
+    plans = [sequence_form.realization_plan(tree, table, player)
+             for player, table in enumerate(tables)]
+    self.assertAlmostEqual(exploitability.nash_conv(tree.game, pi),
+                           sequence_form.nash_conv(tree, plans), places=9)
+    # Nothing but the policy is left behind.
+    self.assertEqual(os.listdir(self.path), ["final_policy.npz"])
+
+  def test_refuses_places_that_cannot_be_written_to(self):
+    self.path.parent.mkdir()
+    self.path.write_text("a file")
+    for path in (self.path, self.path / "below", "/proc/none"):
+      with self.assertRaisesRegex(ValueError, "cannot write to the output"):
+        run_directory.RunDirectory(path)
+
+
+if __name__ == "__main__":
+  absltest.main()
