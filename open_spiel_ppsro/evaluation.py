@@ -67,7 +67,7 @@ class ExactEvaluator:
       grown[:len(self._plans[p])] = self._plans[p]
       if indices:
         tables = np.stack([
-            population[population_lib.PolicyId(p, index)].snapshot.table
+            population[population_lib.PolicyId(p, index)].snapshot.policy
             for index in indices])
         grown[indices] = sequence_form.realization_plan(tree, tables, player)
       self._plans[p] = grown

@@ -170,6 +170,7 @@ class ProcessExecutor(Executor):
     self.num_workers = num_workers
     self._workers = []  # (process, pipe)
     self._homes = {}  # Actor name -> worker index.
+    self._fresh = []  # Worker index of each actor created since the last call.
 
   def start(self, shared):
     # open_spiel's utils.spawn sets the global start method to fork; ask for
@@ -188,13 +189,16 @@ class ProcessExecutor(Executor):
       self._send_bytes(index, message)
 
   def create(self, name, factory, *args):
-    loads = [0] * self.num_workers
-    for home in self._homes.values():
-      loads[home] += 1
-    self._homes[name] = loads.index(min(loads))
+    # The one with the fewest actors; of these, the one with the fewest new
+    # ones, whose first call is often their longest.
+    homes = list(self._homes.values())
+    self._homes[name] = min(range(self.num_workers), key=lambda worker: (
+        homes.count(worker), self._fresh.count(worker)))
+    self._fresh.append(self._homes[name])
     self._send(self._homes[name], "create", name, factory, args)
 
   def call(self, tasks):
+    self._fresh.clear()
     shares = {}
     for index, (name, method, args) in enumerate(tasks):
       shares.setdefault(self._homes[name], []).append(
@@ -235,6 +239,7 @@ class ProcessExecutor(Executor):
       pipe.close()
     self._workers.clear()
     self._homes.clear()
+    self._fresh.clear()
 
   def _send(self, worker, *message):
     self._send_bytes(worker, pickle.dumps(message, pickle.HIGHEST_PROTOCOL))

@@ -18,7 +18,7 @@ A two-or-more-player game of perfect recall is, for everything that PSRO asks
 about it, two things: the information states of each player, and the terminal
 histories with the sequence of own actions that leads each player there. Both
 fit in a few arrays, and every exact quantity (`sequence_form.py`) and every
-batch of episodes (`simulators.py`) is arithmetic on them.
+batch of episodes (`tree_simulator.py`) is arithmetic on them.
 
 A *sequence* of player `p` is the empty one, or an information state and the
 action taken there. It has the index `infostate * num_actions + action`; the
@@ -47,6 +47,10 @@ DEFAULT_MAX_HISTORIES = 5_000_000
 # before minutes are spent on enumerating it.
 _NUM_PROBES = 20
 _HOPELESS_FACTOR = 1_000
+
+
+class TooLargeError(ValueError):
+  """The game has more histories than may be enumerated."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -361,8 +365,9 @@ def enumerate_game(game, max_histories=DEFAULT_MAX_HISTORIES):
     max_histories: the most histories it may have.
 
   Raises:
+    TooLargeError: if it has more than `max_histories` histories.
     ValueError: if the game has fewer than two players, is a mean-field game,
-      has more than `max_histories` histories, or lacks perfect recall.
+      or lacks perfect recall.
   """
   if isinstance(game, str):
     game = load_game(game)
@@ -370,7 +375,7 @@ def enumerate_game(game, max_histories=DEFAULT_MAX_HISTORIES):
     raise ValueError(
         f"{game} has {game.num_players()} player; PSRO needs two or more")
   game = turn_based(game)
-  too_large = ValueError(
+  too_large = TooLargeError(
       f"{game} has more than {max_histories} histories, too many to "
       "enumerate for exact evaluation: choose smaller game parameters or raise "
       "max_histories")

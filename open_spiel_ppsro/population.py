@@ -19,7 +19,7 @@ population (single writer); everything it hands out is immutable.
 """
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -45,12 +45,14 @@ class Snapshot:
   Attributes:
     policy_id: whose.
     version: how many snapshots the policy had published before this one.
-    table: float64 `[I, A]`, its action probabilities at the information
-      states of its player.
+    policy: what it plays. Of an enumerated game float64 `[I, A]`, its action
+      probabilities at the information states of its player; of a sampled one
+      a function from `(observations [U, D], legal_actions_mask [U, A])` to
+      action probabilities `[U, A]`.
   """
   policy_id: PolicyId
   version: int
-  table: np.ndarray
+  policy: Any
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -71,8 +73,8 @@ class Mixture:
           f"probabilities, got shape {np.shape(self.probabilities)}")
 
   def tables(self):
-    """Returns the tables `[K, I, A]`."""
-    return np.stack([snapshot.table for snapshot in self.snapshots])
+    """Returns the tables `[K, I, A]` of an enumerated game."""
+    return np.stack([snapshot.policy for snapshot in self.snapshots])
 
 
 @dataclasses.dataclass
@@ -146,13 +148,13 @@ class Population:
     self._members[player].append(member)
     return member
 
-  def publish(self, policy_id, table):
-    """Replaces the snapshot of an active policy by `table` `[I, A]`."""
+  def publish(self, policy_id, policy):
+    """Replaces the snapshot of an active policy by one of `policy`."""
     member = self[policy_id]
     if member.frozen:
       raise ValueError(f"{policy_id} is frozen; it takes no new snapshot")
     version = member.snapshot.version + 1 if member.snapshot else 0
-    member.snapshot = Snapshot(policy_id, version, table)
+    member.snapshot = Snapshot(policy_id, version, policy)
 
   def freeze(self, policy_id):
     """Makes a policy final; its snapshot never changes again."""

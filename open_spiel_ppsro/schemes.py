@@ -150,8 +150,9 @@ class Pipeline(Scheme):
             m.frozen or m.steps >= self.warmup_steps for m in below)
         if not trained and self.warmup_steps > 0:
           break
-        opened.append(Opening(player))
-    return opened
+        opened.append((level, player))
+    # Level by level: workers that take turns then have as many new policies.
+    return [Opening(player) for _, player in sorted(opened)]
 
   def opponents(self, population, policy_id):
     return tuple(tuple(range(min(policy_id.index, size)))
@@ -217,8 +218,10 @@ class NaiveParallel(Scheme):
     super().__init__(num_levels)
 
   def openings(self, population, solve):
-    return [Opening(player) for player in range(population.num_populations)
-            for _ in range(self.num_levels - len(population.active(player)))]
+    wanted = [(count, player) for player in range(population.num_populations)
+              for count in range(
+                  self.num_levels - len(population.active(player)))]
+    return [Opening(player) for _, player in sorted(wanted)]
 
   def opponents(self, population, policy_id):
     return population[policy_id].frozen_at_opening

@@ -301,7 +301,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       policies = self._policies[population_index]
       policies += [
           self._oracle.policy(population_index, self._population[
-              population_lib.PolicyId(population_index, i)].snapshot.table)
+              population_lib.PolicyId(population_index, i)].snapshot.policy)
           for i in chosen[len(policies):]]
     self._answer = indices, solution.probabilities
 
@@ -411,14 +411,14 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     policy_ids = [
         self._population.open(opening.player, opening.parent).policy_id
         for opening in openings]
-    for policy_id, table in zip(policy_ids, self._oracle.open(policy_ids)):
-      self._population.publish(policy_id, table)
+    for policy_id, policy in zip(policy_ids, self._oracle.open(policy_ids)):
+      self._population.publish(policy_id, policy)
     if policy_ids:
       self._evaluator.measure(self._population, self._empirical_game,
                               policy_ids)
 
   def _publish(self, policy_id, report):
-    self._population.publish(policy_id, report.table)
+    self._population.publish(policy_id, report.policy)
     member = self._population[policy_id]
     member.rounds += 1
     member.steps += report.steps

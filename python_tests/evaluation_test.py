@@ -88,9 +88,9 @@ class ExactEvaluatorTest(parameterized.TestCase):
     # Some policies change, one is added, twice.
     other = self.populated(tree, 4, seed=1)
     for policy_id in (ids[1], ids[-1]):
-      population.publish(policy_id, other[policy_id].snapshot.table)
+      population.publish(policy_id, other[policy_id].snapshot.policy)
     added = population.open(0).policy_id
-    population.publish(added, other[added].snapshot.table)
+    population.publish(added, other[added].snapshot.policy)
     evaluator.measure(population, game, [ids[1], ids[-1], added])
     scratch = meta_game.MetaGame(tree.roles)
     evaluation.ExactEvaluator(tree).measure(
@@ -111,7 +111,7 @@ class ExactEvaluatorTest(parameterized.TestCase):
     result = evaluator.exploitability(indices, weights)
     policies = [
         [tree.tabular_policy(
-            [population[population_lib.PolicyId(p, k)].snapshot.table
+            [population[population_lib.PolicyId(p, k)].snapshot.policy
              for p in range(tree.num_players)]) for k in (0, 2)]
         for _ in tree.roles]
     aggregate = policy_aggregator.PolicyAggregator(tree.game).aggregate(

@@ -31,17 +31,20 @@ PACKAGE = ROOT / "open_spiel_ppsro"
 MAY_IMPORT = {
     # Leaves.
     "population": (), "meta_game": (), "meta_strategies": (), "game_tree": (),
-    "executors": (), "run_directory": (),
+    "executors": (), "run_directory": (), "episodes": (),
     # What is built on them.
     "sequence_form": ("game_tree",),
     "seat_symmetry": ("game_tree", "sequence_form"),
     "normal_form": ("game_tree",),
-    "simulators": ("game_tree", "sequence_form", "population"),
-    "evaluation": ("sequence_form", "simulators", "meta_game", "population"),
+    "state_game": ("game_tree",),
+    "tree_simulator": ("episodes", "sequence_form"),
+    "state_simulator": ("episodes",),
+    "evaluation": ("population", "sequence_form", "state_simulator"),
     "schemes": ("meta_strategies", "meta_game", "population"),
     "report": ("run_directory",),
-    "oracles": ("executors", "game_tree", "population", "seat_symmetry",
-                "sequence_form", "simulators", "oracles"),
+    "oracles": ("episodes", "executors", "game_tree", "oracles", "population",
+                "seat_symmetry", "sequence_form", "state_game",
+                "state_simulator", "tree_simulator"),
     "solver": ("evaluation", "game_tree", "meta_game", "meta_strategies",
                "oracles", "population", "run_directory", "schemes"),
 }

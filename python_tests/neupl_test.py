@@ -31,7 +31,7 @@ from open_spiel_ppsro.oracles import ppo
 
 
 def tables(solver):
-  return [m.snapshot.table for m in solver.population.members()]
+  return [m.snapshot.policy for m in solver.population.members()]
 
 
 class TabularLimitTest(parameterized.TestCase):

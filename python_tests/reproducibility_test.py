@@ -41,7 +41,7 @@ def play(config, executor, seed=0):
   # All but the clocks.
   metrics = [dataclasses.replace(r, training_seconds=0, round_seconds=0)
              for r in results]
-  return ([m.snapshot.table for m in solver.population.members()],
+  return ([m.snapshot.policy for m in solver.population.members()],
           solver.get_meta_game(), metrics)
 
 

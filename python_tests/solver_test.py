@@ -90,13 +90,13 @@ class BookkeepingTest(parameterized.TestCase):
       for result in solver.run():
         for member in solver.population.members():
           if member.frozen:
-            table = member.snapshot.table
+            table = member.snapshot.policy
             np.testing.assert_array_equal(
                 table, known.setdefault(member.policy_id, table.copy()))
         if result.iterations >= 4:
           break
     self.assertGreaterEqual(len(known), 5)
-    if isinstance(solver._scheme, schemes.Pipeline):  # pylint: disable=protected-access
+    if isinstance(solver.scheme, schemes.Pipeline):
       for indices in solver.population.frozen_indices():
         self.assertEqual(indices, tuple(range(len(indices))))
 

@@ -30,20 +30,24 @@ from open_spiel.python import policy
 from open_spiel.python import rl_agent
 import pyspiel
 
+from open_spiel_ppsro import state_game
+from open_spiel_ppsro import state_simulator
+from open_spiel_ppsro import tree_simulator
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TrainingReport:
   """What one stretch of training brought.
 
   Attributes:
-    table: float64 `[I, A]`, the policy after it.
+    policy: what is played after it, as `population.Snapshot` keeps it.
     mean_return: against the opponents faced, in game utility.
     steps: environment steps trained, decisions of all players.
     episodes: episodes trained.
     is_exact: whether the policy is an exact best response, so that more
       training against the same opponents would bring nothing.
   """
-  table: np.ndarray
+  policy: Any
   mean_return: float
   steps: int
   episodes: int
@@ -72,8 +76,8 @@ class Learner(abc.ABC):
   """Trains one policy against opponents that it is given."""
 
   @abc.abstractmethod
-  def initial_table(self):
-    """Returns float64 `[I, A]`, the policy before any training."""
+  def initial_policy(self):
+    """Returns the policy before any training, as a snapshot keeps it."""
 
   @abc.abstractmethod
   def train(self, opponents, num_steps, settled):
@@ -87,6 +91,27 @@ class Learner(abc.ABC):
       settled: whether the opponents are final. Until then a learner should
         stay ready to follow them.
     """
+
+
+def make_simulator(game, player):
+  """Returns the simulator of `player` in a `GameTree` or `StateGame`."""
+  if isinstance(game, state_game.StateGame):
+    return state_simulator.StateSimulator(game, player)
+  return tree_simulator.TreeSimulator(game, player)
+
+
+def steps_per_batch(game, episodes_per_batch=None):
+  """Returns the environment steps in a batch of uniformly random play.
+
+  Args:
+    game: a `GameTree` or `StateGame`.
+    episodes_per_batch: by default, what its simulator plays.
+  """
+  if isinstance(game, state_game.StateGame):
+    return game.mean_steps * (
+        episodes_per_batch or state_simulator.default_episodes(game))
+  return tree_simulator.mean_steps(game) * (
+      episodes_per_batch or tree_simulator.EPISODES_PER_BATCH)
 
 
 def make_learner(tree, config, player, seed_sequence):

@@ -24,7 +24,7 @@ import dataclasses
 import numpy as np
 import torch
 
-from open_spiel_ppsro import simulators
+from open_spiel_ppsro import episodes as episodes_lib
 from open_spiel_ppsro.oracles import base
 from open_spiel_ppsro.oracles import networks
 
@@ -77,12 +77,11 @@ class DQNConfig:
 
   def steps_per_batch(self, tree):
     """Returns the environment steps in a batch of uniformly random play."""
-    return simulators.mean_steps(tree) * (
-        self.episodes_per_batch or simulators.TreeSimulator.EPISODES_PER_BATCH)
+    return base.steps_per_batch(tree, self.episodes_per_batch)
 
   def make_learner(self, tree, player, seed_sequence):
-    """Returns a `DQNLearner` of `player` in a `GameTree`."""
-    return DQNLearner(simulators.TreeSimulator(tree, player), self,
+    """Returns a `DQNLearner` of `player` in a `GameTree` or `StateGame`."""
+    return DQNLearner(base.make_simulator(tree, player), self,
                       seed_sequence)
 
 
@@ -94,12 +93,12 @@ class DQNLearner(base.Learner):
     self._simulator = simulator
     self._config = config
     self._episodes_per_batch = (
-        config.episodes_per_batch or simulator.EPISODES_PER_BATCH)
+        config.episodes_per_batch or simulator.episodes_per_batch)
     network_seed, episode_seed = seed_sequence.spawn(2)
     self._rng = np.random.default_rng(episode_seed)
     self._network = networks.MLP(
-        (simulator.observations.shape[1], *config.hidden_sizes,
-         simulator.legal_actions_mask.shape[1]),
+        (simulator.num_features, *config.hidden_sizes,
+         simulator.num_actions),
         networks.generator(network_seed), config.device)
     self._target = copy.deepcopy(self._network)
     self._optimizer = networks.Adam(self._network)
@@ -110,8 +109,8 @@ class DQNLearner(base.Learner):
     self._observations = networks.DeviceCopy(config.device)
     self._illegal = networks.DeviceCopy(config.device, np.logical_not)
 
-  def initial_table(self):
-    return self._simulator.tabulate(self._exploit)
+  def initial_policy(self):
+    return self._handout()
 
   def train(self, opponents, num_steps, settled):
     config = self._config
@@ -121,7 +120,7 @@ class DQNLearner(base.Learner):
       batch = self._simulator.draw(self._explore, self._episodes_per_batch,
                                    self._rng)
       self._replay.append(batch)
-      self._update(simulators.merge(self._replay))
+      self._update(episodes_lib.merge(self._replay))
       if settled:
         self._learning_rate = max(
             self._learning_rate * config.learning_rate_decay,
@@ -132,8 +131,13 @@ class DQNLearner(base.Learner):
       episodes += batch.num_episodes
       total_return += batch.num_episodes * batch.episode_return
     return base.TrainingReport(
-        table=self._simulator.tabulate(self._exploit),
+        policy=self._handout(),
         mean_return=total_return / episodes, steps=steps, episodes=episodes)
+
+  def _handout(self):
+    return self._simulator.handout(self._exploit, lambda: networks.NetworkPolicy(
+        self._network.sizes, self._network.parameters.cpu().numpy().copy(),
+        self._simulator.num_actions, self._config.temperature))
 
   def _q_values(self, observations, mask):
     """Returns `[U, A]`, -inf where illegal, in units of the return scale."""

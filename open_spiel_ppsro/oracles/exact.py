@@ -60,7 +60,7 @@ class ExactLearner(base.Learner):
     self._config = config
     self._rng = np.random.default_rng(seed_sequence)
 
-  def initial_table(self):
+  def initial_policy(self):
     return self._tree.uniform_table(self._player)
 
   def train(self, opponents, num_steps, settled):
@@ -71,5 +71,5 @@ class ExactLearner(base.Learner):
     response = sequence_form.best_response(
         self._tree, plans, self._player, self._config.tie_break, self._rng)
     return base.TrainingReport(
-        table=response.table, mean_return=response.value, steps=0, episodes=0,
+        policy=response.table, mean_return=response.value, steps=0, episodes=0,
         is_exact=True)

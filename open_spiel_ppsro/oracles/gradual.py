@@ -69,7 +69,7 @@ class GradualLearner(base.Learner):
     self._table = random_table(
         tree.infostates[player].legal_actions_mask, self._rng)
 
-  def initial_table(self):
+  def initial_policy(self):
     return self._table
 
   def train(self, opponents, num_steps, settled):
@@ -88,6 +88,6 @@ class GradualLearner(base.Learner):
     self._table = sequence_form.behaviour(tree, plan, player)
     plans[player] = plan
     return base.TrainingReport(
-        table=self._table,
+        policy=self._table,
         mean_return=float(sequence_form.expected_returns(tree, plans)[player]),
         steps=num_steps, episodes=0)

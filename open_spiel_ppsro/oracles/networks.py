@@ -20,6 +20,8 @@ than on arithmetic. All parameters of an `MLP` are one vector, its gradient is
 another, and Adam is five operations on them.
 """
 
+import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -57,6 +59,7 @@ class MLP:
       device: where it lives.
       last_gain: scales the weights of the last layer.
     """
+    self.sizes = tuple(sizes)
     self._sizes = tuple(zip(sizes[:-1], sizes[1:]))
     self.parameters = torch.zeros(
         sum((wide + 1) * narrow for wide, narrow in self._sizes))
@@ -109,6 +112,55 @@ class MLP:
         gradient = torch.mm(gradient, self._weights[index][0])
         gradient *= activations[index] > 0
     return self._gradient
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class NetworkPolicy:
+  """A network as a policy that travels, plays, and no longer learns.
+
+  Attributes:
+    sizes: of its layers.
+    parameters: float32 `[P]`.
+    num_actions: A; the first A outputs count.
+    temperature: of the softmax over them; 0 plays the best action.
+    context: float32 `[C]`, follows every observation; None for nothing.
+  """
+  sizes: tuple[int, ...]
+  parameters: np.ndarray
+  num_actions: int
+  temperature: float = 1.0
+  context: np.ndarray | None = None
+
+  @functools.cached_property
+  def _network(self):
+    pin_threads()
+    network = MLP(self.sizes, torch.Generator(), "cpu")
+    network.parameters.copy_(torch.as_tensor(self.parameters))
+    return network
+
+  def __getstate__(self):
+    return {name: value for name, value in self.__dict__.items()
+            if name != "_network"}
+
+  def __call__(self, observations, legal_actions_mask):
+    """Returns action probabilities `[U, A]`, zero where illegal.
+
+    Args:
+      observations: float32 `[U, D]`.
+      legal_actions_mask: bool `[U, A]`.
+    """
+    inputs = torch.tensor(observations)
+    if self.context is not None:
+      inputs = torch.cat([inputs, torch.tensor(self.context).expand(
+          len(inputs), -1)], dim=1)
+    logits = self._network(inputs)[:, :self.num_actions]
+    if not self.temperature:
+      best = logits.masked_fill(torch.tensor(~legal_actions_mask), -torch.inf
+                               ).argmax(dim=1).numpy()
+      return np.eye(self.num_actions)[best]
+    probabilities = masked_log_softmax(
+        logits / self.temperature, torch.tensor(~legal_actions_mask)).exp()
+    return probabilities.double().numpy()
 
 
 class ParameterVector:

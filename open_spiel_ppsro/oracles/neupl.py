@@ -30,7 +30,6 @@ import numpy as np
 import torch
 
 from open_spiel_ppsro import population
-from open_spiel_ppsro import simulators
 from open_spiel_ppsro.oracles import base
 from open_spiel_ppsro.oracles import networks
 from open_spiel_ppsro.oracles import pipelined
@@ -86,8 +85,7 @@ class NeuPLConfig:
 
   def steps_per_batch(self, tree):
     """Returns the environment steps in a batch of uniformly random play."""
-    return simulators.mean_steps(tree) * (
-        self.episodes_per_batch or simulators.TreeSimulator.EPISODES_PER_BATCH)
+    return base.steps_per_batch(tree, self.episodes_per_batch)
 
 
 class ConditionalNetworks:
@@ -129,7 +127,7 @@ class RowWorker:
 
   def __init__(self, tree, config, player, network_seed, episode_seed):
     networks.pin_threads()
-    self._simulator = simulators.TreeSimulator(tree, player)
+    self._simulator = base.make_simulator(tree, player)
     self._config = config
     self._networks = ConditionalNetworks(self._simulator, config, network_seed)
     self._rng = np.random.default_rng(episode_seed)
@@ -162,7 +160,7 @@ class RowWorker:
     self._networks.set(parameters)
     self._row = self._tensor(row)
     episodes = self._rng.multinomial(
-        config.episodes_per_batch or simulator.EPISODES_PER_BATCH,
+        config.episodes_per_batch or simulator.episodes_per_batch,
         opponents.probabilities)
     batches = []
     for snapshot, opponent_row, share in zip(

@@ -115,7 +115,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
           self.tree.roles.index(policy_id.player),
           np.random.SeedSequence(self.seed, spawn_key=policy_id))
     return self._executor.call(
-        [(policy_id, "initial_table", ()) for policy_id in policy_ids])
+        [(policy_id, "initial_policy", ()) for policy_id in policy_ids])
 
   def train(self, assignments):
     """Trains many policies at once.
@@ -214,7 +214,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
     for (policy_id, *_), report in zip(assignments, reports):
       self.retire(policy_id)
       new_policies[policy_id.player].append(
-          self.policy(policy_id.player, report.table))
+          self.policy(policy_id.player, report.policy))
     return new_policies
 
   def _mixture(self, player, policies, probabilities, tables):

@@ -26,7 +26,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from open_spiel_ppsro import simulators
 from open_spiel_ppsro.oracles import base
 from open_spiel_ppsro.oracles import networks
 
@@ -76,7 +75,7 @@ class PPOConfig:
   clip: float = 0.2
   entropy_coefficient: float = 0.0
   value_coefficient: float = 0.5
-  imitation_steps: int = 100
+  imitation_steps: int = 25
   imitation_noise: float = 0.1
   random_opponent_share: float = 0.02
   device: str = "cpu"
@@ -90,12 +89,11 @@ class PPOConfig:
 
   def steps_per_batch(self, tree):
     """Returns the environment steps in a batch of uniformly random play."""
-    return simulators.mean_steps(tree) * (
-        self.episodes_per_batch or simulators.TreeSimulator.EPISODES_PER_BATCH)
+    return base.steps_per_batch(tree, self.episodes_per_batch)
 
   def make_learner(self, tree, player, seed_sequence):
-    """Returns a `PPOLearner` of `player` in a `GameTree`."""
-    return PPOLearner(simulators.TreeSimulator(tree, player), player, self,
+    """Returns a `PPOLearner` of `player` in a `GameTree` or `StateGame`."""
+    return PPOLearner(base.make_simulator(tree, player), player, self,
                       seed_sequence)
 
 
@@ -208,14 +206,14 @@ class PPOLearner(base.Learner):
     self._simulator = simulator
     self._player = player
     self._episodes_per_batch = (
-        config.episodes_per_batch or simulator.EPISODES_PER_BATCH)
+        config.episodes_per_batch or simulator.episodes_per_batch)
     self._has_trained = False
     self._config = config
     network_seed, episode_seed = seed_sequence.spawn(2)
     self._rng = np.random.default_rng(episode_seed)
     self._network = networks.MLP(
-        (simulator.observations.shape[1], *config.hidden_sizes,
-         simulator.legal_actions_mask.shape[1] + 1),
+        (simulator.num_features, *config.hidden_sizes,
+         simulator.num_actions + 1),
         networks.generator(network_seed), config.device, last_gain=0.1)
     self._optimizer = networks.Adam(self._network)
     self._learning_rate = config.learning_rate
@@ -223,14 +221,14 @@ class PPOLearner(base.Learner):
     self._observations = networks.DeviceCopy(config.device)
     self._illegal = networks.DeviceCopy(config.device, np.logical_not)
 
-  def initial_table(self):
-    return self._simulator.tabulate(self._policy)
+  def initial_policy(self):
+    return self._handout()
 
   def train(self, opponents, num_steps, settled):
+    self._simulator.face(opponents, self._config.random_opponent_share)
     if not self._has_trained and self._config.imitation_steps:
       self._imitate(opponents[self._player])
     self._has_trained = True
-    self._simulator.face(opponents, self._config.random_opponent_share)
     steps, episodes, total_return = 0, 0, 0.0
     while steps < num_steps:
       batch = self._simulator.draw(self._policy,
@@ -244,12 +242,13 @@ class PPOLearner(base.Learner):
       episodes += batch.num_episodes
       total_return += batch.num_episodes * batch.episode_return
     return base.TrainingReport(
-        table=self._simulator.tabulate(self._policy),
+        policy=self._handout(),
         mean_return=total_return / episodes, steps=steps, episodes=episodes)
 
   def _imitate(self, mixture):
     """Fits the policy to how a `Mixture` plays, and a little randomness."""
-    observations, mask, probabilities = self._simulator.demonstrate(mixture)
+    observations, mask, probabilities = self._simulator.demonstrate(
+        mixture, self._rng)
     noise = self._config.imitation_noise
     target = torch.as_tensor(
         (1 - noise) * probabilities
@@ -269,6 +268,11 @@ class PPOLearner(base.Learner):
         optimizer.step(
             self._network.gradient(activations, gradient),
             _IMITATION_LEARNING_RATE * max(0.1, 0.96 ** step))
+
+  def _handout(self):
+    return self._simulator.handout(self._policy, lambda: networks.NetworkPolicy(
+        self._network.sizes, self._network.parameters.cpu().numpy().copy(),
+        self._simulator.num_actions))
 
   def _policy(self, observations, mask):
     log_probs = networks.masked_log_softmax(
@@ -302,6 +306,12 @@ class PPOLearner(base.Learner):
 
     observations = self._observations(batch.observations)
     illegal = self._illegal(batch.legal_actions_mask)
+    visited = np.flatnonzero(visits)
+    if len(visited) < len(visits):  # What was not visited teaches nothing.
+      count, total = count[visited], total[visited]
+      visits, value_target = visits[visited], value_target[visited]
+      rows = torch.as_tensor(visited, device=self._config.device)
+      observations, illegal = observations[rows], illegal[rows]
     as_tensor = lambda array: torch.as_tensor(
         array, dtype=torch.float32, device=self._config.device)
     taken = as_tensor(count > 0)

@@ -12,54 +12,15 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Simulators: many episodes at once, as the batches that learners train on.
-
-A learner asks for episodes of its policy against fixed opponents and gets an
-`EpisodeBatch`. It never sees whether they were played on a tree or on states.
-"""
-
-import dataclasses
+"""TreeSimulator: many episodes at once on an enumerated game."""
 
 import numpy as np
 
+from open_spiel_ppsro import episodes
 from open_spiel_ppsro import sequence_form
 
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class EpisodeBatch:
-  """What one player saw, did and got in many episodes.
-
-  Each distinct observation stands once, and a sample names it by its row.
-  Samples that agree in observation, action and next observation are one entry
-  with a count: for whole-episode returns and for one-step targets alike, the
-  counts and the mean returns are all there is to know. U is the number of
-  information states on a small game, and N the number of its transitions.
-
-  Attributes:
-    observations: float32 `[U, D]`.
-    legal_actions_mask: bool `[U, A]`.
-    row: int `[N]`, the observation of each sample.
-    action: int `[N]`, the action taken.
-    count: float64 `[N]`, in how many episodes.
-    mean_return: float64 `[N]`, mean return of these episodes from here to
-      their end, in game utility.
-    reward: float64 `[N]`, mean reward until the next observation.
-    next_row: int `[N]`, the next observation of the player; -1 at the end.
-    num_episodes: how many episodes were played.
-    num_steps: how many decisions all players took in them.
-    episode_return: the mean return over all episodes.
-  """
-  observations: np.ndarray
-  legal_actions_mask: np.ndarray
-  row: np.ndarray
-  action: np.ndarray
-  count: np.ndarray
-  mean_return: np.ndarray
-  reward: np.ndarray
-  next_row: np.ndarray
-  num_episodes: int
-  num_steps: int
-  episode_return: float
+# A batch costs the same whatever its size; so many leave little noise.
+EPISODES_PER_BATCH = 2 ** 20
 
 
 def mean_steps(tree):
@@ -68,46 +29,6 @@ def mean_steps(tree):
            for p in range(tree.num_players)]
   return float(sequence_form.terminal_reach(tree, plans)
                @ tree.terminal_steps)
-
-
-def merge(batches):
-  """Returns one `EpisodeBatch` that holds the samples of several.
-
-  Args:
-    batches: a sequence of them. Where all name the same array of
-      observations, the result names it too.
-  """
-  batches = list(batches)
-  first = batches[0]
-  if len(batches) == 1:
-    return first
-  if all(batch.observations is first.observations for batch in batches):
-    observations, mask = first.observations, first.legal_actions_mask
-    offsets = [0] * len(batches)
-  else:
-    observations = np.concatenate([batch.observations for batch in batches])
-    mask = np.concatenate([batch.legal_actions_mask for batch in batches])
-    offsets = np.cumsum([0] + [len(batch.observations)
-                               for batch in batches[:-1]])
-  episodes = sum(batch.num_episodes for batch in batches)
-  joined = lambda name: np.concatenate(
-      [getattr(batch, name) for batch in batches])
-  return EpisodeBatch(
-      observations=observations,
-      legal_actions_mask=mask,
-      row=np.concatenate([batch.row + offset
-                          for batch, offset in zip(batches, offsets)]),
-      action=joined("action"),
-      count=joined("count"),
-      mean_return=joined("mean_return"),
-      reward=joined("reward"),
-      next_row=np.concatenate(
-          [np.where(batch.next_row < 0, -1, batch.next_row + offset)
-           for batch, offset in zip(batches, offsets)]),
-      num_episodes=episodes,
-      num_steps=sum(batch.num_steps for batch in batches),
-      episode_return=sum(batch.num_episodes * batch.episode_return
-                         for batch in batches) / episodes)
 
 
 class TreeSimulator:
@@ -123,9 +44,6 @@ class TreeSimulator:
   distribution over episodes, and is what is used.
   """
 
-  # A batch costs the same whatever its size; so many leave little noise.
-  EPISODES_PER_BATCH = 2 ** 20
-
   def __init__(self, tree, player):
     """Makes a simulator of `player` in a `GameTree`."""
     self._tree = tree
@@ -133,6 +51,9 @@ class TreeSimulator:
     infostates = tree.infostates[player]
     self.observations = infostates.observations
     self.legal_actions_mask = infostates.legal_actions_mask
+    self.num_features = self.observations.shape[1]
+    self.num_actions = tree.num_actions
+    self.episodes_per_batch = EPISODES_PER_BATCH
     self._reach = None
     # A sample ends at the next information state of the player, or at the end
     # of the episode: one entry for each of the former, reached from its parent
@@ -165,13 +86,18 @@ class TreeSimulator:
                       random_share), player)
     self._reach = sequence_form.terminal_reach(self._tree, plans, self._player)
 
-  def demonstrate(self, mixture):
+  def demonstrate(self, mixture, rng):
     """Returns how a `Mixture` of this player plays, for imitation.
+
+    Args:
+      mixture: with tables as policies.
+      rng: not used.
 
     Returns:
       Observations `[U, D]`, legal actions `[U, A]`, and the probabilities
       `[U, A]` of the mixture's behaviour policy there.
     """
+    del rng  # The answer is exact.
     plan = sequence_form.mixture_table_plan(
         self._tree, mixture.tables(), mixture.probabilities, self._player)
     return (self.observations, self.legal_actions_mask,
@@ -183,6 +109,16 @@ class TreeSimulator:
                        float)
     table = np.where(self.legal_actions_mask, table, 0)
     return table / table.sum(axis=1, keepdims=True)
+
+  def handout(self, policy, standalone):
+    """Returns a policy as snapshots keep it: here, its table `[I, A]`.
+
+    Args:
+      policy: as `draw` takes it.
+      standalone: not called; makes a copy of the policy that can travel.
+    """
+    del standalone
+    return self.tabulate(policy)
 
   def draw(self, policy, num_episodes, rng):
     """Plays `num_episodes` episodes and returns their `EpisodeBatch`.
@@ -209,7 +145,7 @@ class TreeSimulator:
     total = np.concatenate([visit_returns[self._later],
                             ended_returns[self._last]])
     mean_return = total / np.maximum(count, 1)
-    return EpisodeBatch(
+    return episodes.EpisodeBatch(
         observations=self.observations,
         legal_actions_mask=self.legal_actions_mask,
         row=self._row,

@@ -12,16 +12,17 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Tests for simulators."""
+"""Tests of TreeSimulator and of merging batches."""
 
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
+from open_spiel_ppsro import episodes
 from open_spiel_ppsro import game_tree
 from open_spiel_ppsro import population
 from open_spiel_ppsro import sequence_form
-from open_spiel_ppsro import simulators
+from open_spiel_ppsro import tree_simulator
 
 EPISODES = 200_000
 
@@ -42,7 +43,7 @@ class TreeSimulatorTest(parameterized.TestCase):
 
   def draw(self, name, player, share=0.0, seed=0, num_episodes=EPISODES):
     tree = game_tree.enumerate_game(name)
-    simulator = simulators.TreeSimulator(tree, player)
+    simulator = tree_simulator.TreeSimulator(tree, player)
     own = random_table(tree, player, 1)
     tables = [[random_table(tree, p, 10 * p + k) for k in range(3)]
               for p in range(tree.num_players)]
@@ -115,9 +116,10 @@ class TreeSimulatorTest(parameterized.TestCase):
 
   def test_demonstrates_the_behaviour_policy(self):
     tree = game_tree.enumerate_game("leduc_poker")
-    simulator = simulators.TreeSimulator(tree, 0)
+    simulator = tree_simulator.TreeSimulator(tree, 0)
     tables = np.stack([random_table(tree, 0, k) for k in range(2)])
-    _, _, shown = simulator.demonstrate(mixture(tables, [.3, .7], 0))
+    _, _, shown = simulator.demonstrate(
+        mixture(tables, [.3, .7], 0), None)
     plan = sequence_form.mixture_table_plan(tree, tables, [.3, .7], 0)
     np.testing.assert_allclose(
         sequence_form.realization_plan(tree, shown, 0), plan, atol=1e-12)
@@ -125,14 +127,14 @@ class TreeSimulatorTest(parameterized.TestCase):
   def test_mean_steps_of_leduc(self):
     tree = game_tree.enumerate_game("leduc_poker")
     _, batch, _ = self.draw("leduc_poker", 0)
-    self.assertBetween(simulators.mean_steps(tree), 3, 6)
+    self.assertBetween(tree_simulator.mean_steps(tree), 3, 6)
     self.assertBetween(batch.num_steps / EPISODES, 2, 8)
 
 
 class MergeTest(absltest.TestCase):
 
   def batch(self, observations, first_row):
-    return simulators.EpisodeBatch(
+    return episodes.EpisodeBatch(
         observations=observations,
         legal_actions_mask=np.ones((2, 2), bool),
         row=np.array([0, 1]), action=np.array([1, 0]),
@@ -143,11 +145,11 @@ class MergeTest(absltest.TestCase):
 
   def test_shared_and_separate_observations(self):
     shared = np.zeros((2, 3), np.float32)
-    merged = simulators.merge([self.batch(shared, 0), self.batch(shared, 1)])
+    merged = episodes.merge([self.batch(shared, 0), self.batch(shared, 1)])
     self.assertIs(merged.observations, shared)
     np.testing.assert_array_equal(merged.row, [0, 1, 0, 1])
     np.testing.assert_array_equal(merged.next_row, [1, -1, 1, -1])
-    apart = simulators.merge([self.batch(np.zeros((2, 3)), 0),
+    apart = episodes.merge([self.batch(np.zeros((2, 3)), 0),
                               self.batch(np.ones((2, 3)), 1)])
     self.assertEqual(apart.observations.shape, (4, 3))
     np.testing.assert_array_equal(apart.row, [0, 1, 2, 3])

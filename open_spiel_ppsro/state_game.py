@@ -1,0 +1,175 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""StateGame: a game too large to enumerate, played state by state.
+
+What the rest of the package asks of any game, answered without a tree: how
+many players and actions, what a network sees, who plays which population.
+"""
+
+import dataclasses
+import random
+
+from open_spiel.python import observation
+import pyspiel
+
+from open_spiel_ppsro import game_tree
+
+_NUM_PROBES = 200
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StateGame:
+  """A game that is sampled; make it with `open_game` or `state_game`.
+
+  Attributes:
+    game: the pyspiel game, turn-based.
+    num_players: n.
+    num_actions: A, the number of distinct actions.
+    num_features: D, the length of an observation: the information state tensor
+      or, where the game has none, the observation tensor, which may forget;
+      then a one-hot seat where one population plays all seats.
+    is_zero_sum: whether OpenSpiel says so.
+    roles: for each player, the population that its policies come from.
+    mean_steps: decisions of all players in an episode of uniformly random
+      play, estimated.
+    original: the same game before seats were drawn at random; None if they are
+      not.
+  """
+  game: pyspiel.Game
+  num_players: int
+  num_actions: int
+  num_features: int
+  is_zero_sum: bool
+  roles: tuple[int, ...]
+  mean_steps: float
+  original: "StateGame | None" = None
+
+  def __getstate__(self):
+    # A game travels as its string: not every pyspiel game can be pickled.
+    return {**self.__dict__, "game": str(self.game), "original": None}
+
+  def __setstate__(self, state):
+    self.__dict__.update(state, game=pyspiel.load_game(state["game"]))
+
+  @property
+  def num_populations(self):
+    """How many populations play: one per player, or one for all."""
+    return max(self.roles) + 1
+
+  @property
+  def plays_all_seats(self):
+    """Whether one population plays all seats."""
+    return self.num_populations < self.num_players
+
+  def observer(self):
+    """Returns an OpenSpiel observation: `set_from(state, player)`, `tensor`."""
+    recalls = self.game.get_type().provides_information_state_tensor
+    return observation.make_observation(
+        self.game, pyspiel.IIGObservationType(perfect_recall=recalls))
+
+
+def state_game(game):
+  """Returns the `StateGame` of a pyspiel game or a game string.
+
+  Raises:
+    ValueError: if the game has fewer than two players, is a mean-field game,
+      or has neither information state nor observation tensors.
+  """
+  if isinstance(game, str):
+    game = game_tree.load_game(game)
+  if game.num_players() < 2:
+    raise ValueError(
+        f"{game} has {game.num_players()} player; PSRO needs two or more")
+  game = game_tree.turn_based(game)
+  kind = game.get_type()
+  if kind.provides_information_state_tensor:
+    num_features = game.information_state_tensor_size()
+  elif kind.provides_observation_tensor:
+    num_features = game.observation_tensor_size()
+  else:
+    raise ValueError(
+        f"{game} has neither information state tensors nor observation "
+        "tensors, so no network can see it; games small enough to enumerate "
+        "need none")
+  return StateGame(
+      game=game,
+      num_players=game.num_players(),
+      num_actions=game.num_distinct_actions(),
+      num_features=num_features,
+      is_zero_sum=kind.utility == pyspiel.GameType.Utility.ZERO_SUM,
+      roles=tuple(range(game.num_players())),
+      mean_steps=_mean_steps(game))
+
+
+def symmetrise(game):
+  """Returns the `StateGame` in which one population plays both seats.
+
+  The seats are drawn by a fair coin before each episode, and an observation
+  ends with a one-hot seat.
+
+  Raises:
+    ValueError: if the game is not two-player zero-sum.
+  """
+  if game.num_players != 2 or not game.is_zero_sum:
+    raise ValueError(
+        f"{game.game} has {game.num_players} players and is "
+        f"{'zero-sum' if game.is_zero_sum else 'general-sum'}; one policy for "
+        "all seats needs a two-player zero-sum game")
+  if game.plays_all_seats:
+    return game
+  return dataclasses.replace(game, roles=(0, 0), original=game,
+                             num_features=game.num_features + 2)
+
+
+def open_game(game, max_histories=game_tree.DEFAULT_MAX_HISTORIES,
+              evaluation="auto"):
+  """Returns a game as it will be evaluated: a `GameTree` or a `StateGame`.
+
+  Args:
+    game: a pyspiel game or a game string.
+    max_histories: up to so many histories a game is enumerated.
+    evaluation: `exact`: a `GameTree`; `sampled`: a `StateGame`; `auto`: a
+      `GameTree` if the game is small enough.
+
+  Raises:
+    ValueError: as `game_tree.enumerate_game` and `state_game` do.
+  """
+  if evaluation == "exact":
+    return game_tree.enumerate_game(game, max_histories)
+  if evaluation == "sampled":
+    return state_game(game)
+  if evaluation != "auto":
+    raise ValueError(f"unknown evaluation {evaluation!r}; use auto, exact or "
+                     "sampled")
+  try:
+    return game_tree.enumerate_game(game, max_histories)
+  except game_tree.TooLargeError:
+    return state_game(game)
+
+
+def _mean_steps(game):
+  """Returns an estimate of the decisions in an episode of random play."""
+  rng = random.Random(0)
+  steps = 0
+  for _ in range(_NUM_PROBES):
+    state = game.new_initial_state()
+    while not state.is_terminal():
+      if state.is_chance_node():
+        actions, weights = zip(*state.chance_outcomes())
+        state.apply_action(rng.choices(actions, weights)[0])
+      else:
+        state.apply_action(rng.choice(state.legal_actions()))
+        steps += 1
+  return steps / _NUM_PROBES

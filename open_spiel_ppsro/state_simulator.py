@@ -1,0 +1,300 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""StateSimulator: many episodes at once on the states of a pyspiel game.
+
+All episodes advance together, a decision at a time: one pass over the states
+collects what their players see, every policy answers for all its episodes in
+one forward pass, and a second pass applies the actions.
+"""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pyspiel
+
+from open_spiel_ppsro import episodes as episodes_lib
+
+_CHANCE = int(pyspiel.PlayerId.CHANCE)
+# Of the learner, in a batch of the default size.
+_DECISIONS_PER_BATCH = 8192
+_DEMONSTRATED_DECISIONS = 4096
+
+
+class UniformPolicy:
+  """Plays every legal action with equal probability."""
+
+  def __call__(self, observations, legal_actions_mask):
+    return legal_actions_mask / legal_actions_mask.sum(axis=1, keepdims=True)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Decisions:
+  """Decisions of recorded policies, in the order in which they were taken.
+
+  Attributes:
+    observations: float32 `[N, D]`.
+    legal_actions_mask: bool `[N, A]`.
+    probabilities: float `[N, A]`, of the policy.
+    action: int `[N]`.
+    episode: int `[N]`.
+    player: int `[N]`.
+    return_so_far: float `[N]`, what the player had got before, in game
+      utility.
+  """
+  observations: np.ndarray
+  legal_actions_mask: np.ndarray
+  probabilities: np.ndarray
+  action: np.ndarray
+  episode: np.ndarray
+  player: np.ndarray
+  return_so_far: np.ndarray
+
+
+def play(game, policies, assignment, rng, chance=None, recorded=None):
+  """Plays episodes to their ends, all at once.
+
+  Args:
+    game: a `StateGame`.
+    policies: functions from `(observations [U, D], legal_actions_mask [U, A])`
+      to action probabilities `[U, A]`, zero where illegal.
+    assignment: int `[n, E]`, for each player and episode the index of the
+      policy that plays.
+    rng: a NumPy generator.
+    chance: float `[E, C]` in [0, 1): decides the first C chance events of each
+      episode; `rng` does if not given, and the later ones. Equal numbers give
+      equal chance events wherever the play before them was equal.
+    recorded: the indices up to this one, exclusive, are recorded.
+
+  Returns:
+    Returns `[n, E]` in game utility, the number of decisions of all players,
+    and the `Decisions` of the recorded policies or None.
+  """
+  assignment = np.asarray(assignment)
+  num_episodes = assignment.shape[1]
+  observer = game.observer()
+  set_from, tensor = observer.set_from, observer.tensor
+  states = [game.game.new_initial_state() for _ in range(num_episodes)]
+  events = [0] * num_episodes
+  has_rewards = (game.game.get_type().reward_model
+                 == pyspiel.GameType.RewardModel.REWARDS)
+  alive = range(num_episodes)
+  num_steps = 0
+  records = []
+  while True:
+    acting, players = [], []
+    for episode in alive:
+      state = states[episode]
+      player = state.current_player()
+      while player == _CHANCE:
+        event = events[episode]
+        events[episode] += 1
+        _apply_chance(state, chance[episode, event]
+                      if chance is not None and event < chance.shape[1]
+                      else rng.random())
+        player = state.current_player()
+      if player >= 0:
+        acting.append(episode)
+        players.append(player)
+    alive = acting
+    if not acting:
+      break
+    num_steps += len(acting)
+    episodes, players = np.array(acting), np.array(players)
+    keys = assignment[players, episodes]
+    order = np.argsort(keys, kind="stable")
+    episodes, players, keys = episodes[order], players[order], keys[order]
+
+    seen, legal = [], []
+    for episode, player in zip(episodes.tolist(), players.tolist()):
+      state = states[episode]
+      set_from(state, player)
+      seen.append(tensor.tobytes())
+      legal.append(state.legal_actions())
+    observations = np.frombuffer(b"".join(seen), np.float32).reshape(
+        len(seen), -1)
+    if game.plays_all_seats:
+      observations = np.concatenate(
+          [observations, np.eye(2, dtype=np.float32)[players]], axis=1)
+    counts = np.fromiter(map(len, legal), int, len(legal))
+    mask = np.zeros((len(legal), game.num_actions), bool)
+    mask[np.repeat(np.arange(len(legal)), counts),
+         np.fromiter(itertools.chain.from_iterable(legal), int,
+                     counts.sum())] = True
+
+    bounds = np.flatnonzero(np.diff(keys, prepend=-1, append=len(policies)))
+    probabilities = np.empty(mask.shape)
+    for start, end in zip(bounds[:-1], bounds[1:]):
+      probabilities[start:end] = policies[keys[start]](
+          observations[start:end], mask[start:end])
+    actions = _choose(probabilities, rng)
+    if recorded is not None:
+      count = np.searchsorted(keys, recorded)
+      so_far = np.zeros(count) if not has_rewards else np.array(
+          [states[episode].returns()[player] for episode, player in zip(
+              episodes[:count].tolist(), players[:count].tolist())], float)
+      records.append((observations[:count], mask[:count],
+                      probabilities[:count], actions[:count],
+                      episodes[:count], players[:count], so_far))
+    for episode, action in zip(episodes.tolist(), actions.tolist()):
+      states[episode].apply_action(action)
+  returns = np.array([state.returns() for state in states], float).reshape(
+      num_episodes, game.num_players).T
+  return returns, num_steps, None if recorded is None else Decisions(
+      *map(np.concatenate, zip(*records)))
+
+
+def _apply_chance(state, uniform):
+  """Applies the chance outcome that a number in [0, 1) falls on."""
+  for action, probability in state.chance_outcomes():
+    uniform -= probability
+    if uniform < 0:
+      break
+  state.apply_action(action)  # By rounding, the last one.
+
+
+def _choose(probabilities, rng):
+  """Returns int `[U]`, an action from each row of `[U, A]`."""
+  cumulative = probabilities.cumsum(axis=1)
+  threshold = rng.random(len(cumulative)) * cumulative[:, -1]
+  return (cumulative > threshold[:, None]).argmax(axis=1)
+
+
+def draw_assignment(probabilities, num_episodes, rng):
+  """Returns int `[E]`, an index drawn per episode, in random order."""
+  counts = rng.multinomial(num_episodes, probabilities)
+  return rng.permutation(np.repeat(np.arange(len(counts)), counts))
+
+
+class StateSimulator:
+  """Episodes of one player, or of both seats, on a `StateGame`.
+
+  The interface is that of `tree_simulator.TreeSimulator`; here an episode costs
+  what it costs.
+  """
+
+  def __init__(self, game, player):
+    """Makes a simulator of `player` in a `StateGame`.
+
+    Where one population plays both seats, the seat is drawn per episode.
+    """
+    self._game = game
+    self._player = player
+    self.num_features = game.num_features
+    self.num_actions = game.num_actions
+    self.episodes_per_batch = default_episodes(game)
+    self._opponents = None
+    self._random_share = 0.0
+
+  def face(self, opponents, random_share=0.0):
+    """Sets the opponents of the episodes to come.
+
+    Args:
+      opponents: per player a `Mixture` whose policies are functions; the own
+        entry is not read.
+      random_share: each opponent instead plays uniformly at random in this
+        share of the episodes.
+    """
+    self._opponents = opponents
+    self._random_share = random_share
+
+  def handout(self, policy, standalone):
+    """Returns a policy as snapshots keep it: here, `standalone()`."""
+    del policy
+    return standalone()
+
+  def draw(self, policy, num_episodes, rng):
+    """Plays `num_episodes` episodes and returns their `EpisodeBatch`.
+
+    Args:
+      policy: a function from `(observations [U, D], legal_actions_mask [U, A])`
+        to action probabilities `[U, A]`, zero where illegal.
+      num_episodes: how many.
+      rng: a NumPy generator.
+    """
+    returns, num_steps, decisions, own = self._play([policy], np.ones(1),
+                                                    num_episodes, rng)
+    episode, player = decisions.episode, decisions.player
+    count = len(episode)
+    # Chronological within each episode; so the next entry of the same episode
+    # is the next decision.
+    order = np.argsort(episode, kind="stable")
+    follows = np.append(episode[order][1:] == episode[order][:-1], False)
+    next_row = np.full(count, -1)
+    next_row[order[follows]] = order[1:][follows[:-1]]
+    final = returns[player, episode]
+    until_next = np.where(next_row < 0, final,
+                          decisions.return_so_far[next_row])
+    return episodes_lib.EpisodeBatch(
+        observations=decisions.observations,
+        legal_actions_mask=decisions.legal_actions_mask,
+        row=np.arange(count),
+        action=decisions.action,
+        count=np.ones(count),
+        mean_return=final - decisions.return_so_far,
+        reward=until_next - decisions.return_so_far,
+        next_row=next_row,
+        num_episodes=num_episodes,
+        num_steps=num_steps,
+        episode_return=float(own.mean()))
+
+  def demonstrate(self, mixture, rng):
+    """Returns how a `Mixture` of this player plays, for imitation.
+
+    Args:
+      mixture: one of its policies is drawn per episode, and plays against the
+        opponents that the simulator faces.
+      rng: a NumPy generator.
+
+    Returns:
+      Observations `[U, D]`, legal actions `[U, A]`, and the probabilities
+      `[U, A]` of the policy that played there.
+    """
+    decisions = self._play(
+        [snapshot.policy for snapshot in mixture.snapshots],
+        mixture.probabilities,
+        max(1, self.episodes_per_batch * _DEMONSTRATED_DECISIONS
+            // _DECISIONS_PER_BATCH), rng)[2]
+    return (decisions.observations, decisions.legal_actions_mask,
+            decisions.probabilities)
+
+  def _play(self, own_policies, own_probabilities, num_episodes, rng):
+    """Returns what `play` does, and the own returns `[E]`."""
+    game, player = self._game, self._player
+    policies = [*own_policies, UniformPolicy()]
+    uniform = len(own_policies)
+    assignment = np.empty((game.num_players, num_episodes), int)
+    for other, mixture in enumerate(self._opponents):
+      if other != player:
+        chosen = draw_assignment(mixture.probabilities, num_episodes, rng)
+        assignment[other] = np.where(
+            rng.random(num_episodes) < self._random_share, uniform,
+            len(policies) + chosen)
+        policies += [snapshot.policy for snapshot in mixture.snapshots]
+    assignment[player] = draw_assignment(own_probabilities, num_episodes, rng)
+    seat = np.full(num_episodes, player)
+    if game.plays_all_seats:  # As often one as the other.
+      seat = rng.permutation(np.arange(num_episodes) % 2)
+      assignment[:, seat != player] = assignment[::-1, seat != player]
+    returns, num_steps, decisions = play(
+        game, policies, assignment, rng, recorded=len(own_policies))
+    return (returns, num_steps, decisions,
+            returns[seat, np.arange(num_episodes)])
+
+
+def default_episodes(game):
+  """Returns the episodes of a batch of the default size."""
+  return max(16, round(
+      _DECISIONS_PER_BATCH * game.num_players / game.mean_steps))
