@@ -184,7 +184,7 @@ class OpeningsTest(parameterized.TestCase):
       (schemes.Sequential(), ("F", "F"), [0, 1]),
       (schemes.Sequential(), ("Fa", "F"), [1]),
       (schemes.Sequential(), ("FF", "Fa"), [0]),
-      (schemes.Pipeline(3), ("F", "F"), [0, 0, 0, 1, 1, 1]),
+      (schemes.Pipeline(3), ("F", "F"), [0, 1, 0, 1, 0, 1]),
       (schemes.Pipeline(3), ("FFaa", "FFaaa"), [0]),
       (schemes.Pipeline(2, warmup_steps=3000), ("F", "F"), [0, 1]),
       (schemes.Pipeline(2, warmup_steps=3000), ("Fa2", "Fa2"), []),
