@@ -215,7 +215,7 @@ class FailuresTest(parameterized.TestCase):
     with oracle:
       with self.assertRaisesRegex(
           executors.WorkerError,
-          "(?s)player 0 policy 1.*broken_train.*cannot learn this"):
+          "(?s)player [01] policy 1.*broken_train.*cannot learn this"):
         solver.round()
 
 
