@@ -114,6 +114,26 @@ NUM_WORKERS = flags.DEFINE_integer(
     "num_workers", None,
     "Worker processes for --executor=processes; one per core by default.")
 
+# Games too large to enumerate.
+EVALUATION = flags.DEFINE_enum(
+    "evaluation", "auto", ("auto", "exact", "sampled"),
+    "exact: payoffs and NashConv from the enumerated game. sampled: payoffs by "
+    "playing, and a lower bound of NashConv from trained exploiters. auto: "
+    "exact if the game has at most --max_histories histories.")
+MAX_HISTORIES = flags.DEFINE_integer(
+    "max_histories", 5_000_000, "The largest game to enumerate.",
+    lower_bound=1)
+PAYOFF_EPISODES = flags.DEFINE_integer(
+    "payoff_episodes", None,
+    "Of a sampled game: episodes to play per round to measure payoffs; a "
+    "twentieth of the episodes trained if not given, and for neupl 0.3 of "
+    "all.")
+EXPLOITER_STEPS = flags.DEFINE_integer(
+    "exploiter_steps", None,
+    "Of a sampled game: environment steps that each exploiter trains after "
+    "the run, beyond its time limit; 1,000,000 if not given, 0 for none.",
+    lower_bound=0)
+
 # Limits of a run.
 TIME_LIMIT_SECONDS = flags.DEFINE_float(
     "time_limit_seconds", 60, "Seconds from the start of a run to its end.")
@@ -222,11 +242,26 @@ def num_workers():
   return os.cpu_count()
 
 
+def open_game():
+  """Returns the game of the flags, a `GameTree` or a `StateGame`."""
+  game = ppsro.open_game(GAME_NAME.value, MAX_HISTORIES.value,
+                         EVALUATION.value)
+  if isinstance(game, ppsro.GameTree):
+    for flag in (PAYOFF_EPISODES, EXPLOITER_STEPS):
+      if flag.value is not None:
+        raise ValueError(f"--{flag.name} does nothing here: the evaluation of "
+                         f"{GAME_NAME.value} is exact")
+  elif TARGET_EXPLOITABILITY.value is not None:
+    raise ValueError("--target_exploitability needs an exact evaluation, and "
+                     f"{GAME_NAME.value} is sampled")
+  return game
+
+
 def make_oracle(tree, scheme, config, executor, seed):
   """Returns the oracle that serves a scheme.
 
   Args:
-    tree: a `GameTree`.
+    tree: a `GameTree` or a `StateGame`.
     scheme: a `Scheme`.
     config: of its learners.
     executor: where they train; the oracle will close it.
@@ -246,7 +281,8 @@ def make_solver(oracle, scheme):
       max_steps=MAX_STEPS))
   return ppsro.PipelinePSROSolver(
       tree.game, oracle, scheme, META_STRATEGY.value,
-      opponent_update_freq=OPPONENT_UPDATE_FREQ.value, plateau=plateau)
+      opponent_update_freq=OPPONENT_UPDATE_FREQ.value, plateau=plateau,
+      payoff_episodes=PAYOFF_EPISODES.value)
 
 
 def limits():

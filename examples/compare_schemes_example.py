@@ -95,7 +95,10 @@ def main():
   schemes, seeds = chosen_schemes(), chosen_seeds()
   command_line.check(schemes)
   game_name = command_line.GAME_NAME.value
-  tree = ppsro.enumerate_game(game_name)
+  tree = command_line.open_game()
+  if not isinstance(tree, ppsro.GameTree):
+    raise ValueError(f"schemes are compared by exact exploitability, and "
+                     f"{game_name} is sampled: choose a smaller game")
   output_dir = _OUTPUT_DIR.value or os.path.join(
       "runs", f"compare-{game_name}-{command_line.ORACLE.value}")
   ppsro.RunDirectory(output_dir)  # Says so now if it cannot be written to.

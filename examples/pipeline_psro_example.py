@@ -17,7 +17,9 @@
     python examples/pipeline_psro_example.py --game_name=leduc_poker
 
 Progress goes to standard error. The last line of standard output begins with
-`result:`; its NashConv is exact, of the meta-strategy over frozen policies.
+`result:`; its NashConv is exact, of the meta-strategy over frozen policies. Of
+a game too large to enumerate it is nan, and what trained exploiters gain is
+reported instead, as a lower bound with its standard error.
 Everything else is in the run directory: config.json, metrics.csv,
 final_policy.npz and nash_conv.png.
 """
@@ -51,6 +53,19 @@ _OUTPUT_DIR = flags.DEFINE_string(
     "The run directory; runs/GAME-SCHEME-ORACLE-seedN by default.")
 
 
+def lower_bound(solver):
+  """Returns what trained exploiters gain, as pairs of the result line."""
+  steps = command_line.EXPLOITER_STEPS.value
+  steps = 1_000_000 if steps is None else steps
+  if not steps:
+    return {}
+  print(f"training exploiters, {steps:,} steps each", file=sys.stderr)
+  bound = solver.lower_bound(steps)
+  return {"nash_conv_lower_bound": f"{bound.nash_conv:.4g}",
+          "lower_bound_standard_error": f"{bound.standard_error:.2g}",
+          "exploiter_steps": bound.steps}
+
+
 def main():
   command_line.check([_SCHEME.value])
   game_name = command_line.GAME_NAME.value
@@ -60,7 +75,7 @@ def main():
   output_dir = _OUTPUT_DIR.value or os.path.join(
       "runs", f"{game_name}-{_SCHEME.value}-{command_line.ORACLE.value}-"
       f"seed{_SEED.value}")
-  tree = ppsro.enumerate_game(game_name)
+  tree = command_line.open_game()
   directory = ppsro.RunDirectory(output_dir)
   with command_line.make_oracle(
       tree, scheme, config, executor, _SEED.value) as oracle:
@@ -73,6 +88,9 @@ def main():
         sys.argv[0], solver, config, output_dir=output_dir))
     result, stopped_by = recorded_run.play(
         solver, directory, command_line.limits(), _START)
+    bound = {}
+    if not solver.is_exact and stopped_by != "interrupt":
+      bound = lower_bound(solver)
   found = solver.exploitability()
   summary = {
       "game": game_name,
@@ -80,6 +98,7 @@ def main():
       "oracle": command_line.ORACLE.value,
       "nash_conv": f"{found.nash_conv:.6g}",
       "exploitability": f"{found.exploitability:.6g}",
+      **bound,
       "iterations": solver.iterations,
       "policies": sum(solver.num_policies),
       "rounds": result.round if result else 0,

@@ -19,6 +19,7 @@ standard error.
 """
 
 import dataclasses
+import math
 import sys
 import time
 
@@ -87,13 +88,18 @@ class Progress:
     left = max(0.0, self._time_limit_seconds - seconds)
     line = (f"{self._label}round {result.round}  "
             f"frozen {'/'.join(map(str, result.num_policies))}  "
-            f"NashConv {result.of_frozen.nash_conv:.4g}  "
+            f"{self._nash_conv(result)}"
             f"{rate:,.0f} episodes/s  {left:.0f} s left")
     if self._live:
       sys.stderr.write(f"\r\x1b[K{line}")
       sys.stderr.flush()
     else:
       print(line, file=sys.stderr, flush=True)
+
+  def _nash_conv(self, result):
+    if math.isnan(result.of_frozen.nash_conv):  # Of a sampled game.
+      return ""
+    return f"NashConv {result.of_frozen.nash_conv:.4g}  "
 
   def close(self):
     """Ends the live line."""
@@ -129,9 +135,12 @@ def play(solver, directory, limits, start, label=""):
     stopped_by = "interrupt"
   progress.close()
   tree = solver.tree
-  directory.write_policy(str(tree.game),
-                         [infostates.names for infostates in tree.infostates],
-                         solver.final_tables())
-  if result is not None:
-    ppsro.plot_run(directory.path)
+  if solver.is_exact:
+    directory.write_policy(
+        str(tree.game), [infostates.names for infostates in tree.infostates],
+        solver.final_tables())
+    if result is not None:
+      ppsro.plot_run(directory.path)
+  else:
+    ppsro.write_networks(directory.path, solver.game, solver.final_mixtures())
   return result, stopped_by

@@ -22,6 +22,10 @@ import importlib
 
 _HOMES = {
     "enumerate_game": "game_tree",
+    "open_game": "state_game",
+    "StateGame": "state_game",
+    "write_networks": "network_mixture",
+    "read_networks": "network_mixture",
     "GameTree": "game_tree",
     "nash_conv": "sequence_form",
     "payoff_tensors": "sequence_form",

@@ -42,9 +42,10 @@ METRICS = {
                            "evaluation is exact",
     "episodes": "the sum of these two",
     "environment_steps": "decisions of all players in these episodes",
-    "nash_conv_frozen": "NashConv of the meta-strategy over frozen policies",
+    "nash_conv_frozen": "exact NashConv of the meta-strategy over frozen "
+                        "policies; nan of a sampled game",
     "exploitability_frozen": "the same divided by the number of players",
-    "nash_conv_all": "NashConv of the meta-strategy over all policies, those "
+    "nash_conv_all": "exact NashConv of the meta-strategy over all policies, those "
                      "in training included",
     "exploitability_all": "the same divided by the number of players",
     "policies": "frozen policies of each player, the initial one included, "

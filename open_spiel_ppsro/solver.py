@@ -35,6 +35,7 @@ from open_spiel_ppsro import meta_game as meta_game_lib
 from open_spiel_ppsro import meta_strategies
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro import schemes
+from open_spiel_ppsro import state_game
 from open_spiel_ppsro.oracles import base
 
 
@@ -43,6 +44,15 @@ from open_spiel_ppsro.oracles import base
 # make two batches a round.
 _BATCHES_PER_ROUND = 1.4
 _MIN_BATCHES = 12.0
+# Of a sampled game: batches until a mean return is as precise as the plateau
+# rule asks, and the episodes of measuring payoffs per episode of training.
+_WINDOW_BATCHES = 4.0
+_PAYOFF_SHARE = 0.05
+# NeuPL's evaluation split (Liu et al. 2022): 0.3 of all episodes.
+_NEUPL_SHARE = 0.3 / 0.7
+# The index of exploiters among the policies of a player.
+_EXPLOITER = 2 ** 30
+_EXPLOITER_STRETCHES = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,8 +147,10 @@ def default_plateau(oracle, **changes):
   """
   given = {name: value for name, value in changes.items()
            if value is not None}
-  return schemes.PlateauRule(**{
-      "min_steps": int(_MIN_BATCHES * oracle.steps_per_batch), **given})
+  rule = {"min_steps": int(_MIN_BATCHES * oracle.steps_per_batch)}
+  if isinstance(oracle.tree, state_game.StateGame):
+    rule["window"] = int(_WINDOW_BATCHES * oracle.steps_per_batch)
+  return schemes.PlateauRule(**{**rule, **given})
 
 
 class PipelinePSROSolver(psro_v2.PSROSolver):
@@ -150,7 +162,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
   def __init__(self, game, oracle, scheme=None, meta_strategy_method="nash",
                initial_policies=None, opponent_update_freq=None,
-               plateau=None, sweep=False, **meta_strategy_options):
+               plateau=None, sweep=False, payoff_episodes=None,
+               **meta_strategy_options):
     """Makes a solver; nothing trains before the first round.
 
     Args:
@@ -168,6 +181,9 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       sweep: whether the levels of a round train one after another, from the
         lowest up, each against what those below have just become, instead of
         all at once against what they were a round ago.
+      payoff_episodes: of a sampled game, episodes to play per round to measure
+        payoffs, those of new policies' first ones apart; a twentieth of the
+        episodes trained by default, and 0.3 of all of NeuPL's.
       **meta_strategy_options: reach the meta-strategy through `get_kwargs()`.
 
     Raises:
@@ -215,7 +231,20 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     self._population = population_lib.Population(
         tree.num_populations)
     self._empirical_game = meta_game_lib.MetaGame(tree.roles)
-    self._evaluator = evaluation.ExactEvaluator(tree)
+    self.is_exact = not isinstance(tree, state_game.StateGame)
+    if payoff_episodes is None:
+      payoff_episodes = int(np.ceil(
+          (_NEUPL_SHARE if scheme.shares_learner else _PAYOFF_SHARE)
+          * scheme.num_levels * tree.num_populations
+          * opponent_update_freq / base.steps_per_batch(tree, 1)))
+    if payoff_episodes < 1:
+      raise ValueError(f"payoff_episodes is {payoff_episodes}; it takes 1 or "
+                       "more")
+    self._evaluator = (
+        evaluation.ExactEvaluator(tree) if self.is_exact else
+        evaluation.SampledEvaluator(tree, oracle.executor, oracle.seed,
+                                    payoff_episodes))
+    self._importance = None
     self._rounds = 0
     self._training_episodes = 0
     self._environment_steps = 0
@@ -237,8 +266,13 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
   @property
   def tree(self):
-    """The `GameTree` of the game, before any seat symmetry."""
+    """The `GameTree` or `StateGame`, before any seat symmetry."""
     return self._tree.original or self._tree
+
+  @property
+  def game(self):
+    """The `GameTree` or `StateGame` that is played, seats symmetric or not."""
+    return self._tree
 
   @property
   def population(self):
@@ -268,15 +302,22 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       policy_id = self._population.open(index).policy_id
       self._population.publish(
           policy_id,
-          self._tree.uniform_table(self._tree.roles.index(index))
-          if initial_policies is None
+          self._oracle.uniform_policy(index) if initial_policies is None
           else self._oracle.tabulate(initial_policies[index], index))
       self._population.freeze(policy_id)
 
   def _initialize_game_state(self):
-    self._evaluator.measure(
-        self._population, self._empirical_game,
-        [m.policy_id for m in self._population.members()])
+    self._measure([m.policy_id for m in self._population.members()])
+
+  def _measure(self, changed):
+    """Brings the payoffs up to date after some policies changed."""
+    importance = self._importance
+    if importance is not None:  # Who opened since then has no weight yet.
+      importance = [
+          np.pad(weights, (0, size - len(weights))) for weights, size
+          in zip(importance, self._population.sizes())]
+    self._evaluator.measure(self._population, self._empirical_game, changed,
+                            importance)
 
   def update_agents(self):
     """Plays rounds until every player has a newly frozen policy."""
@@ -332,6 +373,11 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       self._plateaus.pop(policy_id, None)
     self.update_meta_strategies()
     everyone = self._everyone()
+    of_everyone = self._solve(everyone).probabilities
+    # What is in use, or would be if all were frozen.
+    self._importance = [weights.copy() for weights in of_everyone]
+    for weights, chosen, probabilities in zip(self._importance, *self._answer):
+      weights[list(chosen)] += probabilities
     self._rounds += 1
     return RoundResult(
         round=self._rounds,
@@ -340,11 +386,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         num_policies=self.num_policies,
         levels=tuple(levels),
         training_episodes=self._training_episodes,
-        evaluation_episodes=0,
+        evaluation_episodes=self._evaluator.episodes,
         environment_steps=self._environment_steps,
         of_frozen=self.exploitability(),
-        of_all=self._evaluator.exploitability(
-            everyone, self._solve(everyone).probabilities),
+        of_all=self._evaluator.exploitability(everyone, of_everyone),
         training_seconds=self._training_seconds,
         round_seconds=time.perf_counter() - start)
 
@@ -371,8 +416,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       if id(row.probabilities) not in opponents:  # Often shared by players.
         opponents[id(row.probabilities)] = self._evaluator.opponents(
             row.indices, row.probabilities,
-            self._population if self._oracle.needs_separate_opponents
-            else None)
+            None if self.is_exact and not (
+                self._oracle.needs_separate_opponents) else self._population)
     start = time.perf_counter()
     reports = self._oracle.train(
         [base.Assignment(policy_id, opponents[id(row.probabilities)],
@@ -382,26 +427,80 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     self._training_seconds += time.perf_counter() - start
     for policy_id, report in zip(graph, reports):
       self._publish(policy_id, report)
-    self._evaluator.measure(self._population, self._empirical_game,
-                            list(graph))
+    self._measure(list(graph))
     return [
         (LevelStatus(
             policy_id, self._population[policy_id].steps, report.mean_return,
+            # Of sampled payoffs those met in training are the most precise.
             self._empirical_game.expected_return(
-                policy_id, row.indices, row.probabilities),
+                policy_id, row.indices, row.probabilities)
+            if self.is_exact else report.mean_return,
             row.settled), report.is_exact)
         for (policy_id, row), report in zip(graph.items(), reports)]
 
   def exploitability(self):
-    """Returns the `Exploitability` of `final_tables`."""
+    """Returns the `Exploitability` of what the run has found.
+
+    It is NaN for a sampled game; see `lower_bound`.
+    """
     return self._evaluator.exploitability(*self._answer)
 
-  def final_tables(self):
-    """Returns one table `[I, A]` per player: what the run has found.
+  def final_mixtures(self):
+    """Returns what the run has found as a `Mixture` per player.
 
-    It is the behaviour policy of the meta-strategy over the frozen policies,
-    weighted by reach, in the original game. An interrupt in the middle of a
-    round leaves it at what the round before had found.
+    An interrupt in the middle of a round leaves it at what the round before
+    had found.
+    """
+    return evaluation.mixtures(self._tree.roles, *self._answer,
+                               self._population)
+
+  def lower_bound(self, exploiter_steps, num_episodes=20_000):
+    """Trains an exploiter of what the run has found, for each population.
+
+    Args:
+      exploiter_steps: environment steps that each one trains.
+      num_episodes: to play for the estimate of each one's gain.
+
+    Returns:
+      A `LowerBound` of the NashConv of `final_mixtures`.
+    """
+    tree, mixtures = self._tree, self.final_mixtures()
+    policy_ids = [population_lib.PolicyId(p, _EXPLOITER)
+                  for p in range(tree.num_populations)]
+    self._oracle.open(policy_ids)
+    # Learning slows down once opponents are settled: in as many steps as a
+    # policy of the population takes.
+    reports = []
+    for _ in range(_EXPLOITER_STRETCHES):
+      reports = self._oracle.train([
+          base.Assignment(policy_id, mixtures,
+                          -(-exploiter_steps // _EXPLOITER_STRETCHES), True)
+          for policy_id in policy_ids])
+    for policy_id in policy_ids:
+      self._oracle.retire(policy_id)
+    gain, variance, episodes = 0.0, 0.0, self._evaluator.episodes
+    value = np.zeros(tree.num_players)
+    if not tree.is_zero_sum:  # Otherwise the values sum to zero.
+      value, error = self._evaluator.mean_returns(
+          evaluation.profiles_of(mixtures), num_episodes, _EXPLOITER)
+      variance += float(error @ error)
+    for player, role in enumerate(tree.roles):
+      against = [evaluation.profiles_of(
+          [mixture for p, mixture in enumerate(mixtures) if p != player])][0]
+      profiles = [
+          (others[:player] + [reports[role].policy] + others[player:], weight)
+          for others, weight in against]
+      mean, error = self._evaluator.mean_returns(
+          profiles, num_episodes, _EXPLOITER + 1 + player)
+      gain += float(mean[player] - value[player])
+      variance += float(error[player]) ** 2
+    return evaluation.LowerBound(gain, variance ** 0.5, exploiter_steps,
+                                 self._evaluator.episodes - episodes)
+
+  def final_tables(self):
+    """Returns `final_mixtures` of an exact run as one table `[I, A]` each.
+
+    They are the behaviour policies, weighted by reach, in the original game.
     """
     return self._tree.seat_tables(
         self._evaluator.mixture_tables(*self._answer))
@@ -414,8 +513,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     for policy_id, policy in zip(policy_ids, self._oracle.open(policy_ids)):
       self._population.publish(policy_id, policy)
     if policy_ids:
-      self._evaluator.measure(self._population, self._empirical_game,
-                              policy_ids)
+      self._measure(policy_ids)
 
   def _publish(self, policy_id, report):
     self._population.publish(policy_id, report.policy)

@@ -29,8 +29,8 @@ from open_spiel_ppsro import episodes as episodes_lib
 
 _CHANCE = int(pyspiel.PlayerId.CHANCE)
 # Of the learner, in a batch of the default size.
-_DECISIONS_PER_BATCH = 8192
-_DEMONSTRATED_DECISIONS = 4096
+_DECISIONS_PER_BATCH = 2048
+_DEMONSTRATED_DECISIONS = 2048
 
 
 class UniformPolicy:
@@ -123,8 +123,9 @@ def play(game, policies, assignment, rng, chance=None, recorded=None):
       set_from(state, player)
       seen.append(tensor.tobytes())
       legal.append(state.legal_actions())
-    observations = np.frombuffer(b"".join(seen), np.float32).reshape(
-        len(seen), -1)
+    # A bytearray, because torch warns of arrays that cannot be written to.
+    observations = np.frombuffer(
+        bytearray().join(seen), np.float32).reshape(len(seen), -1)
     if game.plays_all_seats:
       observations = np.concatenate(
           [observations, np.eye(2, dtype=np.float32)[players]], axis=1)

@@ -45,8 +45,10 @@ MAY_IMPORT = {
     "oracles": ("episodes", "executors", "game_tree", "oracles", "population",
                 "seat_symmetry", "sequence_form", "state_game",
                 "state_simulator", "tree_simulator"),
+    "network_mixture": ("oracles", "state_game", "state_simulator"),
     "solver": ("evaluation", "game_tree", "meta_game", "meta_strategies",
-               "oracles", "population", "run_directory", "schemes"),
+               "oracles", "population", "run_directory", "schemes",
+               "state_game"),
 }
 
 

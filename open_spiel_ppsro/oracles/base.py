@@ -151,6 +151,63 @@ def check_share(config, *names):
           f"{name} is {getattr(config, name)}; it takes a value from 0 to 1")
 
 
+class FunctionPolicy(policy.Policy):
+  """A policy of a sampled game, as OpenSpiel knows policies.
+
+  Attributes:
+    function: from `(observations [U, D], legal_actions_mask [U, A])` to
+      action probabilities `[U, A]`.
+  """
+
+  def __init__(self, game, players, function, frozen=True):
+    """Makes a policy.
+
+    Args:
+      game: a `StateGame`.
+      players: the seats that it plays.
+      function: see above.
+      frozen: whether it is final.
+    """
+    super().__init__(game.game, players)
+    self.function = function
+    self._state_game = game
+    self._frozen = frozen
+    self._observer = game.observer()
+
+  def __getstate__(self):
+    return self._state_game, self.player_ids, self.function, self._frozen
+
+  def __setstate__(self, state):
+    self.__init__(*state)
+
+  def action_probabilities(self, state, player_id=None):
+    """Returns `{action: probability}` for the legal actions of a state."""
+    player = state.current_player() if player_id is None else player_id
+    legal_actions = state.legal_actions(player)
+    probabilities = self.probabilities(state, player, legal_actions)
+    return {action: float(probabilities[action]) for action in legal_actions}
+
+  def probabilities(self, state, player, legal_actions):
+    """Returns float `[A]` for a player at a state."""
+    self._observer.set_from(state, player)
+    observation = np.array(self._observer.tensor)[None]
+    if self._state_game.plays_all_seats:
+      observation = np.concatenate(
+          [observation, np.eye(2, dtype=np.float32)[[player]]], axis=1)
+    mask = np.zeros((1, self._state_game.num_actions), bool)
+    mask[0, legal_actions] = True
+    return self.function(observation, mask)[0]
+
+  def freeze(self):
+    self._frozen = True
+
+  def unfreeze(self):
+    self._frozen = False
+
+  def is_frozen(self):
+    return self._frozen
+
+
 class BestResponsePolicy(policy.Policy):
   """A policy of the population, as OpenSpiel and psro_v2 know policies.
 

@@ -35,6 +35,8 @@ class ExactConfig:
   """
   tie_break: str = "perturbed"
 
+  needs_tree = True
+
   def __post_init__(self):
     if self.tie_break not in sequence_form.TIE_BREAKS:
       raise ValueError(

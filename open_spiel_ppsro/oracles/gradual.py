@@ -38,6 +38,8 @@ class GradualConfig:
   """
   learning_rate: float = 0.5
 
+  needs_tree = True
+
   def __post_init__(self):
     base.check_positive(self, "learning_rate")
     base.check_share(self, "learning_rate")

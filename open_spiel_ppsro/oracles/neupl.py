@@ -29,6 +29,7 @@ import dataclasses
 import numpy as np
 import torch
 
+from open_spiel_ppsro import episodes as episodes_lib
 from open_spiel_ppsro import population
 from open_spiel_ppsro.oracles import base
 from open_spiel_ppsro.oracles import networks
@@ -92,8 +93,7 @@ class ConditionalNetworks:
   """The policy and the value network; their parameters are one vector."""
 
   def __init__(self, simulator, config, seed_sequence):
-    width = simulator.observations.shape[1]
-    num_actions = simulator.legal_actions_mask.shape[1]
+    width, num_actions = simulator.num_features, simulator.num_actions
     generator = networks.generator(seed_sequence)
     rows = config.max_policies
     self.policy = networks.MLP(
@@ -140,11 +140,15 @@ class RowWorker:
     """Returns the parameters of the networks, float32 `[P]`."""
     return self._networks.get()
 
-  def table(self, parameters, row):
-    """Returns float64 `[I, A]`, the policy of a row `[N]`."""
+  def snapshot(self, parameters, row):
+    """Returns the policy of a row `[N]` as snapshots keep it."""
     self._networks.set(parameters)
     self._row = self._tensor(row)
-    return self._simulator.tabulate(self._policy)
+    policy = self._networks.policy
+    return self._simulator.handout(
+        self._policy, lambda: networks.NetworkPolicy(
+            policy.sizes, policy.parameters.cpu().numpy().copy(),
+            self._simulator.num_actions, context=np.float32(row)))
 
   def play(self, parameters, row, opponents, opponent_rows):
     """Plays a batch; returns `(steps, episodes, mean return)`.
@@ -211,11 +215,10 @@ class RowWorker:
 
   def _digest(self, batches):
     """Keeps the samples of a batch in the form that `gradient` reads."""
-    observations = self._observations(self._simulator.observations)
-    illegal = self._illegal(self._simulator.legal_actions_mask)
-    sums = [ppo.sums_per_action(batch) for batch, _ in batches]
-    count = sum(c for c, _ in sums)
-    total = sum(t for _, t in sums)
+    merged = episodes_lib.merge([batch for batch, _ in batches])
+    observations = self._observations(merged.observations)
+    illegal = self._illegal(merged.legal_actions_mask)
+    count, total = ppo.sums_per_action(merged)
     visits = count.sum(axis=1)
     mean = total.sum(axis=1) / np.maximum(visits, 1)
     if self._return_scale is None:
@@ -225,14 +228,22 @@ class RowWorker:
 
     inputs, targets, weights = [], [], []
     value = torch.zeros(len(visits), device=self._config.device)
-    for (_, opponent_row), (c, t) in zip(batches, sums):
+    end = 0
+    for batch, opponent_row in batches:
+      c, t = ppo.sums_per_action(batch)
       met = c.sum(axis=1)
-      inputs.append(conditioned(observations, self._row,
+      # Batches that share their observations share these rows; others follow
+      # each other.
+      rows = slice(0, len(visits))
+      if batch.observations is not merged.observations:
+        rows = slice(end, end + len(met))
+        end = rows.stop
+      inputs.append(conditioned(observations[rows], self._row,
                                 self._tensor(opponent_row)))
       targets.append(self._tensor(t.sum(axis=1) / np.maximum(met, 1) / scale))
       weights.append(self._tensor(met / visits.sum()))
-      value += (self._tensor(met / np.maximum(visits, 1))
-                * self._networks.value(inputs[-1])[:, 0])
+      value[rows] += (self._tensor(met / np.maximum(visits[rows], 1))
+                      * self._networks.value(inputs[-1])[:, 0])
     self._value_samples = (torch.cat(inputs), torch.cat(targets),
                            torch.cat(weights))
     taken = self._tensor(count > 0)
@@ -297,16 +308,16 @@ class NeuPLOracle(pipelined.PipelinedOracle):
           f"max_policies is {self.config.max_policies}, too few for "
           f"{max(p.index for p in policy_ids) + 1} policies with the sink")
     for policy_id in policy_ids:
-      self._executor.create(
+      self.executor.create(
           policy_id, _make_worker, self.config, policy_id.player,
           np.random.SeedSequence(self.seed),
           np.random.SeedSequence(self.seed, spawn_key=policy_id))
       self._rows[policy_id.index] = np.zeros(self.config.max_policies)
     if policy_ids and self._parameters is None:
-      (parameters,) = self._executor.call([(policy_ids[0], "parameters", ())])
+      (parameters,) = self.executor.call([(policy_ids[0], "parameters", ())])
       self._parameters = networks.ParameterVector(parameters)
       self._optimizer = networks.Adam(self._parameters)
-    return self._tables({policy_id: self._rows[policy_id.index]
+    return self._snapshots({policy_id: self._rows[policy_id.index]
                          for policy_id in policy_ids})
 
   def train(self, assignments):
@@ -329,7 +340,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
             record[1] + episodes)
         record[0] += steps
         record[1] += episodes
-    tables = dict(zip(trained, self._tables(
+    tables = dict(zip(trained, self._snapshots(
         {policy_id: rows[policy_id] for policy_id in trained})))
     reports = []
     for assignment in assignments:
@@ -344,14 +355,14 @@ class NeuPLOracle(pipelined.PipelinedOracle):
   def _update(self, assignments, rows):
     """Plays a batch of every unique row and takes the epochs on them."""
     parameters = self._parameters.parameters.numpy()
-    answers = self._executor.call([
+    answers = self.executor.call([
         (a.policy_id, "play", (
             parameters, rows[a.policy_id], a.opponents[1],
             [self._rows[snapshot.policy_id.index]
              for snapshot in a.opponents[1].snapshots]))
         for a in assignments])
     for epoch in range(self.config.epochs):
-      gradients = self._executor.call(
+      gradients = self.executor.call(
           [(a.policy_id, "gradient", (parameters, epoch == 0))
            for a in assignments])
       self._optimizer.step(
@@ -361,12 +372,12 @@ class NeuPLOracle(pipelined.PipelinedOracle):
         self.config.final_learning_rate)
     return answers
 
-  def _tables(self, rows):
-    """Returns the tables of `{policy id: row}` with the weights of now."""
+  def _snapshots(self, rows):
+    """Returns the policies of `{policy id: row}` with the weights of now."""
     if not rows:
       return []
     parameters = self._parameters.parameters.numpy()
-    return self._executor.call([(policy_id, "table", (parameters, row))
+    return self.executor.call([(policy_id, "snapshot", (parameters, row))
                                 for policy_id, row in rows.items()])
 
   def _padded(self, probabilities):

@@ -29,6 +29,8 @@ from open_spiel_ppsro import executors
 from open_spiel_ppsro import game_tree
 from open_spiel_ppsro import population
 from open_spiel_ppsro import seat_symmetry
+from open_spiel_ppsro import state_game
+from open_spiel_ppsro import state_simulator
 from open_spiel_ppsro.oracles import base
 from open_spiel_ppsro.oracles import exact
 from open_spiel_ppsro.oracles import ppo
@@ -50,11 +52,11 @@ class PipelinedOracle(rl_oracle.RLOracle):
   def __init__(self, game, config=None, executor=None, seed=0,
                number_training_steps=None,
                max_histories=game_tree.DEFAULT_MAX_HISTORIES,
-               seat_symmetric=False, **kwargs):
+               seat_symmetric=False, evaluation="auto", **kwargs):
     """Makes an oracle and starts its executor.
 
     Args:
-      game: a pyspiel game, a game string, or a `GameTree`.
+      game: a pyspiel game, a game string, a `GameTree` or a `StateGame`.
       config: what trains: a `PPOConfig` (default), `DQNConfig` or
         `ExactConfig`.
       executor: where; a `SerialExecutor` by default.
@@ -65,17 +67,25 @@ class PipelinedOracle(rl_oracle.RLOracle):
       max_histories: the largest game to enumerate.
       seat_symmetric: whether one population plays both seats, drawn at random
         per episode; for two-player zero-sum games.
+      evaluation: `exact`, on the enumerated game; `sampled`, by playing; or
+        `auto`, exact up to `max_histories`.
       **kwargs: passed on to psro_v2's RLOracle.
 
     Raises:
-      ValueError: if the game cannot be enumerated.
+      ValueError: if the game cannot be opened, or if the configuration needs
+        an enumerated one.
     """
     super().__init__(env=None, best_response_class=base.BestResponsePolicy,
                      best_response_kwargs={}, **kwargs)
-    if not isinstance(game, game_tree.GameTree):
-      game = game_tree.enumerate_game(game, max_histories)
+    if not isinstance(game, (game_tree.GameTree, state_game.StateGame)):
+      game = state_game.open_game(game, max_histories, evaluation)
+    is_sampled = isinstance(game, state_game.StateGame)
     if seat_symmetric:
-      game = seat_symmetry.symmetrise(game)
+      game = (state_game if is_sampled else seat_symmetry).symmetrise(game)
+    if is_sampled and getattr(config, "needs_tree", False):
+      raise ValueError(
+          f"{type(config).__name__} needs a game that is enumerated; "
+          f"{game.game} is sampled: use PPO or DQN")
     self.tree = game
     self.seed = seed
     self.config = ppo.PPOConfig() if config is None else config
@@ -85,9 +95,9 @@ class PipelinedOracle(rl_oracle.RLOracle):
       raise ValueError(f"number_training_steps is {number_training_steps}; it "
                        "takes 1 or more")
     self._number_training_steps = number_training_steps
-    self._executor = executors.SerialExecutor() if executor is None else (
+    self.executor = executors.SerialExecutor() if executor is None else (
         executor)
-    self._executor.start(game)
+    self.executor.start(game)
     self._num_opened = 0  # By psro_v2's calls.
 
   @property
@@ -107,14 +117,14 @@ class PipelinedOracle(rl_oracle.RLOracle):
       policy_ids: their ids.
 
     Returns:
-      For each, its table `[I, A]` before any training.
+      For each, its policy before any training, as snapshots keep it.
     """
     for policy_id in policy_ids:
-      self._executor.create(
+      self.executor.create(
           policy_id, base.make_learner, self.config,
           self.tree.roles.index(policy_id.player),
           np.random.SeedSequence(self.seed, spawn_key=policy_id))
-    return self._executor.call(
+    return self.executor.call(
         [(policy_id, "initial_policy", ()) for policy_id in policy_ids])
 
   def train(self, assignments):
@@ -129,17 +139,17 @@ class PipelinedOracle(rl_oracle.RLOracle):
     Raises:
       executors.WorkerError: if the training of one failed.
     """
-    return self._executor.call(
+    return self.executor.call(
         [(a.policy_id, "train", (a.opponents, a.num_steps, a.settled))
          for a in assignments])
 
   def retire(self, policy_id):
     """Ends the learner of a policy."""
-    self._executor.discard(policy_id)
+    self.executor.discard(policy_id)
 
   def close(self):
     """Ends the workers."""
-    self._executor.close()
+    self.executor.close()
 
   def __enter__(self):
     return self
@@ -147,9 +157,15 @@ class PipelinedOracle(rl_oracle.RLOracle):
   def __exit__(self, *exc_info):
     self.close()
 
-  def policy(self, population_index, table, frozen=True):
-    """Returns a table `[I, A]` of a population as an OpenSpiel policy."""
+  def policy(self, population_index, policy, frozen=True):
+    """Returns a policy of a population, as snapshots keep it, as OpenSpiel's.
+    """
     tree = self.tree.original or self.tree
+    if isinstance(self.tree, state_game.StateGame):
+      return base.FunctionPolicy(self.tree, [
+          player for player, role in enumerate(self.tree.roles)
+          if role == population_index], policy, frozen)
+    table = policy
     if self.tree.num_populations == 1:
       tables = dict(enumerate(self.tree.seat_tables([table])))
     else:
@@ -159,8 +175,24 @@ class PipelinedOracle(rl_oracle.RLOracle):
         {player: (tree.infostates[player], seat_table)
          for player, seat_table in tables.items()}, frozen)
 
+  def uniform_policy(self, population_index):
+    """Returns the uniformly random policy as snapshots keep it."""
+    if isinstance(self.tree, state_game.StateGame):
+      return state_simulator.UniformPolicy()
+    return self.tree.uniform_table(self.tree.roles.index(population_index))
+
   def tabulate(self, pi, population_index):
-    """Returns any OpenSpiel policy as a table `[I, A]` of a population."""
+    """Returns any OpenSpiel policy as snapshots keep it.
+
+    Raises:
+      ValueError: if the game is sampled and the policy not one of ours.
+    """
+    if isinstance(self.tree, state_game.StateGame):
+      if not isinstance(pi, base.FunctionPolicy):
+        raise ValueError(
+            f"{self.tree.game} is sampled, and its policies are networks; "
+            f"{type(pi).__name__} cannot be one of them")
+      return pi.function
     return self.tree.tabulate(pi, self.tree.roles.index(population_index))
 
   def __call__(self, game, training_parameters,

@@ -1,0 +1,283 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Tests of StateSimulator, StateGame and sampled payoffs, against the tree."""
+
+import pickle
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+
+from open_spiel.python.algorithms import expected_game_score
+from open_spiel_ppsro import evaluation
+from open_spiel_ppsro import executors
+from open_spiel_ppsro import game_tree
+from open_spiel_ppsro import meta_game as meta_game_lib
+from open_spiel_ppsro import population as population_lib
+from open_spiel_ppsro import seat_symmetry
+from open_spiel_ppsro import sequence_form
+from open_spiel_ppsro import state_game
+from open_spiel_ppsro import state_simulator
+from open_spiel_ppsro import tree_simulator
+from open_spiel_ppsro.oracles import base
+from open_spiel_ppsro.oracles import networks
+
+GAMES = ("kuhn_poker", "leduc_poker", "kuhn_poker(players=3)",
+         "goofspiel(num_cards=3,imp_info=true)")
+EPISODES = 20_000
+
+
+def network_policy(game, seed, temperature=0.3):
+  """Returns a random network; sharp enough to be unlike uniform play."""
+  network = networks.MLP(
+      (game.num_features, 16, game.num_actions),
+      networks.generator(np.random.SeedSequence(seed)), "cpu")
+  return networks.NetworkPolicy(network.sizes, network.parameters.numpy(),
+                                game.num_actions, temperature)
+
+
+def mixture(policies, probabilities, player=0):
+  return population_lib.Mixture(
+      tuple(population_lib.Snapshot(population_lib.PolicyId(player, k), 0, p)
+            for k, p in enumerate(policies)), np.array(probabilities))
+
+
+def tabulated(tree, policies, probabilities, player):
+  """Returns the realization plan of a mixture of functions."""
+  simulator = tree_simulator.TreeSimulator(tree, player)
+  return sequence_form.mixture_table_plan(
+      tree, np.stack([simulator.tabulate(policy) for policy in policies]),
+      np.array(probabilities), player)
+
+
+class AgainstTheTreeTest(parameterized.TestCase):
+
+  @parameterized.product(name=GAMES, symmetric=(False, True))
+  def test_means_are_the_exact_ones(self, name, symmetric):
+    tree = game_tree.enumerate_game(name)
+    game = state_game.state_game(name)
+    if symmetric:
+      if game.num_players != 2:
+        self.skipTest("one population plays two seats")
+      tree, game = seat_symmetry.symmetrise(tree), state_game.symmetrise(game)
+    players = range(game.num_players)
+    policies = [[network_policy(game, 10 * player + k) for k in range(2)]
+                for player in players]
+    own = network_policy(game, 99)
+    simulator = state_simulator.StateSimulator(game, 0)
+    simulator.face([mixture(p, (.3, .7)) for p in policies], random_share=0.25)
+    batch = simulator.draw(own, EPISODES, np.random.default_rng(1))
+
+    uniform = state_simulator.UniformPolicy()
+    plans = [tabulated(tree, [own], [1.], 0)] + [
+        tabulated(tree, [*policies[player], uniform], (.225, .525, .25), player)
+        for player in players[1:]]
+    reach = sequence_form.terminal_reach(tree, plans)
+    exact = reach @ tree.terminal_returns[0]
+    deviation = np.sqrt(reach @ (tree.terminal_returns[0] - exact) ** 2)
+    self.assertLess(abs(batch.episode_return - exact),
+                    4 * deviation / EPISODES ** .5)
+    self.assertAlmostEqual(batch.num_steps / EPISODES,
+                           reach @ tree.terminal_steps, delta=0.05)
+
+    # How often each action was taken at each information state.
+    seen = {row.tobytes(): index for index, row
+            in enumerate(tree.infostates[0].observations)}
+    rows = np.array([seen[row.tobytes()] for row in batch.observations])
+    counts = np.bincount(rows * game.num_actions + batch.action,
+                         minlength=len(seen) * game.num_actions)
+    on_tree = tree_simulator.TreeSimulator(tree, 0)
+    on_tree.face([mixture([tree_simulator.TreeSimulator(tree, p).tabulate(x)
+                           for x in policies[p]], (.3, .7))
+                  for p in players], random_share=0.25)
+    expected = on_tree.draw(own, 10 ** 9, np.random.default_rng(2))
+    frequency = np.bincount(
+        expected.row * game.num_actions + expected.action, expected.count,
+        len(counts)) / 1e9
+    error = np.sqrt(frequency / EPISODES) + 1 / EPISODES
+    self.assertLess((np.abs(counts / EPISODES - frequency) / error).max(), 5)
+    for row, action in zip(batch.row, batch.action):
+      assert batch.legal_actions_mask[row, action]
+
+  def test_entries_follow_each_other(self):
+    game = state_game.state_game("leduc_poker")
+    simulator = state_simulator.StateSimulator(game, 1)
+    simulator.face([mixture([state_simulator.UniformPolicy()], [1.])] * 2)
+    batch = simulator.draw(network_policy(game, 1), 500,
+                           np.random.default_rng(0))
+    ends = batch.next_row < 0
+    np.testing.assert_array_equal(batch.reward[~ends], 0)
+    np.testing.assert_array_equal(batch.reward[ends], batch.mean_return[ends])
+    follows = batch.next_row[~ends]
+    np.testing.assert_array_equal(batch.mean_return[~ends],
+                                  batch.mean_return[follows])
+    self.assertLen(set(follows), len(follows))
+    self.assertTrue((follows > np.flatnonzero(~ends)).all())
+    # What is seen next holds what was seen before: the information state
+    # tensor has a bit for every action.
+    self.assertTrue((batch.observations[follows].sum(axis=1)
+                     > batch.observations[~ends].sum(axis=1)).all())
+
+  def test_rewards_before_the_end(self):
+    # Catch and others pay at the end; this one pays as it goes.
+    game = state_game.state_game(
+        "laser_tag(fully_obs=true,horizon=8)")
+    simulator = state_simulator.StateSimulator(game, 0)
+    uniform = state_simulator.UniformPolicy()
+    simulator.face([mixture([uniform], [1.])] * 2)
+    batch = simulator.draw(uniform, 400, np.random.default_rng(0))
+    # Along an episode, what is still to come is the reward and what follows.
+    later = np.where(batch.next_row < 0, 0, batch.mean_return[batch.next_row])
+    np.testing.assert_allclose(batch.mean_return, batch.reward + later)
+    self.assertGreater(np.abs(batch.reward[batch.next_row >= 0]).max(), 0)
+
+  def test_demonstrates_who_played(self):
+    game = state_game.state_game("kuhn_poker")
+    simulator = state_simulator.StateSimulator(game, 0)
+    policies = [network_policy(game, seed) for seed in range(2)]
+    simulator.face([mixture(policies, (.5, .5))] * 2)
+    observations, mask, probabilities = simulator.demonstrate(
+        mixture(policies, (.5, .5)), np.random.default_rng(0))
+    first, second = (policy(observations, mask) for policy in policies)
+    by_first = np.abs(probabilities - first).max(axis=1) < 1e-6
+    by_second = np.abs(probabilities - second).max(axis=1) < 1e-6
+    self.assertTrue((by_first | by_second).all())
+    self.assertTrue(by_first.any() and by_second.any())
+
+
+class StateGameTest(parameterized.TestCase):
+
+  @parameterized.parameters(
+      "phantom_ttt", "dark_hex(board_size=3)", "liars_dice(numdice=2)",
+      "goofspiel(num_cards=8,imp_info=true)", "battleship", "backgammon",
+      "connect_four", "blotto", "bargaining", "leduc_poker(players=3)")
+  def test_real_games_play(self, name):
+    game = pickle.loads(pickle.dumps(state_game.state_game(name)))
+    simulator = state_simulator.StateSimulator(game, 0)
+    uniform = state_simulator.UniformPolicy()
+    simulator.face([mixture([uniform, network_policy(game, 0)], [.5, .5])]
+                   * game.num_players)
+    batch = simulator.draw(network_policy(game, 1), 8,
+                           np.random.default_rng(0))
+    self.assertEqual(batch.observations.shape[1], game.num_features)
+    self.assertEqual(batch.num_episodes, 8)
+    self.assertTrue(np.isfinite(batch.mean_return).all())
+
+  def test_mean_steps(self):
+    self.assertAlmostEqual(
+        state_game.state_game("leduc_poker").mean_steps,
+        tree_simulator.mean_steps(game_tree.enumerate_game("leduc_poker")),
+        delta=0.3)
+
+  @parameterized.parameters(
+      ("2048", "PSRO needs two or more"), ("mfg_crowd_modelling", "PSRO needs"),
+      ("chessboard", "no game"))
+  def test_refuses(self, name, message):
+    with self.assertRaisesRegex(ValueError, message):
+      state_game.state_game(name)
+
+  def test_opens_by_size(self):
+    self.assertIsInstance(state_game.open_game("kuhn_poker"),
+                          game_tree.GameTree)
+    self.assertIsInstance(state_game.open_game("phantom_ttt", 1000),
+                          state_game.StateGame)
+    self.assertIsInstance(
+        state_game.open_game("kuhn_poker", evaluation="sampled"),
+        state_game.StateGame)
+    with self.assertRaisesRegex(ValueError, "too many to enumerate"):
+      state_game.open_game("phantom_ttt", 1000, "exact")
+    with self.assertRaisesRegex(ValueError, "auto, exact or sampled"):
+      state_game.open_game("kuhn_poker", evaluation="guessed")
+
+
+class SampledEvaluatorTest(parameterized.TestCase):
+
+  @parameterized.product(
+      name=("kuhn_poker", "kuhn_poker(players=3)", "leduc_poker"),
+      symmetric=(False, True))
+  def test_payoffs_within_standard_errors(self, name, symmetric):
+    tree, game = game_tree.enumerate_game(name), state_game.state_game(name)
+    if symmetric:
+      if game.num_players != 2:
+        self.skipTest("one population plays two seats")
+      tree, game = seat_symmetry.symmetrise(tree), state_game.symmetrise(game)
+    population = population_lib.Population(game.num_populations)
+    ids = [population.open(p).policy_id for p in range(game.num_populations)
+           for _ in range(3)]
+    for seed, policy_id in enumerate(ids):
+      population.publish(policy_id, network_policy(game, seed))
+    meta_game = meta_game_lib.MetaGame(game.roles)
+    executor = executors.SerialExecutor()
+    executor.start(game)
+    evaluator = evaluation.SampledEvaluator(game, executor, 0, 9_000)
+    evaluator.measure(population, meta_game, ids)
+    weights = [np.ones(3) / 3] * game.num_populations
+    for _ in range(3):  # Nothing has changed: it adds up.
+      evaluator.measure(population, meta_game, [], weights)
+    errors = evaluator.standard_errors()
+    plans = [
+        np.stack([tabulated(tree, [member.snapshot.policy], [1.], player)
+                  for member in population.members(role)])
+        for player, role in enumerate(game.roles)]
+    exact = sequence_form.payoff_tensors(tree, plans)
+    off = np.abs(meta_game.payoffs - exact) / np.maximum(errors, 1e-9)
+    if symmetric:  # What a policy earns against itself is known.
+      np.testing.assert_array_equal(
+          meta_game.payoffs[:, range(3), range(3)], 0)
+      off[:, range(3), range(3)] = 0
+      np.testing.assert_allclose(
+          meta_game.payoffs[0], -meta_game.payoffs[0].T, atol=1e-12)
+    self.assertLess(off.max(), 4.5)
+    self.assertLess(np.nanmax(errors), 0.35)
+    self.assertGreater(evaluator.episodes, 20_000)
+
+  def test_episodes_go_where_the_meta_strategy_is(self):
+    game = state_game.state_game("leduc_poker")
+    population = population_lib.Population(2)
+    ids = [population.open(p).policy_id for p in range(2) for _ in range(6)]
+    for seed, policy_id in enumerate(ids):
+      population.publish(policy_id, network_policy(game, seed))
+    executor = executors.SerialExecutor()
+    executor.start(game)
+    evaluator = evaluation.SampledEvaluator(game, executor, 0, 5_000)
+    meta_game = meta_game_lib.MetaGame(game.roles)
+    evaluator.measure(population, meta_game, ids)
+    weights = [np.array([.5, .5, 0, 0, 0, 0])] * 2
+    evaluator.measure(population, meta_game, [], weights)
+    errors = evaluator.standard_errors()[0]
+    self.assertLess(errors[:2, :2].max(), errors[2:, 2:].min())
+
+  def test_mean_returns_against_openspiel(self):
+    game = state_game.state_game("kuhn_poker")
+    executor = executors.SerialExecutor()
+    executor.start(game)
+    evaluator = evaluation.SampledEvaluator(game, executor, 0, 1)
+    policies = [network_policy(game, seed) for seed in range(4)]
+    mixtures = (mixture(policies[:2], (.4, .6)),
+                mixture(policies[2:], (.1, .9)))
+    profiles = evaluation.profiles_of(mixtures)
+    self.assertAlmostEqual(sum(weight for _, weight in profiles), 1)
+    mean, error = evaluator.mean_returns(profiles, 40_000, 7)
+    expected = sum(
+        weight * np.array(expected_game_score.policy_value(
+            game.game.new_initial_state(),
+            [base.FunctionPolicy(game, [p], policy)
+             for p, policy in enumerate(profile)]))
+        for profile, weight in profiles)
+    self.assertLess((np.abs(mean - expected) / error).max(), 4)
+
+
+if __name__ == "__main__":
+  absltest.main()
