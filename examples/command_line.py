@@ -46,7 +46,7 @@ META_STRATEGY = flags.DEFINE_string(
 NUM_LEVELS = flags.DEFINE_integer(
     "num_levels", None,
     "Policies of each player that train at once, usually 3 to 10; 4 if not "
-    "given, 12 for neupl. Not for sequential, which trains one, and rectified, "
+    "given, 16 for neupl. Not for sequential, which trains one, and rectified, "
     "which trains one per supporter.")
 WARMUP_STEPS = flags.DEFINE_integer(
     "warmup_steps", None,
@@ -61,6 +61,11 @@ DCH_META_SOLVER = flags.DEFINE_enum(
     "dch_meta_solver", None, ("nash", "online"),
     "How dch weighs the levels below. nash (default): the meta-strategy of "
     "the live payoffs; online: decoupled regret matching, Lanctot et al. 2017.")
+
+ROW_STEP = flags.DEFINE_float(
+    "row_step", None,
+    "Of neupl: each round a row of the interaction graph moves this share of "
+    "the way to its meta-Nash; 0.2 if not given, and 1 with exact responses.")
 
 # Flags of some oracles.
 TIE_BREAK = flags.DEFINE_string(
@@ -155,6 +160,7 @@ _FOR_SCHEMES = {
     "warmup_steps": ("dch", "pipeline"),
     "rectify": ("rectified",),
     "dch_meta_solver": ("dch",),
+    "row_step": ("neupl",),
     "opponent_update_freq": SCHEMES,
     "min_steps": ("sequential", "naive", "rectified", "pipeline"),
     "max_steps": ("sequential", "naive", "rectified", "pipeline"),
@@ -201,10 +207,13 @@ def _given(**options):
 def make_scheme(name):
   """Returns the scheme of that name, as the flags set it."""
   options = {"num_levels": NUM_LEVELS, "warmup_steps": WARMUP_STEPS,
-             "rectify": RECTIFY, "meta_solver": DCH_META_SOLVER}
-  return ppsro.SCHEMES[name](**_given(**{
-      option: flag for option, flag in options.items()
-      if name in _FOR_SCHEMES[flag.name]}))
+             "rectify": RECTIFY, "meta_solver": DCH_META_SOLVER,
+             "row_step": ROW_STEP}
+  given = _given(**{option: flag for option, flag in options.items()
+                    if name in _FOR_SCHEMES[flag.name]})
+  if name == "neupl" and ORACLE.value != "exact":
+    given.setdefault("row_step", 0.2)  # A network follows, it does not jump.
+  return ppsro.SCHEMES[name](**given)
 
 
 def make_config(scheme):

@@ -384,7 +384,7 @@ class SampledEvaluator:
       num_episodes: in all.
       key: tells the random numbers of this call from those of others.
     """
-    seed = np.random.SeedSequence(self._seed, spawn_key=(_SEED_KEY, key))
+    seed = np.random.SeedSequence(self._seed, spawn_key=(_SEED_KEY + 1, key))
     counts = np.random.default_rng(seed).multinomial(
         num_episodes, [probability for _, probability in profiles])
     chosen = [(profile, int(count)) for (profile, _), count

@@ -46,7 +46,7 @@ DEFAULT_MAX_HISTORIES = 5_000_000
 # estimate of the number of leaves) tells a hopeless game from a large one
 # before minutes are spent on enumerating it.
 _NUM_PROBES = 20
-_HOPELESS_FACTOR = 1_000
+_HOPELESS_FACTOR = 10
 
 
 class TooLargeError(ValueError):

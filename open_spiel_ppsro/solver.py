@@ -50,9 +50,6 @@ _WINDOW_BATCHES = 4.0
 _PAYOFF_SHARE = 0.05
 # NeuPL's evaluation split (Liu et al. 2022): 0.3 of all episodes.
 _NEUPL_SHARE = 0.3 / 0.7
-# The index of exploiters among the policies of a player.
-_EXPLOITER = 2 ** 30
-_EXPLOITER_STRETCHES = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -465,33 +462,21 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       A `LowerBound` of the NashConv of `final_mixtures`.
     """
     tree, mixtures = self._tree, self.final_mixtures()
-    policy_ids = [population_lib.PolicyId(p, _EXPLOITER)
-                  for p in range(tree.num_populations)]
-    self._oracle.open(policy_ids)
-    # Learning slows down once opponents are settled: in as many steps as a
-    # policy of the population takes.
-    reports = []
-    for _ in range(_EXPLOITER_STRETCHES):
-      reports = self._oracle.train([
-          base.Assignment(policy_id, mixtures,
-                          -(-exploiter_steps // _EXPLOITER_STRETCHES), True)
-          for policy_id in policy_ids])
-    for policy_id in policy_ids:
-      self._oracle.retire(policy_id)
+    exploiters = self._oracle.train_exploiters(mixtures, exploiter_steps)
     gain, variance, episodes = 0.0, 0.0, self._evaluator.episodes
     value = np.zeros(tree.num_players)
     if not tree.is_zero_sum:  # Otherwise the values sum to zero.
       value, error = self._evaluator.mean_returns(
-          evaluation.profiles_of(mixtures), num_episodes, _EXPLOITER)
+          evaluation.profiles_of(mixtures), num_episodes, key=0)
       variance += float(error @ error)
     for player, role in enumerate(tree.roles):
-      against = [evaluation.profiles_of(
-          [mixture for p, mixture in enumerate(mixtures) if p != player])][0]
+      against = evaluation.profiles_of(
+          [mixture for p, mixture in enumerate(mixtures) if p != player])
       profiles = [
-          (others[:player] + [reports[role].policy] + others[player:], weight)
+          (others[:player] + [exploiters[role]] + others[player:], weight)
           for others, weight in against]
       mean, error = self._evaluator.mean_returns(
-          profiles, num_episodes, _EXPLOITER + 1 + player)
+          profiles, num_episodes, key=1 + player)
       gain += float(mean[player] - value[player])
       variance += float(error[player]) ** 2
     return evaluation.LowerBound(gain, variance ** 0.5, exploiter_steps,

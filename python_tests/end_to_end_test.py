@@ -28,6 +28,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 
 from open_spiel.python.algorithms import exploitability
+from open_spiel_ppsro import network_mixture
 from open_spiel_ppsro import run_directory
 
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
@@ -161,6 +162,40 @@ class PipelineExampleTest(ExampleTestCase):
     self.assertEqual("one population" in errors,
                      "rectified" in arguments[0] or "neupl" in arguments[0])
 
+  @parameterized.parameters(
+      ("--game_name=phantom_ttt", "--max_episodes=20000"),
+      ("--game_name=phantom_ttt", "--scheme=neupl", "--max_iterations=2",
+       "--num_levels=2"),
+      ("--game_name=kuhn_poker", "--evaluation=sampled", "--oracle=dqn",
+       "--scheme=rectified", "--max_episodes=20000"),
+      ("--game_name=kuhn_poker(players=3)", "--evaluation=sampled",
+       "--meta_strategy=uniform", "--max_episodes=20000"))
+  def test_sampled_games(self, *arguments):
+    results = []
+    for executor in ("serial", "processes"):
+      directory = self.path / executor
+      code, lines, errors = run(
+          "pipeline_psro_example", *arguments, f"--executor={executor}",
+          "--exploiter_steps=20000", f"--output_dir={directory}")
+      self.assertEqual(code, 0, errors)
+      result = result_of(lines)
+      self.assertEqual(result["nash_conv"], "nan")
+      self.assertGreater(float(result["nash_conv_lower_bound"]), -0.5)
+      self.assertGreater(float(result["lower_bound_standard_error"]), 0)
+      self.assertNotIn("NashConv", errors.replace("; NashConv is that", ""))
+      metrics = run_directory.read_metrics(directory)
+      self.assertGreater(metrics["evaluation_episodes"][-1], 0)
+      pi = network_mixture.read_networks(directory)
+      state = pi.game.new_initial_state()
+      while state.is_chance_node():
+        state.apply_action(state.legal_actions()[0])
+      probabilities = pi.action_probabilities(state)
+      self.assertAlmostEqual(sum(probabilities.values()), 1)
+      self.assertCountEqual(probabilities, state.legal_actions())
+      results.append([result["nash_conv_lower_bound"], result["episodes"],
+                      probabilities, metrics["levels"]])
+    self.assertEqual(results[0], results[1])
+
   def test_time_limit_counts_from_the_start_of_the_process(self):
     began = time.perf_counter()
     code, lines, _ = run("pipeline_psro_example", *QUICK, self.output_dir,
@@ -175,7 +210,13 @@ class PipelineExampleTest(ExampleTestCase):
       ("--game_name=kuhn_poker(players=3", "kuhn_poker"),
       ("--game_name=", "game"),
       ("--game_name=2048", "player"),
-      ("--game_name=chess", "chess"),
+      ("--game_name=chess --evaluation=exact", "chess"),
+      ("--game_name=phantom_ttt --oracle=exact", "PPO or DQN"),
+      ("--game_name=phantom_ttt --target_exploitability=1", "sampled"),
+      ("--game_name=phantom_ttt --payoff_episodes=0", "payoff_episodes"),
+      ("--payoff_episodes=100", "exact"),
+      ("--exploiter_steps=100", "exact"),
+      ("--evaluation=guessed", "sampled"),
       ("--game_name=kuhn_poker(players=3)", "prd"),
       ("--game_name=kuhn_poker(players=3) --scheme=neupl", "two-player"),
       ("--game_name=mfg_crowd_modelling", "mfg_crowd_modelling"),

@@ -63,13 +63,13 @@ class NeuPLConfig:
     row_tolerance: rows that round to the same multiples of this are equal.
     device: of all tensors, as torch names it.
   """
-  max_policies: int = 13
+  max_policies: int = 17
   hidden_sizes: tuple[int, ...] = (128, 64)
   episodes_per_batch: int | None = None
   epochs: int = 4
   learning_rate: float = 1e-2
-  final_learning_rate: float = 1e-3
-  learning_rate_decay: float = 0.998
+  final_learning_rate: float = 3e-4
+  learning_rate_decay: float = 0.994
   clip: float = 0.2
   entropy_coefficient: float = 0.0
   exploration: float = 0.05
@@ -300,6 +300,11 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     self._optimizer = None
     self._learning_rate = config.learning_rate
     self._rows = {0: np.zeros(config.max_policies)}  # The sink has none.
+
+  @property
+  def exploiter_config(self):
+    return ppo.PPOConfig(episodes_per_batch=self.config.episodes_per_batch,
+                         device=self.config.device)
 
   def open(self, policy_ids):
     if policy_ids and max(p.index for p in policy_ids) >= (

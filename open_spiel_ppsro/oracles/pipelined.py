@@ -37,6 +37,8 @@ from open_spiel_ppsro.oracles import ppo
 
 
 _DEFAULT_BATCHES = 40
+# The index of exploiters among the policies of a player.
+_EXPLOITER = 2 ** 30
 
 
 class PipelinedOracle(rl_oracle.RLOracle):
@@ -101,6 +103,11 @@ class PipelinedOracle(rl_oracle.RLOracle):
     self._num_opened = 0  # By psro_v2's calls.
 
   @property
+  def exploiter_config(self):
+    """How the learner of a lower bound of NashConv is configured."""
+    return self.config
+
+  @property
   def can_share(self):
     """Whether it can train the rows of NeuPL, see `schemes.NeuPL`."""
     return isinstance(self.config, exact.ExactConfig)
@@ -120,10 +127,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
       For each, its policy before any training, as snapshots keep it.
     """
     for policy_id in policy_ids:
-      self.executor.create(
-          policy_id, base.make_learner, self.config,
-          self.tree.roles.index(policy_id.player),
-          np.random.SeedSequence(self.seed, spawn_key=policy_id))
+      self._create(policy_id, self.config)
     return self.executor.call(
         [(policy_id, "initial_policy", ()) for policy_id in policy_ids])
 
@@ -142,6 +146,33 @@ class PipelinedOracle(rl_oracle.RLOracle):
     return self.executor.call(
         [(a.policy_id, "train", (a.opponents, a.num_steps, a.settled))
          for a in assignments])
+
+  def train_exploiters(self, mixtures, num_steps):
+    """Trains a best response of each population that joins none.
+
+    Args:
+      mixtures: per player, the `Mixture` to exploit.
+      num_steps: environment steps that each one trains.
+
+    Returns:
+      Per population, a policy as snapshots keep it.
+    """
+    policy_ids = [population.PolicyId(p, _EXPLOITER)
+                  for p in range(self.tree.num_populations)]
+    for policy_id in policy_ids:
+      self._create(policy_id, self.exploiter_config)
+    reports = self.executor.call(
+        [(policy_id, "train", (mixtures, num_steps, True))
+         for policy_id in policy_ids])
+    for policy_id in policy_ids:
+      self.executor.discard(policy_id)
+    return [report.policy for report in reports]
+
+  def _create(self, policy_id, config):
+    self.executor.create(
+        policy_id, base.make_learner, config,
+        self.tree.roles.index(policy_id.player),
+        np.random.SeedSequence(self.seed, spawn_key=policy_id))
 
   def retire(self, policy_id):
     """Ends the learner of a policy."""
