@@ -158,9 +158,9 @@ class NetworkPolicy:
       best = logits.masked_fill(torch.tensor(~legal_actions_mask), -torch.inf
                                ).argmax(dim=1).numpy()
       return np.eye(self.num_actions)[best]
-    probabilities = masked_log_softmax(
-        logits / self.temperature, torch.tensor(~legal_actions_mask)).exp()
-    return probabilities.double().numpy()
+    return masked_log_softmax(
+        logits.double() / self.temperature, torch.tensor(~legal_actions_mask)
+    ).exp().numpy()
 
 
 class ParameterVector:
