@@ -58,7 +58,7 @@ _HOMES = {
     "BestResponsePolicy": "oracles.base",
     "PipelinedOracle": "oracles.pipelined",
     "PipelinePSROSolver": "solver",
-    "RoundResult": "solver",
+    "RoundResult": "round_result",
     "default_plateau": "solver",
     "RunDirectory": "run_directory",
     "read_policy": "run_directory",

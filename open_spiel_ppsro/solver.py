@@ -21,7 +21,6 @@ of the population and the meta-game.
 """
 
 import contextlib
-import dataclasses
 import io
 import time
 
@@ -34,6 +33,8 @@ from open_spiel_ppsro import game_tree
 from open_spiel_ppsro import meta_game as meta_game_lib
 from open_spiel_ppsro import meta_strategies
 from open_spiel_ppsro import population as population_lib
+from open_spiel_ppsro import round_result
+from open_spiel_ppsro import sampled_evaluation
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import state_game
 from open_spiel_ppsro.oracles import base
@@ -50,89 +51,6 @@ _WINDOW_BATCHES = 4.0
 _PAYOFF_SHARE = 0.05
 # NeuPL's evaluation split (Liu et al. 2022): 0.3 of all episodes.
 _NEUPL_SHARE = 0.3 / 0.7
-
-
-@dataclasses.dataclass(frozen=True)
-class LevelStatus:
-  """An active policy at the end of a round.
-
-  Attributes:
-    policy_id: who.
-    steps: environment steps trained so far.
-    mean_return: of its training in this round, exploration and random
-      opponents included, in game utility.
-    payoff: of its new snapshot against its opponents of this round, in game
-      utility.
-    settled: whether its opponents stood still in this round.
-  """
-  policy_id: population_lib.PolicyId
-  steps: int
-  mean_return: float
-  payoff: float
-  settled: bool
-
-
-@dataclasses.dataclass(frozen=True)
-class RoundResult:
-  """What a round brought.
-
-  Attributes:
-    round: its number, from 1.
-    iterations: how many policies have frozen for every player, the initial
-      one not counted.
-    frozen: the policies that froze in this round.
-    num_policies: per player (one number where one population plays all),
-      over how many policies the result ranges: the frozen ones, initial one
-      included, or all where none ever freezes.
-    levels: the `LevelStatus` of every policy that trained.
-    training_episodes: all episodes trained so far, by all policies.
-    evaluation_episodes: all episodes played so far to measure payoffs; 0
-      where evaluation is exact.
-    environment_steps: all decisions of all players in these episodes.
-    of_frozen: `Exploitability` of the meta-strategy over frozen policies;
-      over all where none ever freezes.
-    of_all: the same over all policies, active ones included.
-    training_seconds: how long this round's training took.
-    round_seconds: how long the whole round took.
-  """
-  round: int
-  iterations: int
-  frozen: tuple[population_lib.PolicyId, ...]
-  num_policies: tuple[int, ...]
-  levels: tuple[LevelStatus, ...]
-  training_episodes: int
-  evaluation_episodes: int
-  environment_steps: int
-  of_frozen: evaluation.Exploitability
-  of_all: evaluation.Exploitability
-  training_seconds: float
-  round_seconds: float
-
-  def metrics(self, wall_seconds):
-    """Returns a row of `metrics.csv`, see `run_directory.METRICS`.
-
-    Args:
-      wall_seconds: since the start of the run.
-    """
-    return {
-        "round": self.round,
-        "wall_seconds": f"{wall_seconds:.3f}",
-        "iterations": self.iterations,
-        "training_episodes": self.training_episodes,
-        "evaluation_episodes": self.evaluation_episodes,
-        "episodes": self.training_episodes + self.evaluation_episodes,
-        "environment_steps": self.environment_steps,
-        "nash_conv_frozen": self.of_frozen.nash_conv,
-        "exploitability_frozen": self.of_frozen.exploitability,
-        "nash_conv_all": self.of_all.nash_conv,
-        "exploitability_all": self.of_all.exploitability,
-        "policies": "/".join(map(str, self.num_policies)),
-        "levels": " ".join(
-            f"{level.policy_id.player}/{level.policy_id.index}/{level.steps}/"
-            f"{level.mean_return:.5g}/"
-            f"{'settled' if level.settled else 'moving'}"
-            for level in self.levels),
-    }
 
 
 def default_plateau(oracle, **changes):
@@ -239,8 +157,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
                        "more")
     self._evaluator = (
         evaluation.ExactEvaluator(tree) if self.is_exact else
-        evaluation.SampledEvaluator(tree, oracle.executor, oracle.seed,
-                                    payoff_episodes))
+        sampled_evaluation.SampledEvaluator(
+            tree, oracle.executor, oracle.seed, payoff_episodes))
     self._importance = None
     self._rounds = 0
     self._training_episodes = 0
@@ -376,7 +294,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     for weights, chosen, probabilities in zip(self._importance, *self._answer):
       weights[list(chosen)] += probabilities
     self._rounds += 1
-    return RoundResult(
+    return round_result.RoundResult(
         round=self._rounds,
         iterations=self.iterations,
         frozen=tuple(frozen),
@@ -426,7 +344,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       self._publish(policy_id, report)
     self._measure(list(graph))
     return [
-        (LevelStatus(
+        (round_result.LevelStatus(
             policy_id, self._population[policy_id].steps, report.mean_return,
             # Of sampled payoffs those met in training are the most precise.
             self._empirical_game.expected_return(
@@ -467,10 +385,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     value = np.zeros(tree.num_players)
     if not tree.is_zero_sum:  # Otherwise the values sum to zero.
       value, error = self._evaluator.mean_returns(
-          evaluation.profiles_of(mixtures), num_episodes, key=0)
+          sampled_evaluation.profiles_of(mixtures), num_episodes, key=0)
       variance += float(error @ error)
     for player, role in enumerate(tree.roles):
-      against = evaluation.profiles_of(
+      against = sampled_evaluation.profiles_of(
           [mixture for p, mixture in enumerate(mixtures) if p != player])
       profiles = [
           (others[:player] + [exploiters[role]] + others[player:], weight)

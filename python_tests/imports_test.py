@@ -39,7 +39,9 @@ MAY_IMPORT = {
     "state_game": ("game_tree",),
     "tree_simulator": ("episodes", "sequence_form"),
     "state_simulator": ("episodes",),
-    "evaluation": ("population", "sequence_form", "state_simulator"),
+    "evaluation": ("population", "sequence_form"),
+    "sampled_evaluation": ("evaluation", "population", "state_simulator"),
+    "round_result": ("evaluation", "population"),
     "schemes": ("meta_strategies", "meta_game", "population"),
     "report": ("run_directory",),
     "oracles": ("episodes", "executors", "game_tree", "oracles", "population",
@@ -47,8 +49,8 @@ MAY_IMPORT = {
                 "state_simulator", "tree_simulator"),
     "network_mixture": ("oracles", "state_game", "state_simulator"),
     "solver": ("evaluation", "game_tree", "meta_game", "meta_strategies",
-               "oracles", "population", "run_directory", "schemes",
-               "state_game"),
+               "oracles", "population", "round_result", "sampled_evaluation",
+               "schemes", "state_game"),
 }
 
 

@@ -14,9 +14,12 @@
 
 """Tests for PipelinePSROSolver."""
 
+import pickle
+
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+import pyspiel
 
 from open_spiel.python.algorithms import expected_game_score
 from open_spiel.python.algorithms import exploitability
@@ -25,8 +28,10 @@ from open_spiel.python.algorithms.psro_v2 import meta_strategies as psro_v2_meta
 from open_spiel_ppsro import executors
 from open_spiel_ppsro import game_tree
 from open_spiel_ppsro import schemes
+from open_spiel_ppsro import seat_symmetry
 from open_spiel_ppsro import sequence_form
 from open_spiel_ppsro import solver as solver_lib
+from open_spiel_ppsro import tree_simulator
 from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import exact
 from open_spiel_ppsro.oracles import pipelined
@@ -179,6 +184,52 @@ class BookkeepingTest(parameterized.TestCase):
         exploitability.nash_conv(oracle.tree.game,
                                  oracle.tree.tabular_policy(tables)),
         delta=1e-9)
+
+
+class SampledTest(parameterized.TestCase):
+
+  @parameterized.parameters(
+      (lambda: schemes.Pipeline(2), False), (schemes.Rectified, True),
+      (schemes.Sequential, False))
+  def test_exploiters_bound_the_exact_nash_conv_from_below(
+      self, scheme, seat_symmetric):
+    with pipelined.PipelinedOracle(
+        "kuhn_poker", ppo.PPOConfig(), seat_symmetric=seat_symmetric,
+        evaluation="sampled") as oracle:
+      solver = solver_lib.PipelinePSROSolver("kuhn_poker", oracle, scheme())
+      solver.iteration()
+      result = solver.round()
+      bound = solver.lower_bound(300_000, num_episodes=40_000)
+    self.assertTrue(np.isnan(result.of_frozen.nash_conv))
+    self.assertGreater(result.evaluation_episodes, 0)
+    tree = game_tree.enumerate_game("kuhn_poker")
+    if seat_symmetric:
+      tree = seat_symmetry.symmetrise(tree)
+    plans = []
+    for player, mixture in enumerate(solver.final_mixtures()):
+      simulator = tree_simulator.TreeSimulator(tree, player)
+      plans.append(sequence_form.mixture_table_plan(
+          tree, np.stack([simulator.tabulate(snapshot.policy)
+                          for snapshot in mixture.snapshots]),
+          mixture.probabilities, player))
+    exact_nash_conv = sequence_form.nash_conv(tree, plans)
+    self.assertLess(bound.nash_conv,
+                    exact_nash_conv + 4 * bound.standard_error)
+    self.assertGreater(bound.nash_conv, 0.7 * exact_nash_conv)
+
+  def test_payoffs_are_psro_v2s_to_read(self):
+    with pipelined.PipelinedOracle(
+        "kuhn_poker", dqn.DQNConfig(), evaluation="sampled") as oracle:
+      solver = solver_lib.PipelinePSROSolver("kuhn_poker", oracle)
+      solver.iteration()
+      policies, payoffs = solver.get_policies(), solver.get_meta_game()
+      self.assertEqual(payoffs[0].shape, tuple(map(len, policies)))
+      np.testing.assert_allclose(payoffs[0], -payoffs[1])
+      game = pyspiel.load_game("kuhn_poker")
+      copies = pickle.loads(pickle.dumps([p[-1] for p in policies]))
+      exactly = expected_game_score.policy_value(
+          game.new_initial_state(), copies)
+      self.assertAlmostEqual(payoffs[0][-1, -1], exactly[0], delta=0.5)
 
 
 class FailuresTest(parameterized.TestCase):

@@ -84,6 +84,10 @@ class DQNConfig:
     return DQNLearner(base.make_simulator(tree, player), self,
                       seed_sequence)
 
+  def exploiters(self):
+    """Returns the configurations of the exploiters of a lower bound."""
+    return [self]
+
 
 class DQNLearner(base.Learner):
   """Trains a Q-network on batches of episodes from a simulator."""

@@ -84,6 +84,11 @@ class NeuPLConfig:
     base.check_sizes(self)
     base.check_share(self, "exploration", "random_opponent_share")
 
+  def exploiters(self):
+    """Returns the configurations of the exploiters of a lower bound."""
+    return ppo.PPOConfig(episodes_per_batch=self.episodes_per_batch,
+                         device=self.device).exploiters()
+
   def steps_per_batch(self, tree):
     """Returns the environment steps in a batch of uniformly random play."""
     return base.steps_per_batch(tree, self.episodes_per_batch)
@@ -238,14 +243,25 @@ class RowWorker:
       if batch.observations is not merged.observations:
         rows = slice(end, end + len(met))
         end = rows.stop
-      inputs.append(conditioned(observations[rows], self._row,
+      # What was not visited teaches nothing.
+      visited = np.flatnonzero(met)
+      met, sums = met[visited], t.sum(axis=1)[visited]
+      visited = torch.as_tensor(visited + rows.start,
+                                device=self._config.device)
+      inputs.append(conditioned(observations[visited], self._row,
                                 self._tensor(opponent_row)))
-      targets.append(self._tensor(t.sum(axis=1) / np.maximum(met, 1) / scale))
+      targets.append(self._tensor(sums / met / scale))
       weights.append(self._tensor(met / visits.sum()))
-      value[rows] += (self._tensor(met / np.maximum(visits[rows], 1))
-                      * self._networks.value(inputs[-1])[:, 0])
+      value[visited] += (self._tensor(met) / self._tensor(visits)[visited]
+                         * self._networks.value(inputs[-1])[:, 0])
     self._value_samples = (torch.cat(inputs), torch.cat(targets),
                            torch.cat(weights))
+    visited = np.flatnonzero(visits)
+    count, total = count[visited], total[visited]
+    visits, mean = visits[visited], mean[visited]
+    visited = torch.as_tensor(visited, device=self._config.device)
+    observations, illegal = observations[visited], illegal[visited]
+    value = value[visited]
     taken = self._tensor(count > 0)
     weight = self._tensor(count / count.sum())
     target = self._tensor(mean / scale)
@@ -300,11 +316,6 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     self._optimizer = None
     self._learning_rate = config.learning_rate
     self._rows = {0: np.zeros(config.max_policies)}  # The sink has none.
-
-  @property
-  def exploiter_config(self):
-    return ppo.PPOConfig(episodes_per_batch=self.config.episodes_per_batch,
-                         device=self.config.device)
 
   def open(self, policy_ids):
     if policy_ids and max(p.index for p in policy_ids) >= (

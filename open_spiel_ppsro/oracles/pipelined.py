@@ -103,11 +103,6 @@ class PipelinedOracle(rl_oracle.RLOracle):
     self._num_opened = 0  # By psro_v2's calls.
 
   @property
-  def exploiter_config(self):
-    """How the learner of a lower bound of NashConv is configured."""
-    return self.config
-
-  @property
   def can_share(self):
     """Whether it can train the rows of NeuPL, see `schemes.NeuPL`."""
     return isinstance(self.config, exact.ExactConfig)
@@ -155,18 +150,28 @@ class PipelinedOracle(rl_oracle.RLOracle):
       num_steps: environment steps that each one trains.
 
     Returns:
-      Per population, a policy as snapshots keep it.
+      Per population, a policy as snapshots keep it: of several exploiters,
+      the one that earned most in the last quarter of its training.
     """
-    policy_ids = [population.PolicyId(p, _EXPLOITER)
-                  for p in range(self.tree.num_populations)]
-    for policy_id in policy_ids:
-      self._create(policy_id, self.exploiter_config)
-    reports = self.executor.call(
-        [(policy_id, "train", (mixtures, num_steps, True))
-         for policy_id in policy_ids])
+    contenders = [
+        [(population.PolicyId(p, _EXPLOITER + number), config)
+         for number, config in enumerate(self.config.exploiters())]
+        for p in range(self.tree.num_populations)]
+    policy_ids = []
+    for rivals in contenders:
+      for policy_id, config in rivals:
+        self._create(policy_id, config)
+        policy_ids.append(policy_id)
+    for _ in range(4):
+      reports = self.executor.call(
+          [(policy_id, "train", (mixtures, -(-num_steps // 4), True))
+           for policy_id in policy_ids])
     for policy_id in policy_ids:
       self.executor.discard(policy_id)
-    return [report.policy for report in reports]
+    reports = dict(zip(policy_ids, reports))
+    return [max((reports[policy_id] for policy_id, _ in rivals),
+                key=lambda report: report.mean_return).policy
+            for rivals in contenders]
 
   def _create(self, policy_id, config):
     self.executor.create(

@@ -26,6 +26,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from open_spiel_ppsro import state_game
 from open_spiel_ppsro.oracles import base
 from open_spiel_ppsro.oracles import networks
 
@@ -36,6 +37,7 @@ _IMITATION_LEARNING_RATE = 2e-2
 _IMITATION_EPSILON = 1e-3
 # So many visits weigh as much as the network's value in the baseline.
 _BASELINE_VISITS = 10.0
+_SAMPLED_ENTROPY = 0.02
 # Ratios beyond exp(10) are clipped in any case; without it they overflow.
 _MAX_LOG_RATIO = 10.0
 
@@ -54,7 +56,9 @@ class PPOConfig:
     final_learning_rate: it falls to this once they stand still.
     learning_rate_decay: by this factor per batch.
     clip: the ratio of new to old probability is clipped to 1 +- this.
-    entropy_coefficient: weight of the entropy bonus.
+    entropy_coefficient: weight of the entropy bonus; by default 0 on an
+      enumerated game, whose batches are nearly free of noise, and 0.02 on a
+      sampled one, where an action is easily given up too early.
     value_coefficient: weight of the value loss; returns are scaled to unit
       size first.
     imitation_steps: gradient steps that a new policy first takes to imitate the
@@ -73,7 +77,7 @@ class PPOConfig:
   final_learning_rate: float = 1e-3
   learning_rate_decay: float = 0.9
   clip: float = 0.2
-  entropy_coefficient: float = 0.0
+  entropy_coefficient: float | None = None
   value_coefficient: float = 0.5
   imitation_steps: int = 25
   imitation_noise: float = 0.1
@@ -93,8 +97,19 @@ class PPOConfig:
 
   def make_learner(self, tree, player, seed_sequence):
     """Returns a `PPOLearner` of `player` in a `GameTree` or `StateGame`."""
-    return PPOLearner(base.make_simulator(tree, player), player, self,
+    config = self
+    if self.entropy_coefficient is None:
+      config = dataclasses.replace(
+          self, entropy_coefficient=_SAMPLED_ENTROPY * isinstance(
+              tree, state_game.StateGame))
+    return PPOLearner(base.make_simulator(tree, player), player, config,
                       seed_sequence)
+
+  def exploiters(self):
+    """Returns the configurations of the exploiters of a lower bound."""
+    # What imitates may hold on to what it should give up, and what starts
+    # from nothing may not find what others know.
+    return [self, dataclasses.replace(self, imitation_steps=0)]
 
 
 class Samples(NamedTuple):

@@ -1,0 +1,103 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""RoundResult: what a round of training brought, and its row of metrics."""
+
+import dataclasses
+
+from open_spiel_ppsro import evaluation
+from open_spiel_ppsro import population as population_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class LevelStatus:
+  """An active policy at the end of a round.
+
+  Attributes:
+    policy_id: who.
+    steps: environment steps trained so far.
+    mean_return: of its training in this round, exploration and random
+      opponents included, in game utility.
+    payoff: of its new snapshot against its opponents of this round, in game
+      utility.
+    settled: whether its opponents stood still in this round.
+  """
+  policy_id: population_lib.PolicyId
+  steps: int
+  mean_return: float
+  payoff: float
+  settled: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class RoundResult:
+  """What a round brought.
+
+  Attributes:
+    round: its number, from 1.
+    iterations: how many policies have frozen for every player, the initial
+      one not counted.
+    frozen: the policies that froze in this round.
+    num_policies: per player (one number where one population plays all),
+      over how many policies the result ranges: the frozen ones, initial one
+      included, or all where none ever freezes.
+    levels: the `LevelStatus` of every policy that trained.
+    training_episodes: all episodes trained so far, by all policies.
+    evaluation_episodes: all episodes played so far to measure payoffs; 0
+      where evaluation is exact.
+    environment_steps: all decisions of all players in these episodes.
+    of_frozen: `Exploitability` of the meta-strategy over frozen policies;
+      over all where none ever freezes.
+    of_all: the same over all policies, active ones included.
+    training_seconds: how long this round's training took.
+    round_seconds: how long the whole round took.
+  """
+  round: int
+  iterations: int
+  frozen: tuple[population_lib.PolicyId, ...]
+  num_policies: tuple[int, ...]
+  levels: tuple[LevelStatus, ...]
+  training_episodes: int
+  evaluation_episodes: int
+  environment_steps: int
+  of_frozen: evaluation.Exploitability
+  of_all: evaluation.Exploitability
+  training_seconds: float
+  round_seconds: float
+
+  def metrics(self, wall_seconds):
+    """Returns a row of `metrics.csv`, see `run_directory.METRICS`.
+
+    Args:
+      wall_seconds: since the start of the run.
+    """
+    return {
+        "round": self.round,
+        "wall_seconds": f"{wall_seconds:.3f}",
+        "iterations": self.iterations,
+        "training_episodes": self.training_episodes,
+        "evaluation_episodes": self.evaluation_episodes,
+        "episodes": self.training_episodes + self.evaluation_episodes,
+        "environment_steps": self.environment_steps,
+        "nash_conv_frozen": self.of_frozen.nash_conv,
+        "exploitability_frozen": self.of_frozen.exploitability,
+        "nash_conv_all": self.of_all.nash_conv,
+        "exploitability_all": self.of_all.exploitability,
+        "policies": "/".join(map(str, self.num_policies)),
+        "levels": " ".join(
+            f"{level.policy_id.player}/{level.policy_id.index}/{level.steps}/"
+            f"{level.mean_return:.5g}/"
+            f"{'settled' if level.settled else 'moving'}"
+            for level in self.levels),
+    }
