@@ -62,11 +62,6 @@ DCH_META_SOLVER = flags.DEFINE_enum(
     "How dch weighs the levels below. nash (default): the meta-strategy of "
     "the live payoffs; online: decoupled regret matching, Lanctot et al. 2017.")
 
-ROW_STEP = flags.DEFINE_float(
-    "row_step", None,
-    "Of neupl: each round a row of the interaction graph moves this share of "
-    "the way to its meta-Nash; 0.2 if not given, and 1 with exact responses.")
-
 # Flags of some oracles.
 TIE_BREAK = flags.DEFINE_string(
     "tie_break", None,
@@ -160,7 +155,6 @@ _FOR_SCHEMES = {
     "warmup_steps": ("dch", "pipeline"),
     "rectify": ("rectified",),
     "dch_meta_solver": ("dch",),
-    "row_step": ("neupl",),
     "opponent_update_freq": SCHEMES,
     "min_steps": ("sequential", "naive", "rectified", "pipeline"),
     "max_steps": ("sequential", "naive", "rectified", "pipeline"),
@@ -207,13 +201,10 @@ def _given(**options):
 def make_scheme(name):
   """Returns the scheme of that name, as the flags set it."""
   options = {"num_levels": NUM_LEVELS, "warmup_steps": WARMUP_STEPS,
-             "rectify": RECTIFY, "meta_solver": DCH_META_SOLVER,
-             "row_step": ROW_STEP}
-  given = _given(**{option: flag for option, flag in options.items()
-                    if name in _FOR_SCHEMES[flag.name]})
-  if name == "neupl" and ORACLE.value != "exact":
-    given.setdefault("row_step", 0.2)  # A network follows, it does not jump.
-  return ppsro.SCHEMES[name](**given)
+             "rectify": RECTIFY, "meta_solver": DCH_META_SOLVER}
+  return ppsro.SCHEMES[name](**_given(**{
+      option: flag for option, flag in options.items()
+      if name in _FOR_SCHEMES[flag.name]}))
 
 
 def make_config(scheme):

@@ -299,34 +299,10 @@ class NeuPL(DCH):
 
   one_population = True
   shares_learner = True
-  # Probabilities that a moving row leaves behind are dropped below this.
-  _FORGOTTEN = 0.01
 
-  def __init__(self, num_levels=16, row_step=1.0):
-    """Makes the scheme.
-
-    Args:
-      num_levels: the number of rows, sink aside.
-      row_step: each round a row moves this share of the way to its meta-Nash.
-        Less than 1 spares the network the jumps of the meta-Nash from one
-        support to another; 1 is the paper's rule.
-    """
+  def __init__(self, num_levels=16):
+    """Makes the scheme; `num_levels` is the number of rows, sink aside."""
     super().__init__(num_levels)
-    if not 0 < row_step <= 1:
-      raise ValueError(
-          f"row_step is {row_step}; it takes a value above 0, up to 1")
-    self._row_step = row_step
-    self._rows = {}
-
-  def weigh(self, population, policy_id, probabilities, meta_game):
-    row, = probabilities
-    if policy_id in self._rows and self._row_step < 1:
-      row = self._rows[policy_id] + self._row_step * (
-          row - self._rows[policy_id])
-      row = np.where(row < self._FORGOTTEN, 0, row)
-      row /= row.sum()
-    self._rows[policy_id] = row
-    return (row,)
 
 
 SCHEMES = {

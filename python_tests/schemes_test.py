@@ -223,7 +223,6 @@ class OpeningsTest(parameterized.TestCase):
       (lambda: schemes.Pipeline(0), "num_levels is 0"),
       (lambda: schemes.Pipeline(2, -1), "warmup_steps is -1"),
       (lambda: schemes.Rectified("both"), "subset, relu"),
-      (lambda: schemes.NeuPL(3, row_step=0), "row_step is 0"),
       (lambda: schemes.DCH(2, meta_solver="best"), "nash or online"),
       (lambda: schemes.DCH(2, exploration=2), "from 0 to 1"),
       (lambda: schemes.PlateauRule(delta=-1), "delta is -1"),
@@ -233,36 +232,6 @@ class OpeningsTest(parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, message) as caught:
       make()
     self.assertNotIn("\n", str(caught.exception))
-
-
-class RowStepTest(absltest.TestCase):
-
-  def rows(self, scheme, *solutions):
-    """Returns the rows of level 2 in rounds with these meta-strategies."""
-    population = draw("Faa")
-    found = []
-    for solution in solutions:
-      solve = lambda indices, s=solution: meta_strategies.MetaStrategy(
-          (np.array(s[:len(indices[0])]) / sum(s[:len(indices[0])]),), "given",
-          np.zeros(1))
-      found.append(graph(scheme, population, solve=solve)[
-          PolicyId(0, 2)].probabilities[0])
-    return found
-
-  def test_a_row_moves_a_share_of_the_way(self):
-    rows = self.rows(schemes.NeuPL(2, row_step=0.25), (1, 0), (1e-9, 1))
-    np.testing.assert_allclose(rows, [[1, 0], [.75, .25]], atol=1e-8)
-
-  def test_it_arrives_and_the_rest_is_dropped(self):
-    rows = self.rows(schemes.NeuPL(2, row_step=0.5),
-                     *[(1, 0)] + [(1e-9, 1)] * 12)
-    np.testing.assert_array_equal(rows[-1], [0, 1])
-    np.testing.assert_allclose(np.sum(rows, axis=1), 1)
-
-  def test_a_whole_step_is_the_papers_rule(self):
-    solutions = [(1, 0), (.004, .996)]
-    np.testing.assert_allclose(
-        self.rows(schemes.NeuPL(2), *solutions), solutions)
 
 
 class PlateauTest(parameterized.TestCase):
