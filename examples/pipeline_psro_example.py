@@ -90,7 +90,10 @@ def main():
         solver, directory, command_line.limits(), _START)
     bound = {}
     if not solver.is_exact and stopped_by != "interrupt":
-      bound = lower_bound(solver)
+      try:
+        bound = lower_bound(solver)
+      except KeyboardInterrupt:
+        stopped_by = "interrupt"
   found = solver.exploitability()
   summary = {
       "game": game_name,
