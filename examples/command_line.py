@@ -89,7 +89,7 @@ OPPONENT_UPDATE_FREQ = flags.DEFINE_integer(
     "opponent_update_freq", None,
     "Environment steps (decisions of all players) that each policy trains in "
     "a round, between two looks at its opponents; about two batches of the "
-    "learner if not given.")
+    "learner if not given, one of neupl.")
 MIN_STEPS = flags.DEFINE_integer(
     "min_steps", None,
     "Environment steps that a policy trains before it may freeze; about a "

@@ -42,8 +42,9 @@ from open_spiel_ppsro.oracles import base
 
 # Batches, counted in the steps of uniformly random play; near an equilibrium
 # episodes are shorter, and a learner finishes the batch it is in, so this many
-# make two batches a round.
+# make two batches a round; of NeuPL, whose rows move every round, one.
 _BATCHES_PER_ROUND = 1.4
+_NEUPL_BATCHES_PER_ROUND = 0.7
 _MIN_BATCHES = 12.0
 # Of a sampled game: batches until a mean return is as precise as the plateau
 # rule asks, and the episodes of measuring payoffs per episode of training.
@@ -90,7 +91,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       initial_policies: one policy per player; uniformly random by default.
       opponent_update_freq: environment steps, decisions of all players, that
         each policy trains in a round, between two looks at its opponents;
-        about two batches of its learner by default.
+        about two batches of its learner by default, one of NeuPL's.
       plateau: the `PlateauRule` of all policies; `default_plateau(oracle)` if
         not given.
       sweep: whether the levels of a round train one after another, from the
@@ -111,9 +112,11 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     if str(game_tree.turn_based(game)) != str((tree.original or tree).game):
       raise ValueError(f"the oracle is for {tree.game}, the solver for {game}; "
                        "give both the same game")
+    scheme = schemes.Pipeline() if scheme is None else scheme
     if opponent_update_freq is None:
-      opponent_update_freq = int(np.ceil(
-          _BATCHES_PER_ROUND * oracle.steps_per_batch))
+      opponent_update_freq = int(np.ceil(oracle.steps_per_batch * (
+          _NEUPL_BATCHES_PER_ROUND if scheme.shares_learner
+          else _BATCHES_PER_ROUND)))
     if opponent_update_freq < 1:
       raise ValueError(f"opponent_update_freq is {opponent_update_freq}; it "
                        "takes 1 or more environment steps")
@@ -121,7 +124,6 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         len(initial_policies) != tree.num_populations):
       raise ValueError(f"initial_policies has {len(initial_policies)} entries; "
                        f"give one per population, {tree.num_populations}")
-    scheme = schemes.Pipeline() if scheme is None else scheme
     if scheme.one_population and tree.num_populations > 1:
       raise ValueError(
           f"{type(scheme).__name__} needs one population for all players: a "

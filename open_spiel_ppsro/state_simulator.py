@@ -271,6 +271,36 @@ class StateSimulator:
     return (decisions.observations, decisions.legal_actions_mask,
             decisions.probabilities)
 
+  def behaviour(self, mixture, batch):
+    """Returns the behaviour policy of a `Mixture` of this player.
+
+    Args:
+      mixture: with functions as policies.
+      batch: an `EpisodeBatch` of this simulator, or several merged.
+
+    Returns:
+      Its action probabilities `[U, A]`, weighted by reach, at the observations
+      of the batch.
+    """
+    policies = np.stack([
+        snapshot.policy(batch.observations, batch.legal_actions_mask)
+        for snapshot in mixture.snapshots])
+    # How likely each policy is to be the one that played so far: a row is a
+    # sample here, and the rows of an episode follow each other.
+    reach = np.empty(policies.shape[:2])
+    rows = np.setdiff1d(batch.row, batch.next_row)
+    reach[:, rows] = mixture.probabilities[:, None]
+    while len(rows):
+      taken = reach[:, rows] * policies[:, rows, batch.action[rows]]
+      # Only the ratios matter; products of many small numbers would vanish.
+      taken /= np.maximum(taken.sum(axis=0), np.finfo(float).tiny)
+      going_on = batch.next_row[rows] >= 0
+      rows = batch.next_row[rows[going_on]]
+      reach[:, rows] = taken[:, going_on]
+    total = reach.sum(axis=0)
+    reach[:, total <= 0] = mixture.probabilities[:, None]
+    return np.einsum("ku,kua->ua", reach / reach.sum(axis=0), policies)
+
   def _play(self, own_policies, own_probabilities, num_episodes, rng):
     """Returns what `play` does, and the own returns `[E]`."""
     game, player = self._game, self._player

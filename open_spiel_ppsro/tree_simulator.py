@@ -98,10 +98,24 @@ class TreeSimulator:
       `[U, A]` of the mixture's behaviour policy there.
     """
     del rng  # The answer is exact.
+    return (self.observations, self.legal_actions_mask,
+            self.behaviour(mixture, None))
+
+  def behaviour(self, mixture, batch):
+    """Returns the behaviour policy of a `Mixture` of this player.
+
+    Args:
+      mixture: with tables as policies.
+      batch: an `EpisodeBatch` of this simulator.
+
+    Returns:
+      Its action probabilities `[U, A]`, weighted by reach, at the observations
+      of the batch.
+    """
+    del batch  # All batches have the same observations.
     plan = sequence_form.mixture_table_plan(
         self._tree, mixture.tables(), mixture.probabilities, self._player)
-    return (self.observations, self.legal_actions_mask,
-            sequence_form.behaviour(self._tree, plan, self._player))
+    return sequence_form.behaviour(self._tree, plan, self._player)
 
   def tabulate(self, policy):
     """Returns float64 `[I, A]`: the policy at every information state."""

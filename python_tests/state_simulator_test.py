@@ -21,6 +21,7 @@ from absl.testing import parameterized
 import numpy as np
 
 from open_spiel.python.algorithms import expected_game_score
+from open_spiel_ppsro import episodes
 from open_spiel_ppsro import executors
 from open_spiel_ppsro import game_tree
 from open_spiel_ppsro import meta_game as meta_game_lib
@@ -161,6 +162,26 @@ class AgainstTheTreeTest(parameterized.TestCase):
     by_second = np.abs(probabilities - second).max(axis=1) < 1e-6
     self.assertTrue((by_first | by_second).all())
     self.assertTrue(by_first.any() and by_second.any())
+
+
+  @parameterized.parameters(*[(name, False) for name in GAMES],
+                            ("leduc_poker", True))
+  def test_behaviour_of_a_mixture_is_weighted_by_reach(self, name, symmetric):
+    tree, game = both(name, symmetric)
+    simulator = state_simulator.StateSimulator(game, 0)
+    policies = [network_policy(game, seed) for seed in range(3)]
+    mixed = mixture(policies, (.2, .5, .3))
+    simulator.face([mixed] * game.num_players)
+    batch = episodes.merge([
+        simulator.draw(policies[0], 200, np.random.default_rng(seed))
+        for seed in range(2)])
+    found = simulator.behaviour(mixed, batch)
+    exact = sequence_form.behaviour(
+        tree, tabulated(tree, policies, (.2, .5, .3), 0), 0)
+    seen = {row.tobytes(): index for index, row
+            in enumerate(tree.infostates[0].observations)}
+    rows = [seen[row.tobytes()] for row in batch.observations]
+    np.testing.assert_allclose(found, exact[rows], atol=1e-5)
 
 
 class StateGameTest(parameterized.TestCase):

@@ -55,6 +55,11 @@ class NeuPLConfig:
     learning_rate_decay: by this factor per batch.
     clip: the ratio of new to old probability is clipped to 1 +- this.
     entropy_coefficient: weight of the entropy bonus.
+    anchor_coefficient: weight of the cross-entropy to how the row's own
+      mixture plays, times the probability that two draws from the mixture
+      differ. A row then improves on its mixture instead of leaving it: fewer
+      rows go further, and what they are moves less when the mixture does. A
+      response to a single policy is free.
     exploration: this share of own actions is uniformly random in training.
       What one row learns moves the others, and a row that was moved to an
       action for good must still try the rest.
@@ -72,6 +77,7 @@ class NeuPLConfig:
   learning_rate_decay: float = 0.994
   clip: float = 0.2
   entropy_coefficient: float = 0.0
+  anchor_coefficient: float = 3.0
   exploration: float = 0.05
   random_opponent_share: float = 0.02
   row_tolerance: float = 1e-3
@@ -82,6 +88,9 @@ class NeuPLConfig:
                         "final_learning_rate", "learning_rate_decay", "clip",
                         "row_tolerance")
     base.check_sizes(self)
+    if not self.anchor_coefficient >= 0:
+      raise ValueError(f"anchor_coefficient is {self.anchor_coefficient}; it "
+                       "takes 0 or more")
     base.check_share(self, "exploration", "random_opponent_share")
 
   def exploiters(self):
@@ -162,7 +171,8 @@ class RowWorker:
       parameters: `[P]`.
       row: `[N]`, who plays.
       opponents: a `Mixture`; each of its policies gets its share of episodes,
-        as if one were drawn per episode.
+        as if one were drawn per episode. It is also the row's own mixture: one
+        population plays both seats.
       opponent_rows: for each of them, its row `[N]`.
     """
     config, simulator = self._config, self._simulator
@@ -179,7 +189,7 @@ class RowWorker:
         simulator.face((alone, alone), config.random_opponent_share)
         batches.append((
             simulator.draw(self._explore, int(share), self._rng), opponent_row))
-    self._digest(batches)
+    self._digest(batches, opponents)
     num_episodes = sum(batch.num_episodes for batch, _ in batches)
     return (sum(batch.num_steps for batch, _ in batches), num_episodes,
             sum(batch.num_episodes * batch.episode_return
@@ -191,8 +201,14 @@ class RowWorker:
     nets = self._networks
     inputs = conditioned(self._samples.observations, self._row)
     activations = nets.policy.activations(inputs)
-    gradient = [nets.policy.gradient(activations, ppo.surrogate_gradient(
-        activations[-1], self._samples, self._config))]
+    by_logits = ppo.surrogate_gradient(
+        activations[-1], self._samples, self._config)
+    if self._anchor is not None:
+      target, weight = self._anchor
+      probabilities = networks.masked_log_softmax(
+          activations[-1], self._samples.illegal).exp()
+      by_logits += weight * (probabilities - target)
+    gradient = [nets.policy.gradient(activations, by_logits)]
     if with_value:
       inputs, target, weight = self._value_samples
       activations = nets.value.activations(inputs)
@@ -218,8 +234,13 @@ class RowWorker:
     return ((1 - epsilon) * self._policy(observations, mask)
             + epsilon * mask / mask.sum(axis=1, keepdims=True))
 
-  def _digest(self, batches):
-    """Keeps the samples of a batch in the form that `gradient` reads."""
+  def _digest(self, batches, mixture):
+    """Keeps the samples of a batch in the form that `gradient` reads.
+
+    Args:
+      batches: a list of pairs of an `EpisodeBatch` and the opponent's row.
+      mixture: the row's own.
+    """
     merged = episodes_lib.merge([batch for batch, _ in batches])
     observations = self._observations(merged.observations)
     illegal = self._illegal(merged.legal_actions_mask)
@@ -257,6 +278,18 @@ class RowWorker:
     self._value_samples = (torch.cat(inputs), torch.cat(targets),
                            torch.cat(weights))
     visited = np.flatnonzero(visits)
+    self._anchor = None
+    weight = self._config.anchor_coefficient * (
+        1 - mixture.probabilities @ mixture.probabilities)
+    if weight > 0:
+      mask = merged.legal_actions_mask[visited]
+      epsilon = self._config.exploration
+      self._anchor = (
+          self._tensor(
+              (1 - epsilon)
+              * self._simulator.behaviour(mixture, merged)[visited]
+              + epsilon * mask / mask.sum(axis=1, keepdims=True)),
+          self._tensor(weight * visits[visited] / visits.sum())[:, None])
     count, total = count[visited], total[visited]
     visits, mean = visits[visited], mean[visited]
     visited = torch.as_tensor(visited, device=self._config.device)
