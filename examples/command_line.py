@@ -113,6 +113,10 @@ EXECUTOR = flags.DEFINE_enum(
 NUM_WORKERS = flags.DEFINE_integer(
     "num_workers", None,
     "Worker processes for --executor=processes; one per core by default.")
+WORKERS_PER_LEVEL = flags.DEFINE_integer(
+    "workers_per_level", None,
+    "Workers that train each policy together, usually 1 to 5; 1 if not given. "
+    "More pay on sampled games, with more cores than policies in training.")
 
 # Games too large to enumerate.
 EVALUATION = flags.DEFINE_enum(
@@ -160,6 +164,8 @@ _FOR_SCHEMES = {
     "max_steps": ("sequential", "naive", "rectified", "pipeline"),
     "plateau_delta": ("sequential", "naive", "rectified", "pipeline"),
     "plateau_window": ("sequential", "naive", "rectified", "pipeline"),
+    "workers_per_level": ("sequential", "naive", "rectified", "dch",
+                          "pipeline"),
 }
 _FOR_ORACLES = {
     "tie_break": ("exact",),
@@ -167,6 +173,7 @@ _FOR_ORACLES = {
     "learning_rate": ("ppo", "dqn"),
     "hidden_sizes": ("ppo", "dqn"),
     "device": ("ppo", "dqn"),
+    "workers_per_level": ("ppo", "dqn"),
 }
 
 
@@ -270,7 +277,8 @@ def make_oracle(tree, scheme, config, executor, seed):
   if isinstance(config, ppsro.NeuPLConfig):
     return ppsro.NeuPLOracle(tree, config, executor, seed)
   return ppsro.PipelinedOracle(tree, config, executor, seed,
-                               seat_symmetric=scheme.one_population)
+                               seat_symmetric=scheme.one_population,
+                               **_given(workers_per_level=WORKERS_PER_LEVEL))
 
 
 def make_solver(oracle, scheme):

@@ -40,17 +40,35 @@ class WorkerError(RuntimeError):
 
 
 class Executor(abc.ABC):
-  """Creates actors and calls them; use it as a context manager."""
+  """Creates actors and calls them; use it as a context manager.
+
+  Attributes:
+    num_workers: how many actors can run at once.
+    host: a name of the machine of the caller that the workers can reach.
+  """
+
+  num_workers = 1
+  host = "127.0.0.1"
 
   @abc.abstractmethod
   def start(self, shared):
     """Makes ready; `shared` is the first argument of every factory."""
 
   @abc.abstractmethod
-  def create(self, name, factory, *args):
+  def create(self, name, factory, *args, apart_from=()):
     """Makes the actor `name` by `factory(shared, *args)`, in good time.
 
     An exception of the factory is raised by the first call of the actor.
+
+    Args:
+      name: of the actor, hashable.
+      factory: makes it.
+      *args: of the factory.
+      apart_from: names of actors that it will wait for while it runs, and so
+        cannot share a worker with.
+
+    Raises:
+      ValueError: if there are too few workers for that.
     """
 
   @abc.abstractmethod
@@ -118,7 +136,10 @@ class SerialExecutor(Executor):
   def start(self, shared):
     self._shared = shared
 
-  def create(self, name, factory, *args):
+  def create(self, name, factory, *args, apart_from=()):
+    if apart_from:
+      raise ValueError("this process runs one learner at a time: use more "
+                       "worker processes, or one worker per level")
     self._actors[name] = _make(self._shared, factory, args)
 
   def call(self, tasks):
@@ -188,11 +209,18 @@ class ProcessExecutor(Executor):
     for index in range(self.num_workers):
       self._send_bytes(index, message)
 
-  def create(self, name, factory, *args):
+  def create(self, name, factory, *args, apart_from=()):
     # The one with the fewest actors; of these, the one with the fewest new
     # ones, whose first call is often their longest.
+    taken = {self._homes[other] for other in apart_from}
+    free = [worker for worker in range(self.num_workers)
+            if worker not in taken]
+    if not free:
+      raise ValueError(
+          f"{len(apart_from) + 1} workers of one level need as many worker "
+          f"processes, there are {self.num_workers}")
     homes = list(self._homes.values())
-    self._homes[name] = min(range(self.num_workers), key=lambda worker: (
+    self._homes[name] = min(free, key=lambda worker: (
         homes.count(worker), self._fresh.count(worker)))
     self._fresh.append(self._homes[name])
     self._send(self._homes[name], "create", name, factory, args)

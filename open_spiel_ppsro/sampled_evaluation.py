@@ -120,7 +120,7 @@ class SampledEvaluator:
     self._weight = np.zeros((0,) * n)
     self._sums = np.zeros((2, n) + (0,) * n)
     self._names = [("match", worker) for worker in range(
-        getattr(executor, "num_workers", 1))]
+        executor.num_workers)]
     for name in self._names:
       executor.create(name, make_match)
 

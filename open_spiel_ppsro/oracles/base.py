@@ -33,6 +33,7 @@ import pyspiel
 from open_spiel_ppsro import state_game
 from open_spiel_ppsro import state_simulator
 from open_spiel_ppsro import tree_simulator
+from open_spiel_ppsro.oracles import data_parallel
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -114,9 +115,29 @@ def steps_per_batch(game, episodes_per_batch=None):
       episodes_per_batch or tree_simulator.EPISODES_PER_BATCH)
 
 
-def make_learner(tree, config, player, seed_sequence):
-  """Returns the learner of a configuration; what executors call."""
-  return config.make_learner(tree, player, seed_sequence)
+def make_learner(tree, config, player, seed_sequence, meeting=None):
+  """Returns the learner of a configuration; what executors call.
+
+  Args:
+    tree: a `GameTree` or a `StateGame`.
+    config: of the learner.
+    player: whose policy it trains.
+    seed_sequence: of everything random.
+    meeting: a `data_parallel.Meeting`, if it is one of several workers.
+  """
+  if meeting is None:
+    return config.make_learner(tree, player, seed_sequence)
+  return config.make_learner(tree, player, seed_sequence,
+                             data_parallel.join(meeting))
+
+
+def seeds(seed_sequence, team):
+  """Returns the seeds of a learner's network and of its episodes.
+
+  The workers of a team have equal networks and play different episodes.
+  """
+  network_seed, *episode_seeds = seed_sequence.spawn(1 + team.size)
+  return network_seed, episode_seeds[team.rank]
 
 
 def check_positive(config, *names):

@@ -26,6 +26,7 @@ import torch
 
 from open_spiel_ppsro import episodes as episodes_lib
 from open_spiel_ppsro.oracles import base
+from open_spiel_ppsro.oracles import data_parallel
 from open_spiel_ppsro.oracles import networks
 
 
@@ -35,8 +36,9 @@ class DQNConfig:
 
   Attributes:
     hidden_sizes: of the Q-network.
-    episodes_per_batch: episodes played between two rounds of updates; by
-      default as many as the simulator plays at no extra cost.
+    episodes_per_batch: episodes played between two rounds of updates, by each
+      worker of a level; by default as many as the simulator plays at no extra
+      cost.
     replay_batches: the buffer holds this many batches, the newest.
     updates_per_batch: gradient steps after each batch.
     learning_rate: of Adam, while the opponents still change.
@@ -79,10 +81,11 @@ class DQNConfig:
     """Returns the environment steps in a batch of uniformly random play."""
     return base.steps_per_batch(tree, self.episodes_per_batch)
 
-  def make_learner(self, tree, player, seed_sequence):
+  def make_learner(self, tree, player, seed_sequence,
+                   team=data_parallel.Alone()):
     """Returns a `DQNLearner` of `player` in a `GameTree` or `StateGame`."""
     return DQNLearner(base.make_simulator(tree, player), self,
-                      seed_sequence)
+                      seed_sequence, team)
 
   def exploiters(self):
     """Returns the configurations of the exploiters of a lower bound."""
@@ -92,13 +95,14 @@ class DQNConfig:
 class DQNLearner(base.Learner):
   """Trains a Q-network on batches of episodes from a simulator."""
 
-  def __init__(self, simulator, config, seed_sequence):
+  def __init__(self, simulator, config, seed_sequence, team):
     networks.pin_threads()
+    self._team = team
     self._simulator = simulator
     self._config = config
     self._episodes_per_batch = (
         config.episodes_per_batch or simulator.episodes_per_batch)
-    network_seed, episode_seed = seed_sequence.spawn(2)
+    network_seed, episode_seed = base.seeds(seed_sequence, team)
     self._rng = np.random.default_rng(episode_seed)
     self._network = networks.MLP(
         (simulator.num_features, *config.hidden_sizes,
@@ -119,8 +123,8 @@ class DQNLearner(base.Learner):
   def train(self, opponents, num_steps, settled):
     config = self._config
     self._simulator.face(opponents, config.random_opponent_share)
-    steps, episodes, total_return = 0, 0, 0.0
-    while steps < num_steps:
+    totals = np.zeros(3)  # Steps, episodes, summed returns.
+    while totals[0] < num_steps:
       batch = self._simulator.draw(self._explore, self._episodes_per_batch,
                                    self._rng)
       self._replay.append(batch)
@@ -131,12 +135,13 @@ class DQNLearner(base.Learner):
             config.final_learning_rate)
         self._epsilon = max(self._epsilon * config.epsilon_decay,
                             config.final_epsilon)
-      steps += batch.num_steps
-      episodes += batch.num_episodes
-      total_return += batch.num_episodes * batch.episode_return
+      totals += self._team.sums(
+          batch.num_steps, batch.num_episodes,
+          batch.num_episodes * batch.episode_return)
+    steps, episodes, total_return = totals.tolist()
     return base.TrainingReport(
-        policy=self._handout(),
-        mean_return=total_return / episodes, steps=steps, episodes=episodes)
+        policy=self._handout() if self._team.rank == 0 else None, mean_return=total_return / episodes,
+        steps=int(steps), episodes=int(episodes))
 
   def _handout(self):
     return self._simulator.handout(self._exploit, lambda: networks.NetworkPolicy(
@@ -169,6 +174,8 @@ class DQNLearner(base.Learner):
     if self._return_scale is None:
       self._return_scale = float(np.sqrt(
           batch.count @ batch.mean_return ** 2 / batch.count.sum())) or 1.0
+      self._return_scale = self._team.sums(
+          self._return_scale)[0] / self._team.size
 
     as_tensor = lambda array: torch.as_tensor(
         array, dtype=torch.float32, device=config.device)
@@ -194,7 +201,8 @@ class DQNLearner(base.Learner):
       # Of the Huber loss, whose gradient is the error cut to [-1, 1].
       error = (activations[-1] - target).clamp_(-1, 1)
       self._optimizer.step(
-          self._network.gradient(activations, weight * error),
+          self._team.mean(
+              self._network.gradient(activations, weight * error)),
           self._learning_rate)
       self._target.parameters.lerp_(self._network.parameters,
                                     config.target_rate)

@@ -20,6 +20,8 @@ them a stretch at a time and closes them when they freeze. Plain
 all players, trained at once.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from open_spiel.python.algorithms.psro_v2 import rl_oracle
@@ -32,6 +34,8 @@ from open_spiel_ppsro import seat_symmetry
 from open_spiel_ppsro import state_game
 from open_spiel_ppsro import state_simulator
 from open_spiel_ppsro.oracles import base
+from open_spiel_ppsro.oracles import data_parallel
+from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import exact
 from open_spiel_ppsro.oracles import ppo
 
@@ -39,6 +43,15 @@ from open_spiel_ppsro.oracles import ppo
 _DEFAULT_BATCHES = 40
 # The index of exploiters among the policies of a player.
 _EXPLOITER = 2 ** 30
+
+
+class _Worker(NamedTuple):
+  """The name of a further worker of a policy; the first has the policy's."""
+  policy_id: population.PolicyId
+  rank: int
+
+  def __str__(self):
+    return f"{self.policy_id}, worker {self.rank}"
 
 
 class PipelinedOracle(rl_oracle.RLOracle):
@@ -54,7 +67,8 @@ class PipelinedOracle(rl_oracle.RLOracle):
   def __init__(self, game, config=None, executor=None, seed=0,
                number_training_steps=None,
                max_histories=game_tree.DEFAULT_MAX_HISTORIES,
-               seat_symmetric=False, evaluation="auto", **kwargs):
+               seat_symmetric=False, evaluation="auto", workers_per_level=1,
+               **kwargs):
     """Makes an oracle and starts its executor.
 
     Args:
@@ -71,6 +85,11 @@ class PipelinedOracle(rl_oracle.RLOracle):
         per episode; for two-player zero-sum games.
       evaluation: `exact`, on the enumerated game; `sampled`, by playing; or
         `auto`, exact up to `max_histories`.
+      workers_per_level: how many workers train each policy, usually 1 to 5.
+        Each plays batches of its own, and their gradients are averaged: it
+        pays where playing is the cost, on sampled games with cores to spare,
+        and not on enumerated ones. The result depends on their number, not on
+        that of all workers.
       **kwargs: passed on to psro_v2's RLOracle.
 
     Raises:
@@ -91,15 +110,31 @@ class PipelinedOracle(rl_oracle.RLOracle):
     self.tree = game
     self.seed = seed
     self.config = ppo.PPOConfig() if config is None else config
+    self.executor = executors.SerialExecutor() if executor is None else (
+        executor)
+    if workers_per_level < 1:
+      raise ValueError(f"workers_per_level is {workers_per_level}; it takes 1 "
+                       "or more")
+    if workers_per_level > 1:
+      if not isinstance(self.config, (ppo.PPOConfig, dqn.DQNConfig)):
+        raise ValueError(
+            f"workers_per_level is {workers_per_level}; more than 1 is for "
+            f"PPO and DQN, {type(self.config).__name__} trains with 1")
+      if self.executor.num_workers < workers_per_level:
+        raise ValueError(
+            f"{workers_per_level} workers per level need as many worker "
+            f"processes, the executor has {self.executor.num_workers}: use "
+            f"processes, {workers_per_level} or more")
+    self.workers_per_level = workers_per_level
     if number_training_steps is None:
       number_training_steps = int(_DEFAULT_BATCHES * self.steps_per_batch)
     if number_training_steps < 1:
       raise ValueError(f"number_training_steps is {number_training_steps}; it "
                        "takes 1 or more")
     self._number_training_steps = number_training_steps
-    self.executor = executors.SerialExecutor() if executor is None else (
-        executor)
     self.executor.start(game)
+    self._meetings = None if workers_per_level == 1 else (
+        data_parallel.Meetings(self.executor.host))
     self._num_opened = 0  # By psro_v2's calls.
 
   @property
@@ -109,8 +144,11 @@ class PipelinedOracle(rl_oracle.RLOracle):
 
   @property
   def steps_per_batch(self):
-    """Environment steps in a batch of a learner, in uniformly random play."""
-    return self.config.steps_per_batch(self.tree)
+    """Environment steps in a batch of a policy, in uniformly random play.
+
+    All the workers of its level together.
+    """
+    return self.workers_per_level * self.config.steps_per_batch(self.tree)
 
   def open(self, policy_ids):
     """Makes the learners of new policies.
@@ -122,7 +160,11 @@ class PipelinedOracle(rl_oracle.RLOracle):
       For each, its policy before any training, as snapshots keep it.
     """
     for policy_id in policy_ids:
-      self._create(policy_id, self.config)
+      workers = self._workers(policy_id)
+      meetings = [None] if self._meetings is None else (
+          self._meetings.of(str(policy_id), len(workers)))
+      for rank, (worker, meeting) in enumerate(zip(workers, meetings)):
+        self._create(worker, policy_id, self.config, meeting, workers[:rank])
     return self.executor.call(
         [(policy_id, "initial_policy", ()) for policy_id in policy_ids])
 
@@ -138,9 +180,9 @@ class PipelinedOracle(rl_oracle.RLOracle):
     Raises:
       executors.WorkerError: if the training of one failed.
     """
-    return self.executor.call(
-        [(a.policy_id, "train", (a.opponents, a.num_steps, a.settled))
-         for a in assignments])
+    tasks = [(name, "train", (a.opponents, a.num_steps, a.settled))
+             for a in assignments for name in self._workers(a.policy_id)]
+    return self.executor.call(tasks)[::self.workers_per_level]
 
   def train_exploiters(self, mixtures, num_steps):
     """Trains a best response of each population that joins none.
@@ -160,7 +202,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
     policy_ids = []
     for rivals in contenders:
       for policy_id, config in rivals:
-        self._create(policy_id, config)
+        self._create(policy_id, policy_id, config)
         policy_ids.append(policy_id)
     for _ in range(4):
       reports = self.executor.call(
@@ -173,15 +215,22 @@ class PipelinedOracle(rl_oracle.RLOracle):
                 key=lambda report: report.mean_return).policy
             for rivals in contenders]
 
-  def _create(self, policy_id, config):
+  def _workers(self, policy_id):
+    """Returns the names of the actors that train a policy."""
+    return [policy_id, *(_Worker(policy_id, rank)
+                         for rank in range(1, self.workers_per_level))]
+
+  def _create(self, name, policy_id, config, meeting=None, apart_from=()):
     self.executor.create(
-        policy_id, base.make_learner, config,
+        name, base.make_learner, config,
         self.tree.roles.index(policy_id.player),
-        np.random.SeedSequence(self.seed, spawn_key=policy_id))
+        np.random.SeedSequence(self.seed, spawn_key=policy_id), meeting,
+        apart_from=apart_from)
 
   def retire(self, policy_id):
     """Ends the learner of a policy."""
-    self.executor.discard(policy_id)
+    for worker in self._workers(policy_id):
+      self.executor.discard(worker)
 
   def close(self):
     """Ends the workers."""

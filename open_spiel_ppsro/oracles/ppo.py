@@ -28,6 +28,7 @@ import torch
 
 from open_spiel_ppsro import state_game
 from open_spiel_ppsro.oracles import base
+from open_spiel_ppsro.oracles import data_parallel
 from open_spiel_ppsro.oracles import networks
 
 
@@ -48,8 +49,9 @@ class PPOConfig:
 
   Attributes:
     hidden_sizes: of the network, policy and value share it.
-    episodes_per_batch: episodes played between two updates of the policy; by
-      default as many as the simulator plays at no extra cost.
+    episodes_per_batch: episodes played between two updates of the policy, by
+      each worker of a level; by default as many as the simulator plays at no
+      extra cost.
     epochs: gradient passes over a batch.
     minibatch_rows: the most distinct observations per gradient step.
     learning_rate: of Adam, while the opponents still change.
@@ -95,7 +97,8 @@ class PPOConfig:
     """Returns the environment steps in a batch of uniformly random play."""
     return base.steps_per_batch(tree, self.episodes_per_batch)
 
-  def make_learner(self, tree, player, seed_sequence):
+  def make_learner(self, tree, player, seed_sequence,
+                   team=data_parallel.Alone()):
     """Returns a `PPOLearner` of `player` in a `GameTree` or `StateGame`."""
     config = self
     if self.entropy_coefficient is None:
@@ -103,7 +106,7 @@ class PPOConfig:
           self, entropy_coefficient=_SAMPLED_ENTROPY * isinstance(
               tree, state_game.StateGame))
     return PPOLearner(base.make_simulator(tree, player), player, config,
-                      seed_sequence)
+                      seed_sequence, team)
 
   def exploiters(self):
     """Returns the configurations of the exploiters of a lower bound."""
@@ -216,15 +219,16 @@ def normalised_advantage(returns, value, value_target, visits, weight, taken):
 class PPOLearner(base.Learner):
   """Trains one network on batches of episodes from a simulator."""
 
-  def __init__(self, simulator, player, config, seed_sequence):
+  def __init__(self, simulator, player, config, seed_sequence, team):
     networks.pin_threads()
+    self._team = team
     self._simulator = simulator
     self._player = player
     self._episodes_per_batch = (
         config.episodes_per_batch or simulator.episodes_per_batch)
     self._has_trained = False
     self._config = config
-    network_seed, episode_seed = seed_sequence.spawn(2)
+    network_seed, episode_seed = base.seeds(seed_sequence, team)
     self._rng = np.random.default_rng(episode_seed)
     self._network = networks.MLP(
         (simulator.num_features, *config.hidden_sizes,
@@ -244,8 +248,8 @@ class PPOLearner(base.Learner):
     if not self._has_trained and self._config.imitation_steps:
       self._imitate(opponents[self._player])
     self._has_trained = True
-    steps, episodes, total_return = 0, 0, 0.0
-    while steps < num_steps:
+    totals = np.zeros(3)  # Steps, episodes, summed returns.
+    while totals[0] < num_steps:
       batch = self._simulator.draw(self._policy,
                                    self._episodes_per_batch, self._rng)
       self._update(batch)
@@ -253,12 +257,13 @@ class PPOLearner(base.Learner):
         self._learning_rate = max(
             self._learning_rate * self._config.learning_rate_decay,
             self._config.final_learning_rate)
-      steps += batch.num_steps
-      episodes += batch.num_episodes
-      total_return += batch.num_episodes * batch.episode_return
+      totals += self._team.sums(
+          batch.num_steps, batch.num_episodes,
+          batch.num_episodes * batch.episode_return)
+    steps, episodes, total_return = totals.tolist()
     return base.TrainingReport(
-        policy=self._handout(),
-        mean_return=total_return / episodes, steps=steps, episodes=episodes)
+        policy=self._handout() if self._team.rank == 0 else None, mean_return=total_return / episodes,
+        steps=int(steps), episodes=int(episodes))
 
   def _imitate(self, mixture):
     """Fits the policy to how a `Mixture` plays, and a little randomness."""
@@ -272,8 +277,9 @@ class PPOLearner(base.Learner):
     observations = self._observations(observations)
     illegal = self._illegal(mask)
     optimizer = networks.Adam(self._network, epsilon=_IMITATION_EPSILON)
+    minibatches = self._count_minibatches(len(target))
     for step in range(self._config.imitation_steps):
-      for rows in self._minibatches(len(target)):
+      for rows in self._minibatches(len(target), minibatches):
         activations = self._network.activations(observations[rows])
         probabilities = networks.masked_log_softmax(
             activations[-1][:, :-1], illegal[rows]).exp()
@@ -281,7 +287,7 @@ class PPOLearner(base.Learner):
         gradient = torch.zeros_like(activations[-1])
         gradient[:, :-1] = (probabilities - target[rows]) / len(probabilities)
         optimizer.step(
-            self._network.gradient(activations, gradient),
+            self._team.mean(self._network.gradient(activations, gradient)),
             _IMITATION_LEARNING_RATE * max(0.1, 0.96 ** step))
 
   def _handout(self):
@@ -300,14 +306,14 @@ class PPOLearner(base.Learner):
     config = self._config
     samples = self._samples(batch)
     num_rows = len(samples.observations)
+    minibatches = self._count_minibatches(num_rows)
     for _ in range(config.epochs):
-      for rows in self._minibatches(num_rows):
-        part = samples if num_rows <= config.minibatch_rows else (
-            samples.rows(rows))
+      for rows in self._minibatches(num_rows, minibatches):
+        part = samples.rows(rows)
         activations = self._network.activations(part.observations)
         self._optimizer.step(
-            self._network.gradient(
-                activations, loss_gradient(activations[-1], part, config)),
+            self._team.mean(self._network.gradient(
+                activations, loss_gradient(activations[-1], part, config))),
             self._learning_rate)
 
   def _samples(self, batch):
@@ -318,6 +324,8 @@ class PPOLearner(base.Learner):
     if self._return_scale is None:
       self._return_scale = float(np.sqrt(
           visits @ value_target ** 2 / visits.sum())) or 1.0
+      self._return_scale = self._team.sums(
+          self._return_scale)[0] / self._team.size
 
     observations = self._observations(batch.observations)
     illegal = self._illegal(batch.legal_actions_mask)
@@ -345,12 +353,13 @@ class PPOLearner(base.Learner):
         visit_weight=as_tensor(visits / visits.sum()),
         value_target=value_target)
 
-  def _minibatches(self, num_rows):
-    """Yields slices or index arrays that cover the rows once."""
-    size = self._config.minibatch_rows
-    if num_rows <= size:
+  def _count_minibatches(self, num_rows):
+    """Returns in how many parts all workers of the level take their rows."""
+    return self._team.most(-(-num_rows // self._config.minibatch_rows))
+
+  def _minibatches(self, num_rows, count):
+    """Yields `count` slices or index arrays that cover the rows once."""
+    if count == 1:
       yield slice(None)
-      return
-    order = self._rng.permutation(num_rows)
-    for start in range(0, num_rows, size):
-      yield order[start:start + size]
+    else:
+      yield from np.array_split(self._rng.permutation(num_rows), count)

@@ -1,0 +1,121 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Several workers train one policy: each plays its own batch, all agree.
+
+The workers of a level hold the same network. Each plays episodes of its own
+and computes its gradient; the gradients are averaged by `torch.distributed`
+(gloo) and every worker takes the same step. What is summed does not depend on
+who is first, so that the result depends on their number alone.
+"""
+
+import datetime
+from typing import NamedTuple
+
+import torch
+from torch import distributed
+
+# As long as one worker may be behind another; until they meet, and then.
+_MEETING_PATIENCE = datetime.timedelta(minutes=1)
+_PATIENCE = datetime.timedelta(minutes=30)
+
+
+class Meeting(NamedTuple):
+  """Where the workers of a level meet.
+
+  Attributes:
+    host: of the store that they meet at, see `Meetings`.
+    port: likewise.
+    name: of the policy.
+    rank: which of the workers this is, from 0.
+    size: how many they are.
+  """
+  host: str
+  port: int
+  name: str
+  rank: int
+  size: int
+
+
+class Meetings:
+  """Lets the workers of each level find each other; lives beside the oracle."""
+
+  def __init__(self, host):
+    """Opens a store at a `host` that the workers can reach."""
+    self._host = host
+    self._store = distributed.TCPStore(host, 0, is_master=True,
+                                       wait_for_workers=False)
+
+  def of(self, name, size):
+    """Returns a `Meeting` for each of the `size` workers of a policy."""
+    return [Meeting(self._host, self._store.port, name, rank, size)
+            for rank in range(size)]
+
+
+class Alone:
+  """A learner that is its level's only worker; nothing to agree on."""
+
+  rank = 0
+  size = 1
+
+  def mean(self, tensor):
+    """Returns the mean of a tensor over the workers; may overwrite it."""
+    return tensor
+
+  def sums(self, *numbers):
+    """Returns the sum of each number over the workers."""
+    return numbers
+
+  def most(self, number):
+    """Returns the largest number of a worker."""
+    return number
+
+
+class Team(Alone):
+  """The workers of a level, as one of them sees it.
+
+  Every worker has to call the same methods in the same order.
+  """
+
+  def __init__(self, meeting):
+    """Waits for all workers of a `Meeting`."""
+    self.rank, self.size = meeting.rank, meeting.size
+    store = distributed.TCPStore(meeting.host, meeting.port, is_master=False,
+                                 timeout=_MEETING_PATIENCE)
+    self._group = distributed.ProcessGroupGloo(
+        distributed.PrefixStore(meeting.name, store), self.rank, self.size,
+        _PATIENCE)
+
+  def mean(self, tensor):
+    return tensor.copy_(
+        self._reduce(tensor.cpu(), distributed.ReduceOp.SUM) / self.size)
+
+  def sums(self, *numbers):
+    return self._reduce(torch.tensor(numbers, dtype=torch.float64),
+                        distributed.ReduceOp.SUM).tolist()
+
+  def most(self, number):
+    return int(self._reduce(torch.tensor([number]),
+                            distributed.ReduceOp.MAX)[0])
+
+  def _reduce(self, tensor, operation):
+    options = distributed.AllreduceOptions()
+    options.reduceOp = operation
+    self._group.allreduce([tensor], options).wait()
+    return tensor
+
+
+def join(meeting):
+  """Returns the team of a `Meeting`, or `Alone` where there is none."""
+  return Alone() if meeting is None else Team(meeting)

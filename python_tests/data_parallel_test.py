@@ -1,0 +1,139 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Tests of several workers on one policy."""
+
+import threading
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+import torch
+
+from open_spiel_ppsro import executors
+from open_spiel_ppsro import schemes
+from open_spiel_ppsro import solver as solver_lib
+from open_spiel_ppsro.oracles import data_parallel
+from open_spiel_ppsro.oracles import dqn
+from open_spiel_ppsro.oracles import exact
+from open_spiel_ppsro.oracles import pipelined
+from open_spiel_ppsro.oracles import ppo
+
+
+def in_team(size, work):
+  """Returns what `work(team)` returns to each of `size` workers."""
+  answers = [None] * size
+
+  def run(meeting):
+    answers[meeting.rank] = work(data_parallel.join(meeting))
+
+  meetings = data_parallel.Meetings("127.0.0.1")
+  threads = [threading.Thread(target=run, args=(meeting,))
+             for meeting in meetings.of("policy", size)]
+  for thread in threads:
+    thread.start()
+  for thread in threads:
+    thread.join()
+  return answers
+
+
+class TeamTest(parameterized.TestCase):
+
+  @parameterized.parameters(2, 3, 5)
+  def test_all_get_the_same(self, size):
+    vectors = np.random.default_rng(0).normal(size=(size, 1000)).astype("f")
+
+    def work(team):
+      mean = team.mean(torch.from_numpy(vectors[team.rank].copy())).numpy()
+      return mean, team.sums(team.rank, 0.5), team.most(10 - team.rank)
+
+    answers = in_team(size, work)
+    for mean, sums, most in answers:
+      np.testing.assert_allclose(mean, vectors.mean(axis=0), atol=1e-6)
+      np.testing.assert_array_equal(mean, answers[0][0])
+      self.assertEqual(sums, [size * (size - 1) / 2, size / 2])
+      self.assertEqual(most, 10)
+    again = in_team(size, work)
+    np.testing.assert_array_equal(again[0][0], answers[0][0])
+
+  def test_alone(self):
+    team = data_parallel.join(None)
+    vector = torch.ones(3)
+    self.assertIs(team.mean(vector), vector)
+    self.assertEqual((*team.sums(1, 2.5), team.most(7)), (1, 2.5, 7))
+
+
+class TrainingTest(parameterized.TestCase):
+
+  def policies(self, config, num_processes, workers_per_level, evaluation):
+    """Returns what every policy plays after a few rounds, and the result."""
+    with pipelined.PipelinedOracle(
+        "kuhn_poker", config, executors.ProcessExecutor(num_processes),
+        seed=3, evaluation=evaluation,
+        workers_per_level=workers_per_level) as oracle:
+      solver = solver_lib.PipelinePSROSolver("kuhn_poker", oracle,
+                                             schemes.Pipeline(2))
+      for _ in range(4):
+        result = solver.round()
+      state = solver.tree.game.new_initial_state()
+      state.apply_action(0)
+      state.apply_action(2)
+      return [
+          list(oracle.policy(0, member.snapshot.policy)
+               .action_probabilities(state, 0).values())
+          for member in solver.population.members(0)], result
+
+  @parameterized.product(config=(ppo.PPOConfig(episodes_per_batch=64),
+                                 dqn.DQNConfig(episodes_per_batch=64,
+                                               temperature=0.1)),
+                         evaluation=("exact", "sampled"))
+  def test_same_bits_wherever_they_live(self, config, evaluation):
+    found, result = self.policies(config, 2, 2, evaluation)
+    elsewhere, _ = self.policies(config, 3, 2, evaluation)
+    self.assertEqual(found, elsewhere)
+    alone, alone_result = self.policies(config, 2, 1, evaluation)
+    self.assertNotEqual(found, alone)
+    # Twice the episodes in as many batches.
+    batches = result.training_episodes / 128
+    self.assertEqual(batches, int(batches))
+    self.assertBetween(result.training_episodes,
+                       1.5 * alone_result.training_episodes,
+                       2.5 * alone_result.training_episodes)
+
+  def test_they_find_the_best_response(self):
+    with pipelined.PipelinedOracle(
+        "kuhn_poker", ppo.PPOConfig(), executors.ProcessExecutor(2),
+        workers_per_level=2) as oracle:
+      solver = solver_lib.PipelinePSROSolver("kuhn_poker", oracle,
+                                             schemes.Pipeline(2))
+      for result in solver.run():
+        if result.of_frozen.nash_conv < 0.1 or result.round == 60:
+          break
+    self.assertLess(result.of_frozen.nash_conv, 0.1)
+
+  @parameterized.parameters(
+      (ppo.PPOConfig(), 0, 2, "takes 1 or more"),
+      (ppo.PPOConfig(), 3, 2, "3 workers per level need as many"),
+      (ppo.PPOConfig(), 2, None, "use processes, 2 or more"),
+      (exact.ExactConfig(), 2, 2, "for PPO and DQN"))
+  def test_wrong_numbers_say_what_works(self, config, workers, processes,
+                                        message):
+    executor = processes and executors.ProcessExecutor(processes)
+    with self.assertRaisesRegex(ValueError, message):
+      pipelined.PipelinedOracle("kuhn_poker", config, executor,
+                                workers_per_level=workers)
+
+
+if __name__ == "__main__":
+  absltest.main()
