@@ -26,7 +26,11 @@ setuptools.setup(
         "matplotlib",
         "networkx",
     ],
-    extras_require={"test": ["pytest"]},
+    extras_require={
+        "benchmark": ["dm-tree"],  # OpenSpiel's torch DQN imports it.
+        "ray": ["ray"],
+        "test": ["dm-tree", "pytest", "ray"],
+    },
     classifiers=[
         "Programming Language :: Python :: 3",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",

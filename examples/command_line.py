@@ -107,12 +107,17 @@ PLATEAU_WINDOW = flags.DEFINE_integer(
     "Environment steps in such a window; every round is one if not given.")
 
 EXECUTOR = flags.DEFINE_enum(
-    "executor", "processes", ("serial", "processes"),
-    "Where learners run: in this process or in worker processes. The result "
-    "is the same, bit for bit.")
+    "executor", "processes", ("serial", "processes", "ray"),
+    "Where learners run: in this process, in worker processes, or on a Ray "
+    "cluster. The result is the same, bit for bit.")
 NUM_WORKERS = flags.DEFINE_integer(
     "num_workers", None,
-    "Worker processes for --executor=processes; one per core by default.")
+    "Worker processes for --executor=processes and ray; one per core, or CPU of "
+    "the cluster, by default.")
+RAY_ADDRESS = flags.DEFINE_string(
+    "ray_address", None,
+    "For --executor=ray: the host:port of a running cluster, or auto; a local "
+    "one is started if not given.")
 WORKERS_PER_LEVEL = flags.DEFINE_integer(
     "workers_per_level", None,
     "Workers that train each policy together, usually 1 to 5; 1 if not given. "
@@ -197,7 +202,10 @@ def check(schemes):
             f"{', '.join(users)}")
   if NUM_WORKERS.value is not None and EXECUTOR.value == "serial":
     raise ValueError("--num_workers does nothing with --executor=serial; it "
-                     "is for processes")
+                     "is for processes and ray")
+  if RAY_ADDRESS.value is not None and EXECUTOR.value != "ray":
+    raise ValueError("--ray_address does nothing with --executor="
+                     f"{EXECUTOR.value}; it is for ray")
 
 
 def _given(**options):
@@ -237,6 +245,10 @@ def make_executor():
   """Returns the executor that the flags ask for."""
   if EXECUTOR.value == "serial":
     return ppsro.SerialExecutor()
+  if EXECUTOR.value == "ray":
+    return ppsro.RayExecutor(
+        num_workers() if RAY_ADDRESS.value is None else NUM_WORKERS.value,
+        RAY_ADDRESS.value)
   return ppsro.ProcessExecutor(num_workers())
 
 
@@ -300,19 +312,20 @@ def limits():
       TARGET_EXPLOITABILITY.value)
 
 
-def run_settings(main_module, solver, config, **settings):
+def run_settings(main_module, solver, config, executor, **settings):
   """Returns the resolved settings of a run, for its `config.json`.
 
   Args:
     main_module: the name of the example.
     solver: its solver.
     config: of its learners.
+    executor: where they train.
     **settings: what the flags do not say.
   """
   return {
       **{flag.name: flag.value
          for flag in flags.FLAGS.get_key_flags_for_module(main_module)},
-      "num_workers": num_workers() if EXECUTOR.value == "processes" else 0,
+      "num_workers": executor.num_workers,
       "num_levels": solver.scheme.num_levels,
       "opponent_update_freq": solver.opponent_update_freq,
       **dataclasses.asdict(solver.plateau_rule),

@@ -80,11 +80,13 @@ def run(tree, name, seed, path):
   scheme = command_line.make_scheme(name)
   config = command_line.make_config(scheme)
   directory = ppsro.RunDirectory(path)
+  executor = command_line.make_executor()
   with command_line.make_oracle(
-      tree, scheme, config, command_line.make_executor(), seed) as oracle:
+      tree, scheme, config, executor, seed) as oracle:
     solver = command_line.make_solver(oracle, scheme)
     directory.write_config(command_line.run_settings(
-        sys.argv[0], solver, config, scheme=name, seed=seed, output_dir=path))
+        sys.argv[0], solver, config, executor, scheme=name, seed=seed,
+        output_dir=path))
     _, stopped_by = recorded_run.play(
         solver, directory, command_line.limits(), start, f"{name} seed {seed}  ")
   return stopped_by

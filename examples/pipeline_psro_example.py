@@ -71,12 +71,12 @@ def main():
   game_name = command_line.GAME_NAME.value
   scheme = command_line.make_scheme(_SCHEME.value)
   config = command_line.make_config(scheme)
-  executor = command_line.make_executor()
   output_dir = _OUTPUT_DIR.value or os.path.join(
       "runs", f"{game_name}-{_SCHEME.value}-{command_line.ORACLE.value}-"
       f"seed{_SEED.value}")
   tree = command_line.open_game()
   directory = ppsro.RunDirectory(output_dir)
+  executor = command_line.make_executor()
   with command_line.make_oracle(
       tree, scheme, config, executor, _SEED.value) as oracle:
     solver = command_line.make_solver(oracle, scheme)
@@ -85,7 +85,7 @@ def main():
             f"{game_name}, drawn at random per episode; NashConv is that of "
             "the original game", file=sys.stderr)
     directory.write_config(command_line.run_settings(
-        sys.argv[0], solver, config, output_dir=output_dir))
+        sys.argv[0], solver, config, executor, output_dir=output_dir))
     result, stopped_by = recorded_run.play(
         solver, directory, command_line.limits(), _START)
     bound = {}

@@ -62,14 +62,14 @@ def train_ours(game):
   """Returns per player `(policies, probabilities)`, and how it went."""
   scheme = command_line.make_scheme(_SCHEME.value)
   config = command_line.make_config(scheme)
+  executor = command_line.make_executor()
   start = time.perf_counter()
   with command_line.make_oracle(
-      game, scheme, config, command_line.make_executor(),
-      _SEED.value) as oracle:
+      game, scheme, config, executor, _SEED.value) as oracle:
     solver = command_line.make_solver(oracle, scheme)
     directory = ppsro.RunDirectory(_OUTPUT_DIR.value)
     directory.write_config(command_line.run_settings(
-        sys.argv[0], solver, config, output_dir=_OUTPUT_DIR.value))
+        sys.argv[0], solver, config, executor, output_dir=_OUTPUT_DIR.value))
     result, _ = recorded_run.play(
         solver, directory, command_line.limits(), start, "ours  ")
     mixtures = solver.final_mixtures()

@@ -44,6 +44,7 @@ _HOMES = {
     "PlateauRule": "schemes",
     "SerialExecutor": "executors",
     "ProcessExecutor": "executors",
+    "RayExecutor": "ray_executor",
     "WorkerError": "executors",
     "PPOConfig": "oracles.ppo",
     "DQNConfig": "oracles.dqn",

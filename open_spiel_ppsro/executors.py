@@ -97,24 +97,6 @@ class Executor(abc.ABC):
     self.close()
 
 
-def _run(actors, name, method, args):
-  """Returns (True, answer) or (False, traceback text)."""
-  try:
-    actor = actors[name]
-    if isinstance(actor, _Failure):
-      return False, actor.traceback
-    return True, getattr(actor, method)(*args)
-  except Exception:  # pylint: disable=broad-except
-    return False, traceback.format_exc()
-
-
-def _make(shared, factory, args):
-  try:
-    return factory(shared, *args)
-  except Exception:  # pylint: disable=broad-except
-    return _Failure(traceback.format_exc())
-
-
 class _Failure:
   """Stands for an actor whose factory raised."""
 
@@ -122,7 +104,102 @@ class _Failure:
     self.traceback = text
 
 
-def _raise(name, text):
+class Home:
+  """Actors that live in one process; what every kind of worker has inside."""
+
+  def __init__(self):
+    self._shared = None
+    self._actors = {}
+
+  def share(self, shared):
+    """Sets the first argument of every factory."""
+    self._shared = shared
+
+  def create(self, name, factory, args):
+    """Makes an actor; if that fails, its first call will say why."""
+    try:
+      self._actors[name] = factory(self._shared, *args)
+    except Exception:  # pylint: disable=broad-except
+      self._actors[name] = _Failure(traceback.format_exc())
+
+  def discard(self, name):
+    """Forgets an actor."""
+    del self._actors[name]
+
+  def run(self, name, method, args):
+    """Returns (True, answer) or (False, traceback text)."""
+    try:
+      actor = self._actors[name]
+      if isinstance(actor, _Failure):
+        return False, actor.traceback
+      return True, getattr(actor, method)(*args)
+    except Exception:  # pylint: disable=broad-except
+      return False, traceback.format_exc()
+
+  def run_all(self, tasks):
+    """Runs `(index, name, method, args)` in order, up to the first failure.
+
+    Yields:
+      `(index, succeeded, answer)`. Nothing after a failure is run: it might
+      wait for one that failed.
+    """
+    for index, name, method, args in tasks:
+      succeeded, answer = self.run(name, method, args)
+      yield index, succeeded, answer
+      if not succeeded:
+        return
+
+
+class Placement:
+  """Which worker each actor lives on: as even as can be, by one rule."""
+
+  def __init__(self, num_workers):
+    self._num_workers = num_workers
+    self._homes = {}  # Actor name -> worker index.
+    self._fresh = []  # Worker index of each actor created since the last call.
+
+  def place(self, name, apart_from):
+    """Chooses a worker for a new actor and returns its index.
+
+    Raises:
+      ValueError: if there are too few workers to keep it apart from others.
+    """
+    # The one with the fewest actors; of these, the one with the fewest new
+    # ones, whose first call is often their longest.
+    taken = {self._homes[other] for other in apart_from}
+    free = [worker for worker in range(self._num_workers)
+            if worker not in taken]
+    if not free:
+      raise ValueError(
+          f"{len(apart_from) + 1} workers of one level need as many worker "
+          f"processes, there are {self._num_workers}")
+    homes = list(self._homes.values())
+    self._homes[name] = min(free, key=lambda worker: (
+        homes.count(worker), self._fresh.count(worker)))
+    self._fresh.append(self._homes[name])
+    return self._homes[name]
+
+  def remove(self, name):
+    """Forgets an actor and returns the worker that it lived on."""
+    return self._homes.pop(name)
+
+  def shares(self, tasks):
+    """Returns `{worker: [(index, name, method, args)]}` of a call's tasks."""
+    self._fresh.clear()
+    shares = {}
+    for index, (name, method, args) in enumerate(tasks):
+      shares.setdefault(self._homes[name], []).append(
+          (index, name, method, args))
+    return shares
+
+  def someone_on(self, worker):
+    """Returns the name of an actor on a worker, or "nothing"."""
+    return next((name for name, home in self._homes.items()
+                 if home == worker), "nothing")
+
+
+def raise_failure(name, text):
+  """Raises the `WorkerError` of an actor that raised."""
   raise WorkerError(f"the worker of {name} failed:\n{text.rstrip()}")
 
 
@@ -130,51 +207,45 @@ class SerialExecutor(Executor):
   """Runs everything in this process, one after the other."""
 
   def __init__(self):
-    self._actors = {}
-    self._shared = None
+    self._home = Home()
 
   def start(self, shared):
-    self._shared = shared
+    self._home.share(shared)
 
   def create(self, name, factory, *args, apart_from=()):
     if apart_from:
       raise ValueError("this process runs one learner at a time: use more "
                        "worker processes, or one worker per level")
-    self._actors[name] = _make(self._shared, factory, args)
+    self._home.create(name, factory, args)
 
   def call(self, tasks):
     answers = []
     for name, method, args in tasks:
-      succeeded, answer = _run(self._actors, name, method, args)
+      succeeded, answer = self._home.run(name, method, args)
       if not succeeded:
-        _raise(name, answer)
+        raise_failure(name, answer)
       answers.append(answer)
     return answers
 
   def discard(self, name):
-    del self._actors[name]
+    self._home.discard(name)
 
   def close(self):
-    self._actors.clear()
+    self._home = Home()
 
 
 def _serve(pipe):
   """The life of a worker process."""
   signal.signal(signal.SIGINT, signal.SIG_IGN)  # The main process decides.
-  shared, actors = None, {}
+  home = Home()
   with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
     while True:
       command, *details = pickle.loads(pipe.recv_bytes())
-      if command == "share":
-        shared, = details
-      elif command == "create":
-        name, factory, args = details
-        actors[name] = _make(shared, factory, args)
-      elif command == "discard":
-        del actors[details[0]]
-      elif command == "call":
-        for index, name, method, args in details[0]:
-          pipe.send((index, *_run(actors, name, method, args)))
+      if command == "call":
+        for answer in home.run_all(*details):
+          pipe.send(answer)
+      else:
+        getattr(home, command)(*details)
 
 
 class ProcessExecutor(Executor):
@@ -190,15 +261,14 @@ class ProcessExecutor(Executor):
       raise ValueError(f"num_workers is {num_workers}; it takes 1 or more")
     self.num_workers = num_workers
     self._workers = []  # (process, pipe)
-    self._homes = {}  # Actor name -> worker index.
-    self._fresh = []  # Worker index of each actor created since the last call.
+    self._placement = Placement(num_workers)
 
   def start(self, shared):
     # open_spiel's utils.spawn sets the global start method to fork; ask for
     # the context by name.
     context = multiprocessing.get_context("spawn")
     message = pickle.dumps(("share", shared), pickle.HIGHEST_PROTOCOL)
-    with _environment({name: "1" for name in _THREAD_VARIABLES}):
+    with environment({name: "1" for name in _THREAD_VARIABLES}):
       for index in range(self.num_workers):
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs,), daemon=True,
@@ -210,27 +280,11 @@ class ProcessExecutor(Executor):
       self._send_bytes(index, message)
 
   def create(self, name, factory, *args, apart_from=()):
-    # The one with the fewest actors; of these, the one with the fewest new
-    # ones, whose first call is often their longest.
-    taken = {self._homes[other] for other in apart_from}
-    free = [worker for worker in range(self.num_workers)
-            if worker not in taken]
-    if not free:
-      raise ValueError(
-          f"{len(apart_from) + 1} workers of one level need as many worker "
-          f"processes, there are {self.num_workers}")
-    homes = list(self._homes.values())
-    self._homes[name] = min(free, key=lambda worker: (
-        homes.count(worker), self._fresh.count(worker)))
-    self._fresh.append(self._homes[name])
-    self._send(self._homes[name], "create", name, factory, args)
+    self._send(self._placement.place(name, apart_from),
+               "create", name, factory, args)
 
   def call(self, tasks):
-    self._fresh.clear()
-    shares = {}
-    for index, (name, method, args) in enumerate(tasks):
-      shares.setdefault(self._homes[name], []).append(
-          (index, name, method, args))
+    shares = self._placement.shares(tasks)
     for worker, share in shares.items():
       self._send(worker, "call", share)
     answers = [None] * len(tasks)
@@ -246,7 +300,7 @@ class ProcessExecutor(Executor):
         except (EOFError, ConnectionResetError):
           self._died(worker, tasks[waiting[worker][0]][0])
         if not succeeded:
-          _raise(tasks[index][0], answer)
+          raise_failure(tasks[index][0], answer)
         answers[index] = answer
         waiting[worker].remove(index)
         if not waiting[worker]:
@@ -254,7 +308,7 @@ class ProcessExecutor(Executor):
     return answers
 
   def discard(self, name):
-    self._send(self._homes.pop(name), "discard", name)
+    self._send(self._placement.remove(name), "discard", name)
 
   def close(self):
     for process, _ in self._workers:
@@ -266,8 +320,7 @@ class ProcessExecutor(Executor):
         process.join()
       pipe.close()
     self._workers.clear()
-    self._homes.clear()
-    self._fresh.clear()
+    self._placement = Placement(self.num_workers)
 
   def _send(self, worker, *message):
     self._send_bytes(worker, pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
@@ -276,8 +329,7 @@ class ProcessExecutor(Executor):
     try:
       self._workers[worker][1].send_bytes(message)
     except (BrokenPipeError, ConnectionResetError):
-      self._died(worker, next(
-          (n for n, home in self._homes.items() if home == worker), "nothing"))
+      self._died(worker, self._placement.someone_on(worker))
 
   def _died(self, worker, name):
     process = self._workers[worker][0]
@@ -288,7 +340,7 @@ class ProcessExecutor(Executor):
 
 
 @contextlib.contextmanager
-def _environment(variables):
+def environment(variables):
   """Sets environment variables for the processes started inside."""
   before = {name: os.environ.get(name) for name in variables}
   os.environ.update(variables)

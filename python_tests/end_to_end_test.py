@@ -245,6 +245,12 @@ class PipelineExampleTest(ExampleTestCase):
       ("--num_workers=0", "num_workers"),
       ("--num_workers=2 --executor=serial", "num_workers"),
       ("--executor=threads", "serial"),
+      ("--workers_per_level=0", "workers_per_level"),
+      ("--workers_per_level=9 --num_workers=2", "workers per level"),
+      ("--workers_per_level=2 --oracle=exact", "ppo, dqn"),
+      ("--ray_address=auto", "for ray"),
+      ("--executor=ray --ray_address=127.0.0.1:1", "no Ray cluster"),
+      ("--executor=ray --ray_address=here", "host:port"),
       ("--seed=-1", "seed"),
       ("--time_limit_seconds=0", "time_limit_seconds"),
       ("--time_limit_seconds=nan", "time_limit_seconds"),
@@ -268,11 +274,11 @@ class PipelineExampleTest(ExampleTestCase):
     self.assertTrue(errors.startswith("error: "), errors)
     self.assertIn(names, errors)
 
-  @parameterized.parameters("serial", "processes")
+  @parameterized.parameters("serial", "processes", "ray")
   def test_ctrl_c_leaves_a_run_directory_and_no_process(self, executor):
     process = start("pipeline_psro_example", "--game_name=leduc_poker",
                     self.output_dir, f"--executor={executor}",
-                    "--num_workers=2" if executor == "processes" else
+                    "--num_workers=2" if executor != "serial" else
                     "--oracle=dqn", start_new_session=True)
     metrics = self.path / "run" / "metrics.csv"
     deadline = time.monotonic() + 60
@@ -280,7 +286,7 @@ class PipelineExampleTest(ExampleTestCase):
         metrics.exists() and metrics.read_text().count("\n") > 2):
       time.sleep(0.05)
     workers = children_of(process.pid)
-    self.assertEqual(bool(workers), executor == "processes")
+    self.assertEqual(bool(workers), executor != "serial")
     # As a terminal does it: the whole process group gets the signal.
     os.killpg(process.pid, signal.SIGINT)
     pressed = time.monotonic()

@@ -21,6 +21,7 @@ from absl.testing import parameterized
 import numpy as np
 
 from open_spiel_ppsro import executors
+from open_spiel_ppsro import ray_executor
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.oracles import dqn
@@ -52,10 +53,12 @@ class LockstepTest(parameterized.TestCase):
   def test_any_executor_any_worker_count(self, config):
     tables, payoffs, metrics = play(config, executors.SerialExecutor())
     self.assertGreater(len(tables), 8)  # Some froze, others opened.
-    for executor in (executors.SerialExecutor(), executors.ProcessExecutor(1),
-                     executors.ProcessExecutor(2),
-                     executors.ProcessExecutor(3)):
-      found = play(config, executor)
+    for make in (executors.SerialExecutor,
+                 lambda: executors.ProcessExecutor(1),
+                 lambda: executors.ProcessExecutor(2),
+                 lambda: executors.ProcessExecutor(3),
+                 lambda: ray_executor.RayExecutor(2)):
+      found = play(config, make())
       self.assertEqual(len(found[0]), len(tables))
       for ours, theirs in zip(found[0], tables):
         np.testing.assert_array_equal(ours, theirs)

@@ -1,0 +1,120 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Tests for the Ray executor, on clusters of this machine."""
+
+import os
+import pathlib
+import sys
+import time
+
+from absl.testing import absltest
+import ray
+from ray import cluster_utils
+
+import executors_test
+from open_spiel_ppsro import executors
+from open_spiel_ppsro import ray_executor
+from open_spiel_ppsro import schemes
+from open_spiel_ppsro import solver as solver_lib
+from open_spiel_ppsro.oracles import pipelined
+from open_spiel_ppsro.oracles import ppo
+
+
+class LocalTest(absltest.TestCase):
+
+  def test_as_the_other_executors_do(self):
+    # One start of Ray for all of it: a start takes seconds.
+    with ray_executor.RayExecutor(3) as executor:
+      executor.start("shared")
+      for name in range(5):
+        executor.create(name, executors_test.Counter, 10 * name)
+      tasks = [(name, "add", (1,)) for name in (4, 2, 0, 1, 3, 2)]
+      self.assertEqual(executor.call(tasks), [
+          ("shared", n) for n in (41, 21, 1, 11, 31, 22)])
+      executor.discard(2)
+      executor.create(2, executors_test.Counter, 100)
+      self.assertEqual(executor.call([(2, "add", (1,)), (0, "add", (5,))]),
+                       [("shared", 101), ("shared", 6)])
+      self.assertEqual(executor.call([]), [])
+      self.assertEqual(executor.call([(0, "threads", ())]), ["1"])
+      executor.create("bad", executors_test.Counter, -1)
+      with self.assertRaisesRegex(executors.WorkerError,
+                                  "(?s)bad.*cannot start at -1"):
+        executor.call([("bad", "add", (1,))])
+      with self.assertRaisesRegex(
+          executors.WorkerError, "(?s)of 3.*ArithmeticError: the counter"):
+        executor.call([(0, "add", (1,)), (3, "fail", ())])
+      with self.assertRaisesRegex(executors.WorkerError, "died .* ran 1$"):
+        executor.call([(0, "add", (1,)), (1, "die", ())])
+    self.assertFalse(ray.is_initialized())
+
+  def test_no_cluster_no_long_wait(self):
+    for address, message in (("127.0.0.1:1", "no Ray cluster at '127.0.0.1:1'"),
+                             ("nowhere", "not of the form host:port"),
+                             ("auto", "no Ray cluster at 'auto'")):
+      start = time.monotonic()
+      with self.assertRaisesRegex(ValueError, message):
+        ray_executor.RayExecutor(address=address)
+      self.assertLess(time.monotonic() - start, 10)
+
+  def test_refuses_wrong_numbers(self):
+    with self.assertRaisesRegex(ValueError, "num_workers is 0"):
+      ray_executor.RayExecutor(0)
+    with self.assertRaisesRegex(ValueError, "gpus_per_worker is -1"):
+      ray_executor.RayExecutor(1, gpus_per_worker=-1)
+
+
+class ClusterTest(absltest.TestCase):
+
+  def test_a_node_is_lost_and_the_other_goes_on(self):
+    here = str(pathlib.Path(__file__).parent)
+    before = os.environ.get("PYTHONPATH")
+    node = {"num_cpus": 1, "object_store_memory": 100 * 2 ** 20,
+            "include_dashboard": False}
+    with executors.environment({"PYTHONPATH": os.pathsep.join(
+        filter(None, [here, *sys.path]))}):
+      cluster = cluster_utils.Cluster(initialize_head=True,
+                                      head_node_args=node)
+      second = cluster.add_node(num_cpus=1,
+                                object_store_memory=node["object_store_memory"])
+    self.assertEqual(os.environ.get("PYTHONPATH"), before)
+    try:
+      with self.assertRaisesRegex(ValueError, "has 2 CPUs"):
+        ray_executor.RayExecutor(3, cluster.address)
+      with ray_executor.RayExecutor(address=cluster.address) as executor:
+        self.assertEqual(executor.num_workers, 2)
+        with pipelined.PipelinedOracle(
+            "kuhn_poker", ppo.PPOConfig(episodes_per_batch=256),
+            executor) as oracle:
+          solver = solver_lib.PipelinePSROSolver("kuhn_poker", oracle,
+                                                 schemes.Pipeline(2))
+          solver.round()
+          cluster.remove_node(second, allow_graceful=False)
+          with self.assertRaisesRegex(executors.WorkerError,
+                                      "Ray worker . died .* player . policy"):
+            for _ in range(100):
+              solver.round()
+      # The cluster was joined, so it is still there, and one node works.
+      with ray_executor.RayExecutor(1, cluster.address) as executor:
+        executor.start("shared")
+        executor.create("counter", executors_test.Counter, 1)
+        self.assertEqual(executor.call([("counter", "add", (1,))]),
+                         [("shared", 2)])
+    finally:
+      cluster.shutdown()
+
+
+if __name__ == "__main__":
+  absltest.main()
