@@ -349,6 +349,8 @@ class OtherExamplesTest(ExampleTestCase):
       ("compare_schemes_example", "--seeds=-1", "seed"),
       ("compare_schemes_example", "--game_name=kuhn", "kuhn"),
       ("compare_schemes_example", "--output_dir=/proc/none", "/proc/none"),
+      ("psro_v2_match_example", "--game_name=kuhn_poker(players=3)",
+       "two-player"),
       ("random_normal_form_example", "--sizes=1", "sizes"),
       ("random_normal_form_example", "--learning_rates=2", "learning_rates"),
       ("random_normal_form_example", "--methods=pipeline-x", "pipeline-N"),
@@ -372,6 +374,34 @@ class OtherExamplesTest(ExampleTestCase):
     self.assertEqual(code, 0, errors)
     for line in lines[2:]:  # How far the two answers are apart.
       self.assertLess(float(line.split()[-1]), 1e-9)
+
+  def test_simulator_benchmark(self):
+    code, lines, errors = run(
+        "simulator_benchmark", "--games=kuhn_poker liars_dice(numdice=2)",
+        "--seconds=0.1", "--repeats=1", "--num_opponents=2")
+    self.assertEqual(code, 0, errors)
+    self.assertEqual([line.split()[0] for line in lines],
+                     ["game", "kuhn_poker", "liars_dice(numdice=2)"])
+    for line in lines[1:]:
+      decisions, episodes, peers, ratio = line.rsplit(maxsplit=4)[1:]
+      self.assertGreater(float(decisions.replace(",", "")), 0)
+      # psro_v2's can be a difference of two short times here, and so wrong.
+      self.assertAlmostEqual(
+          float(episodes.replace(",", "")) / float(peers.replace(",", "")),
+          float(ratio.rstrip("x")), delta=1 + abs(float(ratio[:-1])) / 100)
+
+  def test_match_against_psro_v2(self):
+    code, lines, errors = run(
+        "psro_v2_match_example", "--game_name=kuhn_poker", "--games=400",
+        "--time_limit_seconds=5", "--executor=serial",
+        "--peer_training_episodes=50", "--peer_sims_per_entry=20",
+        self.output_dir)
+    self.assertEqual(code, 0, errors)
+    result = result_of(lines)
+    self.assertEqual(result["games"], "400")
+    self.assertBetween(float(result["mean_return"]), -0.5, 2)
+    self.assertGreater(float(result["standard_error"]), 0.01)
+    self.assertGreaterEqual(int(result["psro_v2_iterations"]), 1)
 
 
 if __name__ == "__main__":
