@@ -18,10 +18,13 @@
 
 For each game: decisions per second of the simulator, the learner's network
 against a mixture of ten networks; episodes per second that PPO trains, playing
-and learning; and episodes per second that psro_v2's RLOracle trains with
-OpenSpiel's torch DQN, as its example sets it. They take turns; medians.
+and learning; the same for one policy that several workers train, on as many
+cores, as a multiple of one worker; and episodes per second that psro_v2's
+RLOracle trains with OpenSpiel's torch DQN, as its example sets it. They take
+turns; medians.
 """
 
+import contextlib
 import statistics
 import time
 
@@ -43,6 +46,9 @@ _GAMES = flags.DEFINE_string(
 _SECONDS = flags.DEFINE_float(
     "seconds", 3, "How long each side of a game is timed, each time.")
 _REPEATS = flags.DEFINE_integer("repeats", 3, "How often.", lower_bound=1)
+_WORKERS_PER_LEVEL = flags.DEFINE_integer(
+    "workers_per_level", 2, "Workers that train one policy together.",
+    lower_bound=2)
 _NUM_OPPONENTS = flags.DEFINE_integer(
     "num_opponents", 10, "Networks in the mixture of the opponent.",
     lower_bound=1)
@@ -70,6 +76,19 @@ def rate(function, seconds):
   return count / (time.perf_counter() - start)
 
 
+@contextlib.contextmanager
+def team(game, mixtures, workers):
+  """Gives a function that trains one policy a little; returns the episodes."""
+  with ppsro.PipelinedOracle(
+      game, ppsro.PPOConfig(), ppsro.ProcessExecutor(workers),
+      workers_per_level=workers) as oracle:
+    policy_id = population.PolicyId(0, 1)
+    oracle.open([policy_id])
+    assignment = base.Assignment(
+        policy_id, tuple(mixtures), int(4 * oracle.steps_per_batch), False)
+    yield lambda: oracle.train([assignment])[0].episodes
+
+
 def psro_v2_episodes(game, seconds):
   """Returns a function that returns the episodes per second of psro_v2."""
   def train(episodes):
@@ -92,7 +111,7 @@ def main():
   torch.set_num_threads(1)
   psro_v2_peer.dqn()  # Fails here if it cannot be had.
   print(f"{'game':<58}{'decisions/s':>12}{'episodes/s':>12}{'psro_v2':>10}"
-        f"{'ratio':>8}")
+        f"{'ratio':>8}{f'{_WORKERS_PER_LEVEL.value} workers':>11}")
   for name in _GAMES.value.split():
     game = ppsro.open_game(name, evaluation="sampled")
     mixtures = [mixture_of_networks(game, player)
@@ -108,15 +127,21 @@ def main():
         policy, simulator.episodes_per_batch, rng).num_steps
     peer = psro_v2_episodes(game.game, _SECONDS.value)
     draw(), train()  # The first calls warm up.
-    decisions, episodes, peers = [], [], []
-    for _ in range(_REPEATS.value):
-      decisions.append(rate(draw, _SECONDS.value))
-      episodes.append(rate(train, _SECONDS.value))
-      peers.append(peer())
+    decisions, episodes, peers, gains = [], [], [], []
+    with (team(game, mixtures, 1) as one,
+          team(game, mixtures, _WORKERS_PER_LEVEL.value) as several):
+      one(), several()
+      for _ in range(_REPEATS.value):
+        decisions.append(rate(draw, _SECONDS.value))
+        episodes.append(rate(train, _SECONDS.value))
+        peers.append(peer())
+        gains.append(rate(several, _SECONDS.value)
+                     / rate(one, _SECONDS.value))
     print(f"{name:<58}{statistics.median(decisions):>12,.0f}"
           f"{statistics.median(episodes):>12,.0f}"
           f"{statistics.median(peers):>10,.1f}"
-          f"{statistics.median(a / b for a, b in zip(episodes, peers)):>7.0f}x",
+          f"{statistics.median(a / b for a, b in zip(episodes, peers)):>7.0f}x"
+          f"{statistics.median(gains):>10.2f}x",
           flush=True)
 
 

@@ -46,9 +46,7 @@ from open_spiel_ppsro.oracles import base
 _BATCHES_PER_ROUND = 1.4
 _NEUPL_BATCHES_PER_ROUND = 0.7
 _MIN_BATCHES = 12.0
-# Of a sampled game: batches until a mean return is as precise as the plateau
-# rule asks, and the episodes of measuring payoffs per episode of training.
-_WINDOW_BATCHES = 4.0
+# Of a sampled game: episodes of measuring payoffs per episode of training.
 _PAYOFF_SHARE = 0.05
 # NeuPL's evaluation split (Liu et al. 2022): 0.3 of all episodes.
 _NEUPL_SHARE = 0.3 / 0.7
@@ -63,10 +61,8 @@ def default_plateau(oracle, **changes):
   """
   given = {name: value for name, value in changes.items()
            if value is not None}
-  rule = {"min_steps": int(_MIN_BATCHES * oracle.steps_per_batch)}
-  if isinstance(oracle.tree, state_game.StateGame):
-    rule["window"] = int(_WINDOW_BATCHES * oracle.steps_per_batch)
-  return schemes.PlateauRule(**{**rule, **given})
+  return schemes.PlateauRule(**{
+      "min_steps": int(_MIN_BATCHES * oracle.steps_per_batch), **given})
 
 
 class PipelinePSROSolver(psro_v2.PSROSolver):

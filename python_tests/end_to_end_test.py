@@ -383,7 +383,8 @@ class OtherExamplesTest(ExampleTestCase):
     self.assertEqual([line.split()[0] for line in lines],
                      ["game", "kuhn_poker", "liars_dice(numdice=2)"])
     for line in lines[1:]:
-      decisions, episodes, peers, ratio = line.rsplit(maxsplit=4)[1:]
+      decisions, episodes, peers, ratio, gain = line.rsplit(maxsplit=5)[1:]
+      self.assertGreater(float(gain.rstrip("x")), 0)
       self.assertGreater(float(decisions.replace(",", "")), 0)
       # psro_v2's can be a difference of two short times here, and so wrong.
       self.assertAlmostEqual(
