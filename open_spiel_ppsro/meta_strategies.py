@@ -22,9 +22,6 @@ psro_v2's solver and in ours. Ours:
   programming on HiGHS. psro_v2's needs a solver that cvxpy no longer ships.
 * `fictitious_play`: the average play of simultaneous fictitious play (Brown
   1951), which the reference implementation of Pipeline PSRO uses.
-* `prd` and `rm`: psro_v2's projected replicator dynamics and regret matching,
-  thirty times as fast, with steps that suit the payoffs' scale.
-* `alpharank`: psro_v2's, which refuses games that would take it minutes.
 """
 
 import dataclasses
@@ -34,7 +31,6 @@ import numpy as np
 
 from open_spiel.python.algorithms.psro_v2 import meta_strategies
 from open_spiel.python.algorithms.psro_v2 import utils
-from open_spiel_ppsro import dynamics
 
 # Regret, relative to the largest payoff, below which a strategy is exact.
 _EXACT = 1e-9
@@ -42,13 +38,6 @@ _EXACT = 1e-9
 _SMALL = 24
 # Solutions kept by a SubGameSolver, several times the levels of a pipeline.
 _MOST_REMEMBERED = 64
-
-# Options of psro_v2's that only its own functions know.
-_PSRO_V2_OPTIONS = {"prd_initial_strategies", "initial_strategies",
-                    "average_over_last_n_strategies", "use_approx"}
-# Alpha-rank's cost grows with the cube of the number of strategy profiles; at
-# this many it takes a minute.
-_MOST_RANKED_PROFILES = 1_000
 
 _ZERO_SUM_ONLY = ("nash", "fictitious_play")
 
@@ -247,93 +236,9 @@ def fictitious_play_strategy(solver, return_joint=False):
   return _answer([count / iterations for count in counts], return_joint)
 
 
-def _scaled_payoffs(solver):
-  """Returns a solver's payoffs with differences of at most 1."""
-  payoffs = [np.asarray(tensor, float) for tensor in solver.get_meta_game()]
-  spread = max(tensor.max() - tensor.min() for tensor in payoffs)
-  return [(tensor - tensor.min()) / (spread or 1.0) for tensor in payoffs]
-
-
-def prd_strategy(solver, return_joint=False):
-  """Projected replicator dynamics (Lanctot et al. 2017), for any game.
-
-  Converges to a Nash equilibrium of two-player zero-sum games on average; with
-  more players or general sums nothing is guaranteed.
-
-  Args:
-    solver: answers `get_meta_game()`, and `get_kwargs()` with, optionally,
-      psro_v2's `prd_iterations`, `prd_dt` and `prd_gamma`. By default 4,000
-      steps of 0.1 in units of the largest difference of payoffs.
-    return_joint: whether to return the flat joint distribution too.
-
-  Returns:
-    As `nash_strategy`, for any number of players.
-  """
-  options = solver.get_kwargs()
-  if _PSRO_V2_OPTIONS & options.keys():
-    return meta_strategies.prd_strategy(solver, return_joint)
-  gamma = options.get("prd_gamma", 1e-6)
-  if {"prd_iterations", "prd_dt"} & options.keys():
-    result = dynamics.projected_replicator(
-        [np.asarray(tensor, float) for tensor in solver.get_meta_game()],
-        options.get("prd_iterations", 100_000), options.get("prd_dt", 1e-3),
-        gamma)
-  else:
-    result = dynamics.projected_replicator(
-        _scaled_payoffs(solver), 4_000, 0.1, gamma)
-  return _answer(result, return_joint)
-
-
-def rm_strategy(solver, return_joint=False):
-  """Regret matching (Hart and Mas-Colell 2000), for any game.
-
-  Converges as `prd_strategy` does.
-
-  Args:
-    solver: answers `get_meta_game()`, and `get_kwargs()` with, optionally,
-      psro_v2's `iterations` (default 4,000 here) and `gamma`.
-    return_joint: whether to return the flat joint distribution too.
-
-  Returns:
-    As `nash_strategy`, for any number of players.
-  """
-  options = solver.get_kwargs()
-  if _PSRO_V2_OPTIONS & options.keys():
-    return meta_strategies.rm_strategy(solver, return_joint)
-  return _answer(
-      dynamics.regret_matching(
-          _scaled_payoffs(solver), options.get("iterations", 4_000),
-          options.get("gamma", 1e-6)), return_joint)
-
-
-def alpharank_strategy(solver, return_joint=False):
-  """psro_v2's alpha-rank (Omidshafiei et al. 2019), for small meta-games.
-
-  Args:
-    solver: as psro_v2 has it.
-    return_joint: likewise.
-
-  Returns:
-    As psro_v2's.
-
-  Raises:
-    ValueError: if there are more than 1,000 profiles of policies.
-  """
-  sizes = np.shape(solver.get_meta_game()[0])
-  if np.prod(sizes) > _MOST_RANKED_PROFILES:
-    raise ValueError(
-        f"alpharank ranks all {np.prod(sizes):,} profiles of "
-        f"{' x '.join(map(str, sizes))} policies, at a cost that grows with "
-        f"their cube: it works up to {_MOST_RANKED_PROFILES:,}; use prd, rm, "
-        "uniform, or nash in two-player zero-sum games")
-  return utils.alpharank_strategy(solver, return_joint)
-
-
 METHODS = {
     **meta_strategies.META_STRATEGY_METHODS,
-    "prd": prd_strategy,
-    "rm": rm_strategy,
-    "alpharank": alpharank_strategy,
+    "alpharank": utils.alpharank_strategy,
     "nash": nash_strategy,
     "fictitious_play": fictitious_play_strategy,
 }

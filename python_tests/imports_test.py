@@ -30,10 +30,9 @@ PACKAGE = ROOT / "open_spiel_ppsro"
 # The modules of the package that each one may import.
 MAY_IMPORT = {
     # Leaves.
-    "population": (), "meta_game": (), "dynamics": (), "game_tree": (),
+    "population": (), "meta_game": (), "meta_strategies": (), "game_tree": (),
     "executors": (), "run_directory": (), "episodes": (),
     # What is built on them.
-    "meta_strategies": ("dynamics",),
     "ray_executor": ("executors",),
     "sequence_form": ("game_tree",),
     "seat_symmetry": ("game_tree", "sequence_form"),

@@ -19,7 +19,6 @@ from absl.testing import parameterized
 import numpy as np
 import scipy.optimize
 
-from open_spiel.python.algorithms.psro_v2 import meta_strategies as psro_v2_methods
 from open_spiel_ppsro import meta_game
 from open_spiel_ppsro import meta_strategies
 
@@ -90,36 +89,6 @@ class MethodsTest(parameterized.TestCase):
       self.assertAlmostEqual(p.sum(), 1)
       if method != "uniform_biased":
         np.testing.assert_allclose(p, 1 / 3, atol=0.05)
-
-  @parameterized.product(method=("prd", "rm"),
-                         shape=((3, 4), (2, 2, 2), (4, 3, 2)))
-  def test_dynamics_are_those_of_psro_v2(self, method, shape):
-    payoffs = list(np.random.default_rng(0).normal(
-        size=(len(shape), *shape)))
-    # Steps large enough to reach the border, where projection matters.
-    options = {"prd_iterations": 3_000, "prd_dt": 0.1, "prd_gamma": 1e-3,
-               "iterations": 3_000, "gamma": 1e-3}
-    sub_game = meta_game.SubGame(payoffs, options)
-    ours = meta_strategies.METHODS[method](sub_game)
-    theirs = psro_v2_methods.META_STRATEGY_METHODS[method](sub_game)
-    # Regret matching begins with another tiny regret there, and scales.
-    atol = 1e-9 if method == "prd" else 2e-3
-    for p, q in zip(ours, theirs):
-      np.testing.assert_allclose(p, q, atol=atol)
-
-  @parameterized.product(method=("prd", "rm"), scale=(1e-3, 1, 1e3))
-  def test_dynamics_solve_zero_sum_games_of_any_scale(self, method, scale):
-    for seed in range(5):
-      payoffs = scale * np.random.default_rng(seed).normal(size=(6, 9))
-      sub_game = meta_game.SubGame([payoffs, -payoffs])
-      _, probabilities = meta_strategies.solve(method, sub_game)
-      self.assertLess(meta_strategies.regrets(
-          [payoffs, -payoffs], probabilities).max(), 0.06 * scale)
-
-  def test_alpharank_refuses_what_would_take_for_ever(self):
-    payoffs = np.zeros((60, 60))
-    with self.assertRaisesRegex(ValueError, "3,600 profiles of 60 x 60.*prd"):
-      meta_strategies.solve("alpharank", meta_game.SubGame([payoffs, payoffs]))
 
   @parameterized.parameters("nash", "fictitious_play")
   def test_zero_sum_methods_refuse_other_games(self, method):
