@@ -30,9 +30,10 @@ PACKAGE = ROOT / "open_spiel_ppsro"
 # The modules of the package that each one may import.
 MAY_IMPORT = {
     # Leaves.
-    "population": (), "meta_game": (), "meta_strategies": (), "game_tree": (),
-    "executors": (), "run_directory": (), "episodes": (),
+    "population": (), "meta_game": (), "population_dynamics": (),
+    "game_tree": (), "executors": (), "run_directory": (), "episodes": (),
     # What is built on them.
+    "meta_strategies": ("population_dynamics",),
     "sequence_form": ("game_tree",),
     "seat_symmetry": ("game_tree", "sequence_form"),
     "normal_form": ("game_tree",),
