@@ -48,13 +48,14 @@ class AgainstOpenSpielTest(parameterized.TestCase):
 
   @parameterized.product(
       game=GAMES,
-      options=({}, {"prd_gamma": 1e-2, "prd_dt": 1e-2},
-               {"average_over_last_n_strategies": 500}))
-  def test_projected_replicator_dynamics(self, game, options):
+      options=({}, {"prd_gamma": 1e-2},
+               {"average_over_last_n_strategies": 500}),
+      prd_dt=(1e-3, 1e-2))
+  def test_projected_replicator_dynamics(self, game, options, prd_dt):
     ours = population_dynamics.projected_replicator_dynamics(
-        game[1], prd_iterations=3000, **options)
+        game[1], prd_iterations=3000, prd_dt=prd_dt, **options)
     theirs = projected_replicator_dynamics.projected_replicator_dynamics(
-        game[1], prd_iterations=3000, **options)
+        game[1], prd_iterations=3000, prd_dt=prd_dt, **options)
     for p, q in zip(ours, theirs):
       np.testing.assert_allclose(p, q, atol=1e-9)
 
@@ -75,7 +76,7 @@ class AgainstOpenSpielTest(parameterized.TestCase):
              np.array([0, 0, 0.1, 0.9])]
     for p, q in zip(
         population_dynamics.projected_replicator_dynamics(
-            payoffs, start, prd_iterations=100),
+            payoffs, start, prd_iterations=100, prd_dt=1e-3),
         projected_replicator_dynamics.projected_replicator_dynamics(
             payoffs, [p.copy() for p in start], prd_iterations=100)):
       np.testing.assert_allclose(p, q, atol=1e-12)
@@ -100,6 +101,15 @@ class PropertiesTest(parameterized.TestCase):
       for p in found:
         np.testing.assert_allclose(p, [gamma, 1 - gamma], atol=1e-12)
 
+  @parameterized.parameters(1e-3, 1.0, 1e3)
+  def test_default_steps_come_as_far_as_openspiels(self, unit):
+    payoffs = np.random.default_rng(6).uniform(-1, 1, (3, 4, 4, 4))
+    theirs = projected_replicator_dynamics.projected_replicator_dynamics(
+        payoffs, prd_iterations=75_000)
+    ours = population_dynamics.projected_replicator_dynamics(unit * payoffs)
+    for p, q in zip(ours, theirs):
+      np.testing.assert_allclose(p, q, atol=5e-3)
+
   def test_averages_of_zero_sum_games_approach_equilibria(self):
     payoffs = np.random.default_rng(5).uniform(-1, 1, (6, 6))
     for dynamics, bound in (
@@ -115,6 +125,7 @@ class PropertiesTest(parameterized.TestCase):
 
   @parameterized.parameters(
       ({"prd_iterations": 0}, "iterations is 0"),
+      ({"prd_dt": 0}, "prd_dt is 0"),
       ({"prd_gamma": 0.6}, "prd_gamma is 0.6.*less than 0.5"),
       ({"prd_initial_strategies": [np.ones(3), np.ones(2)]}, "2 strategies"),
       ({"average_over_last_n_strategies": 0}, "1 or more"))
