@@ -36,6 +36,7 @@ _HOMES = {
     "prd_strategy": "meta_strategies",
     "rm_strategy": "meta_strategies",
     "alpharank_strategy": "meta_strategies",
+    "cce_strategy": "meta_strategies",
     "Scheme": "schemes",
     "Sequential": "schemes",
     "NaiveParallel": "schemes",
