@@ -36,7 +36,7 @@ _ITERATIONS = 5_000
 _STEP = 0.03
 # What regret matching starts from, as OpenSpiel does.
 _FIRST_REGRET = 1e-6
-# Of alpha-rank: the largest walk, which takes a second or two, and how often its
+# Of alpha-rank: the largest walk, which takes seconds, and how often its
 # epsilon is halved.
 MAX_PROFILES = 1_000
 _FEWEST_HALVINGS = 10

@@ -34,7 +34,8 @@ MAY_IMPORT = {
     "game_tree": (), "executors": (), "run_directory": (), "episodes": (),
     # What is built on them.
     "correlated": ("linear_program",),
-    "meta_strategies": ("correlated", "linear_program", "population_dynamics"),
+    "meta_strategies": ("correlated", "linear_program",
+                        "population_dynamics"),
     "sequence_form": ("game_tree",),
     "seat_symmetry": ("game_tree", "sequence_form"),
     "normal_form": ("game_tree",),
