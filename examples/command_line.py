@@ -40,7 +40,8 @@ ORACLE = flags.DEFINE_enum(
 META_STRATEGY = flags.DEFINE_string(
     "meta_strategy", "nash",
     "How a meta-game is solved: nash and fictitious_play for two-player "
-    "zero-sum games; prd, rm, uniform, uniform_biased, alpharank for all.")
+    "zero-sum games; prd, rm, uniform, uniform_biased, alpharank, cce (a "
+    "coarse correlated equilibrium, a joint distribution) for all.")
 
 # Flags of some schemes.
 NUM_LEVELS = flags.DEFINE_integer(

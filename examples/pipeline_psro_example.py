@@ -29,6 +29,7 @@ import time
 _START = time.perf_counter()  # Before the imports: they are part of the wall.
 
 # pylint: disable=wrong-import-position
+import math
 import os
 import sys
 
@@ -101,6 +102,8 @@ def main():
       "oracle": command_line.ORACLE.value,
       "nash_conv": f"{found.nash_conv:.6g}",
       "exploitability": f"{found.exploitability:.6g}",
+      **({} if math.isnan(found.cce_gap) else
+         {"cce_gap": f"{found.cce_gap:.6g}"}),
       **bound,
       "iterations": solver.iterations,
       "policies": sum(solver.num_policies),

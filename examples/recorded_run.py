@@ -99,7 +99,9 @@ class Progress:
   def _nash_conv(self, result):
     if math.isnan(result.of_frozen.nash_conv):  # Of a sampled game.
       return ""
-    return f"NashConv {result.of_frozen.nash_conv:.4g}  "
+    gap = result.of_frozen.cce_gap
+    return (f"NashConv {result.of_frozen.nash_conv:.4g}  "
+            + ("" if math.isnan(gap) else f"CCE gap {gap:.4g}  "))
 
   def close(self):
     """Ends the live line."""

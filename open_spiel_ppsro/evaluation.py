@@ -34,9 +34,14 @@ class Exploitability:
     nash_conv: the sum over players of their best-response gains; exact, and
       NaN where it is not known.
     exploitability: NashConv divided by the number of players.
+    cce_gap: of a joint distribution over profiles, the sum over players of
+      what the best deviation gains, by a player that leaves before it is told
+      its policy; NaN where all play independently, or where it is not known.
+      NashConv is then that of the marginals, each played independently.
   """
   nash_conv: float
   exploitability: float
+  cce_gap: float = float("nan")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,21 +128,41 @@ class ExactEvaluator:
         for p, (plans, chosen, weights) in enumerate(
             zip(self._plans, indices, probabilities))]
 
-  def exploitability(self, indices, probabilities):
+  def exploitability(self, indices, probabilities, joint=None):
     """Returns the `Exploitability`, in the original game, of mixtures.
 
     Args:
       indices: as for `mixture_tables`.
       probabilities: likewise; players draw independently.
+      joint: `[K_0, ..., K_{n-1}]`, if they do not: how likely each profile is.
+        `probabilities` are its marginals.
     """
     game = self.tree.original or self.tree
     tables = self.tree.seat_tables(self.mixture_tables(indices, probabilities))
     value = sequence_form.nash_conv(
         game, [sequence_form.realization_plan(game, table, player)
                for player, table in enumerate(tables)])
-    return Exploitability(value, value / game.num_players)
+    return Exploitability(
+        value, value / game.num_players,
+        float("nan") if joint is None else self._cce_gap(indices, joint))
 
-  def opponents(self, indices, probabilities, population=None):
+  def _cce_gap(self, indices, joint):
+    tree = self.tree
+    plans = [plans[list(chosen)]
+             for plans, chosen in zip(self._plans, indices)]
+    profiles = np.argwhere(joint > 0)
+    probabilities = joint[joint > 0]
+    returns = tree.terminal_returns @ sequence_form.joint_reach(
+        tree, plans, profiles, probabilities)
+    # A player that was better off told what to do has nothing to gain.
+    return float(sum(
+        max(0.0, sequence_form.best_value_of_reach(
+            tree, sequence_form.joint_reach(
+                tree, plans, profiles, probabilities, skip=player), player)
+            - returns[player])
+        for player in range(tree.num_players)))
+
+  def opponents(self, indices, probabilities, population=None, joint=None):
     """Returns what a learner faces: a `Mixture` per player.
 
     Args:
@@ -147,7 +172,11 @@ class ExactEvaluator:
         by default each mixture is one policy, its behaviour policy weighted
         by reach, which gives the same distribution over episodes and travels
         as one table.
+      joint: as for `exploitability`; needs `population`, and gives a
+        `JointMixture`.
     """
+    if joint is not None:
+      return joint_mixture(indices, joint, population)
     if population is not None:
       return mixtures(self.tree.roles, indices, probabilities, population)
     tables = self.mixture_tables(indices, probabilities)
@@ -157,6 +186,27 @@ class ExactEvaluator:
                 population_lib.PolicyId(role, -1), 0, tables[role]),),
             np.ones(1))
         for role in self.tree.roles)
+
+
+def joint_mixture(indices, joint, population):
+  """Returns a `JointMixture` of snapshots.
+
+  Args:
+    indices: per player, each with a population of its own, policy indices.
+    joint: `[K_0, ..., K_{n-1}]`, how likely each profile of them is.
+    population: the `Population`.
+  """
+  profiles = np.argwhere(joint > 0)
+  probabilities = joint[joint > 0] / joint.sum()
+  marginals = []
+  for player, chosen in enumerate(indices):
+    used, profiles[:, player] = np.unique(profiles[:, player],
+                                          return_inverse=True)
+    marginals.append(population_lib.Mixture(
+        tuple(population[population_lib.PolicyId(player, chosen[k])].snapshot
+              for k in used),
+        np.bincount(profiles[:, player], probabilities)))
+  return population_lib.JointMixture(tuple(marginals), profiles, probabilities)
 
 
 def mixtures(roles, indices, probabilities, population):

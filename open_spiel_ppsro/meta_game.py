@@ -77,16 +77,20 @@ class MetaGame:
     chosen[player] = [index]
     return self._payoffs[player][np.ix_(*chosen)].squeeze(axis=player)
 
-  def expected_return(self, policy_id, indices, probabilities):
-    """Returns what a policy expects against mixtures of the other players.
+  def expected_return(self, policy_id, indices, probabilities, joint=None):
+    """Returns what a policy expects against what the other players play.
 
     Args:
       policy_id: `(population, index)`.
       indices: per population, the policies that the mixture ranges over.
       probabilities: per population, a probability for each.
+      joint: `[K_0, ..., K_{n-1}]`, the probabilities of their profiles, where
+        they do not play independently.
     """
     player = self._roles.index(policy_id[0])
     values = self.payoffs_against(policy_id, indices)
+    if joint is not None:
+      return float(np.vdot(values, joint.sum(axis=player)))
     weights = self.per_player(probabilities)
     for other in reversed(range(len(weights))):
       if other != player:

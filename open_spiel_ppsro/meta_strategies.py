@@ -22,15 +22,21 @@ psro_v2's solver and in ours. Ours:
   programming on HiGHS. psro_v2's needs a solver that cvxpy no longer ships.
 * `fictitious_play`: the average play of simultaneous fictitious play (Brown
   1951), which the reference implementation of Pipeline PSRO uses.
+* `cce`: a coarse correlated equilibrium, a joint distribution over profiles,
+  by linear programming, for any game; see `correlated.py`.
+* `prd`, `rm`, `alpharank`: those of psro_v2, several times as fast, for any
+  number of players; see `population_dynamics.py`.
 """
 
 import dataclasses
 
-import highspy
 import numpy as np
 
 from open_spiel.python.algorithms.psro_v2 import meta_strategies
-from open_spiel.python.algorithms.psro_v2 import utils
+
+from open_spiel_ppsro import correlated
+from open_spiel_ppsro import linear_program
+from open_spiel_ppsro import population_dynamics
 
 # Regret, relative to the largest payoff, below which a strategy is exact.
 _EXACT = 1e-9
@@ -39,6 +45,8 @@ _SMALL = 24
 # Solutions kept by a SubGameSolver, several times the levels of a pipeline.
 _MOST_REMEMBERED = 64
 
+# Played as the joint distributions that they return.
+_CORRELATED = ("cce",)
 _ZERO_SUM_ONLY = ("nash", "fictitious_play")
 
 
@@ -50,12 +58,15 @@ class MetaStrategy:
     probabilities: one float array `[K_p]` per population: per player, but a
       single one where all players choose from the same policies.
     method: the name of the method that gave them.
-    regret: per player, what its best policy gains over it, in game utility,
-      when all play independently.
+    regret: per player, what its best policy gains over it, in game utility.
+    joint: `[K_0, ..., K_{n-1}]`, the distribution over profiles, where it is
+      not the product of `probabilities`, which are then its marginals; None
+      where all play independently.
   """
   probabilities: tuple[np.ndarray, ...]
   method: str
   regret: np.ndarray
+  joint: np.ndarray | None = None
 
 
 def regrets(payoffs, probabilities):
@@ -118,18 +129,6 @@ def solve_zero_sum(payoffs, hint=None):
   return full_x, full_y
 
 
-class _Highs(highspy.Highs):
-  """HiGHS for many small programs, silent."""
-
-  def __init__(self):
-    # Past the constructor of highspy.Highs, which prints a banner and sets up
-    # callbacks before it can be told not to.
-    super(highspy.Highs, self).__init__()
-    self.setOptionValue("output_flag", False)
-    self.setOptionValue("presolve", "off")
-    self.setOptionValue("threads", 1)
-
-
 def _solve_by_lp(payoffs):
   """Returns `(x, y)`, solving both players' programs in one."""
   if 1 in payoffs.shape:
@@ -142,28 +141,10 @@ def _solve_by_lp(payoffs):
   scale = np.abs(payoffs).max() or 1.0
   shifted = (payoffs - payoffs.min()) / scale + 1.0
   num_rows, num_columns = shifted.shape
-  program = highspy.HighsLp()
-  program.num_row_, program.num_col_ = num_rows, num_columns
-  program.col_cost_ = np.full(num_columns, -1.0)
-  program.col_lower_ = np.zeros(num_columns)
-  program.col_upper_ = np.full(num_columns, highspy.kHighsInf)
-  program.row_lower_ = np.full(num_rows, -highspy.kHighsInf)
-  program.row_upper_ = np.ones(num_rows)
-  matrix = program.a_matrix_
-  matrix.format_ = highspy.MatrixFormat.kRowwise
-  matrix.num_row_, matrix.num_col_ = num_rows, num_columns
-  matrix.start_ = np.arange(num_rows + 1) * num_columns
-  matrix.index_ = np.tile(np.arange(num_columns), num_rows)
-  matrix.value_ = shifted.ravel()
-  highs = _Highs()
-  highs.passModel(program)
-  highs.run()
-  if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-    raise ValueError(f"HiGHS could not solve a {payoffs.shape} matrix game: "
-                     f"{highs.modelStatusToString(highs.getModelStatus())}")
-  solution = highs.getSolution()
-  return (_normalised(-np.asarray(solution.row_dual)),
-          _normalised(np.asarray(solution.col_value)))
+  x, duals = linear_program.minimise(
+      np.full(num_columns, -1.0), shifted, np.full(num_rows, -np.inf),
+      np.ones(num_rows))
+  return _normalised(-duals), _normalised(x)
 
 
 def _normalised(weights):
@@ -236,9 +217,86 @@ def fictitious_play_strategy(solver, return_joint=False):
   return _answer([count / iterations for count in counts], return_joint)
 
 
+def prd_strategy(solver, return_joint=False):
+  """The averages of projected replicator dynamics, for any number of players.
+
+  Args:
+    solver: answers `get_meta_game()`, and `get_kwargs()` with, optionally, the
+      options of `population_dynamics.projected_replicator_dynamics`.
+    return_joint: whether to return the flat joint distribution too.
+
+  Returns:
+    A list with `[K_p]` per player; with `return_joint`, a pair of it and their
+    joint distribution, flat.
+  """
+  return _answer(population_dynamics.projected_replicator_dynamics(
+      solver.get_meta_game(), **solver.get_kwargs()), return_joint)
+
+
+def rm_strategy(solver, return_joint=False):
+  """The averages of regret matching, for any number of players.
+
+  Args:
+    solver: answers `get_meta_game()`, and `get_kwargs()` with, optionally, the
+      options of `population_dynamics.regret_matching`.
+    return_joint: whether to return the flat joint distribution too.
+
+  Returns:
+    As `prd_strategy`.
+  """
+  return _answer(population_dynamics.regret_matching(
+      solver.get_meta_game(), **solver.get_kwargs()), return_joint)
+
+
+def alpharank_strategy(solver, return_joint=False):
+  """The marginals of alpha-rank, for any number of players.
+
+  Args:
+    solver: answers `get_meta_game()`.
+    return_joint: whether to return the flat joint distribution too.
+
+  Returns:
+    As `prd_strategy`, but the joint distribution is that of alpha-rank, which
+    need not be the product of the marginals.
+
+  Raises:
+    ValueError: if there are too many profiles to rank.
+  """
+  joint = population_dynamics.alpha_rank(solver.get_meta_game())
+  marginals = marginals_of(joint)
+  return (marginals, joint.ravel()) if return_joint else marginals
+
+
+def cce_strategy(solver, return_joint=False):
+  """A coarse correlated equilibrium with the largest sum of returns.
+
+  Args:
+    solver: answers `get_meta_game()`.
+    return_joint: whether to return the flat joint distribution too.
+
+  Returns:
+    The marginals, a list with `[K_p]` per player; with `return_joint`, a pair
+    of it and the equilibrium, flat. The product of the marginals need not be an
+    equilibrium of any kind, unless the game is two-player zero-sum.
+  """
+  joint = correlated.max_welfare_cce(solver.get_meta_game())
+  marginals = marginals_of(joint)
+  return (marginals, joint.ravel()) if return_joint else marginals
+
+
+def marginals_of(joint):
+  """Returns a list with `[K_p]` per player from `[K_0, ..., K_{n-1}]`."""
+  axes = range(joint.ndim)
+  return [joint.sum(axis=tuple(axis for axis in axes if axis != player))
+          for player in axes]
+
+
 METHODS = {
     **meta_strategies.META_STRATEGY_METHODS,
-    "alpharank": utils.alpharank_strategy,
+    "alpharank": alpharank_strategy,
+    "cce": cce_strategy,
+    "prd": prd_strategy,
+    "rm": rm_strategy,
     "nash": nash_strategy,
     "fictitious_play": fictitious_play_strategy,
 }
@@ -272,12 +330,19 @@ def check_applicable(method, num_players, is_zero_sum):
 
 
 def solve(method, sub_game):
-  """Returns `(name, probabilities)` of a `SubGame`, `[K_p]` per player."""
+  """Returns the solution of a `SubGame`.
+
+  Returns:
+    The name of the method, `[K_p]` per player, and `[K_0, ..., K_{n-1}]`, or
+    None if the method has all players play independently.
+  """
   name, function = resolve(method)
-  # As psro_v2 calls them; its alpharank answers something else otherwise.
-  marginals, _ = function(solver=sub_game, return_joint=True)
+  # psro_v2's own alpharank answers something else without.
+  marginals, joint = function(solver=sub_game, return_joint=True)
+  joint = (np.reshape(joint, sub_game.get_meta_game()[0].shape)
+           if name in _CORRELATED else None)
   return name, [_normalised(np.asarray(p, float).reshape(-1))
-                for p in marginals]
+                for p in marginals], joint
 
 
 class SubGameSolver:
@@ -315,13 +380,20 @@ class SubGameSolver:
     if start is not None:
       hint = _support_hint(*start, indices)
       sub_game.hint = hint and self._meta_game.per_player(hint)
-    name, marginals = solve(self._method, sub_game)
+    name, marginals, joint = solve(self._method, sub_game)
     # Of a symmetric game's solution one side is kept: it serves both.
     probabilities = self._meta_game.per_population(marginals)
+    if len(probabilities) < len(marginals):
+      # One population for all: a two-player zero-sum game, in which the
+      # marginals are an equilibrium by themselves.
+      joint = None
+    payoffs = sub_game.get_meta_game()
     solution = MetaStrategy(
         probabilities, name,
-        regrets(sub_game.get_meta_game(),
-                self._meta_game.per_player(probabilities)))
+        regrets(payoffs, self._meta_game.per_player(probabilities))
+        if joint is None else np.array([
+            gains.max() for gains in correlated.deviation_gains(
+                payoffs, joint)]), joint)
     self._solved[indices] = sub_game, solution
     self._previous = indices, solution
     while len(self._solved) > _MOST_REMEMBERED:

@@ -77,6 +77,39 @@ class Mixture:
     return np.stack([snapshot.policy for snapshot in self.snapshots])
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class JointMixture:
+  """A distribution over profiles of snapshots; one is drawn per episode.
+
+  To who asks for a player's `Mixture` by its index it shows the marginal.
+
+  Attributes:
+    mixtures: per player, the marginal `Mixture`.
+    profiles: int `[M, n]`, per profile and player the position of a snapshot
+      in the player's mixture.
+    probabilities: float `[M]`.
+  """
+  mixtures: tuple[Mixture, ...]
+  profiles: np.ndarray
+  probabilities: np.ndarray
+
+  def __len__(self):
+    return len(self.mixtures)
+
+  def __getitem__(self, player):
+    return self.mixtures[player]
+
+  def without(self, player):
+    """Returns `profiles` and `probabilities` with a player summed out.
+
+    Its column of the profiles is zero.
+    """
+    profiles = self.profiles.copy()
+    profiles[:, player] = 0
+    profiles, which = np.unique(profiles, axis=0, return_inverse=True)
+    return profiles, np.bincount(which.reshape(-1), self.probabilities)
+
+
 @dataclasses.dataclass
 class Member:
   """One policy of the population and what is known of its training.

@@ -94,6 +94,8 @@ class RoundResult:
         "exploitability_frozen": self.of_frozen.exploitability,
         "nash_conv_all": self.of_all.nash_conv,
         "exploitability_all": self.of_all.exploitability,
+        "cce_gap_frozen": self.of_frozen.cce_gap,
+        "cce_gap_all": self.of_all.cce_gap,
         "policies": "/".join(map(str, self.num_policies)),
         "levels": " ".join(
             f"{level.policy_id.player}/{level.policy_id.index}/{level.steps}/"

@@ -228,19 +228,24 @@ class SampledEvaluator:
     self._weight[cell] += episodes
     self._sums[(slice(None),) * 2 + cell] += sums
 
-  def opponents(self, indices, probabilities, population):
+  def opponents(self, indices, probabilities, population, joint=None):
     """Returns what a learner faces: a `Mixture` of snapshots per player.
 
     Args:
       indices: per population, policy indices.
       probabilities: per population, a probability for each of them.
       population: the `Population`.
+      joint: `[K_0, ..., K_{n-1}]`, if players do not draw independently: how
+        likely each profile is. Then it returns a `JointMixture`.
     """
-    return evaluation.mixtures(self.game.roles, indices, probabilities, population)
+    if joint is not None:
+      return evaluation.joint_mixture(indices, joint, population)
+    return evaluation.mixtures(self.game.roles, indices, probabilities,
+                               population)
 
-  def exploitability(self, indices, probabilities):
+  def exploitability(self, indices, probabilities, joint=None):
     """Returns an `Exploitability` of NaN: it is not known."""
-    del indices, probabilities
+    del indices, probabilities, joint
     return evaluation.Exploitability(float("nan"), float("nan"))
 
   def mean_returns(self, profiles, num_episodes, key):

@@ -323,10 +323,13 @@ class Row:
     indices: per population, the policies it ranges over.
     probabilities: per population, a probability for each of them.
     settled: whether what it faces stands still.
+    joint: where the policies are not drawn independently, the probabilities
+      of profiles, one axis per player.
   """
   indices: tuple[tuple[int, ...], ...]
   probabilities: tuple[np.ndarray, ...]
   settled: bool
+  joint: np.ndarray | None = None
 
 
 def interaction_graph(scheme, population, meta_game, solve, policy_ids=None):
@@ -354,7 +357,8 @@ def interaction_graph(scheme, population, meta_game, solve, policy_ids=None):
           scheme.weigh(population, policy_id,
                        solutions[indices].probabilities, meta_game),
           population.all_frozen(indices)
-          and scheme.settled(population, policy_id))
+          and scheme.settled(population, policy_id),
+          solutions[indices].joint)
       for policy_id, indices in sub_games.items()}
 
 

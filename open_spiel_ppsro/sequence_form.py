@@ -88,6 +88,29 @@ def terminal_reach(tree, plans, skip=None):
   return reach
 
 
+def joint_reach(tree, plans, profiles, probabilities, skip=None):
+  """Returns `[T]`, as `terminal_reach`, of plans that are drawn together.
+
+  Args:
+    tree: the game.
+    plans: per player, `[K_p, S_p]`; the entry of `skip` is not read.
+    profiles: int `[M, n]`, per profile and player one of its plans.
+    probabilities: `[M]`, how likely each profile is.
+    skip: a player, or None to leave none out.
+  """
+  at_terminals = [
+      None if player == skip else own[:, tree.terminal_sequences[player]]
+      for player, own in enumerate(plans)]
+  total = np.zeros_like(tree.terminal_chance)
+  for profile, probability in zip(profiles, probabilities):
+    reach = probability
+    for rows, chosen in zip(at_terminals, profile):
+      if rows is not None:
+        reach = reach * rows[chosen]
+    total += reach
+  return tree.terminal_chance * total
+
+
 def sequence_values(tree, plans, player):
   """Returns `[S]`: the payoff that each sequence of `player` ends in.
 
@@ -97,9 +120,13 @@ def sequence_values(tree, plans, player):
     player: whose sequences and whose utility. The expected return of a plan
       `x` of the player is `x @ sequence_values`.
   """
-  weights = (terminal_reach(tree, plans, skip=player)
-             * tree.terminal_returns[player])
-  return np.bincount(tree.terminal_sequences[player], weights,
+  return values_of_reach(tree, terminal_reach(tree, plans, skip=player), player)
+
+
+def values_of_reach(tree, reach, player):
+  """As `sequence_values`, from the reach `[T]` of chance and the others."""
+  return np.bincount(tree.terminal_sequences[player],
+                     reach * tree.terminal_returns[player],
                      tree.num_sequences(player))
 
 
@@ -136,13 +163,33 @@ def _action_values(tree, gradient, player, allowed):
 
 def best_response_value(tree, plans, player):
   """Returns the most that `player` can expect against the others' plans."""
-  gradient = sequence_values(tree, plans, player)
+  return best_value_of_reach(
+      tree, terminal_reach(tree, plans, skip=player), player)
+
+
+def best_value_of_reach(tree, reach, player):
+  """As `best_response_value`, from the reach `[T]` of chance and the others."""
+  gradient = values_of_reach(tree, reach, player)
   mask = tree.infostates[player].legal_actions_mask
   return float(_action_values(tree, gradient, player, mask)[1])
 
 
 def best_response(tree, plans, player, tie_break="first", rng=None):
   """Returns an exact `BestResponse` of `player` to the others' plans.
+
+  Args:
+    tree: the game.
+    plans: one plan per player; the entry of `player` is not read.
+    player: who responds.
+    tie_break: see `best_response_to_reach`.
+    rng: a NumPy generator, for `random` alone.
+  """
+  return best_response_to_reach(
+      tree, terminal_reach(tree, plans, skip=player), player, tie_break, rng)
+
+
+def best_response_to_reach(tree, reach, player, tie_break="first", rng=None):
+  """Returns an exact `BestResponse` of `player` to what the others do.
 
   Actions whose values differ by less than 1e-9 (relative to the largest) tie.
   Ties are frequent: at information states that the opponents never let the
@@ -151,7 +198,8 @@ def best_response(tree, plans, player, tie_break="first", rng=None):
 
   Args:
     tree: the game.
-    plans: one plan per player; the entry of `player` is not read.
+    reach: `[T]`, the probability that chance and the others give to each
+      terminal history.
     player: who responds.
     tie_break: `first` or `last` legal action; `random` among the tied;
       `uniform` over the tied; `perturbed`: the best one against opponents that
@@ -166,7 +214,7 @@ def best_response(tree, plans, player, tie_break="first", rng=None):
     raise ValueError(f"tie_break is {tie_break!r}; use one of "
                      f"{', '.join(TIE_BREAKS)}")
   mask = tree.infostates[player].legal_actions_mask
-  gradient = sequence_values(tree, plans, player)
+  gradient = values_of_reach(tree, reach, player)
   values, root = _action_values(tree, gradient, player, mask)
   tied = _tied(values, mask, np.abs(gradient).max(initial=0.0))
   if tie_break == "perturbed":

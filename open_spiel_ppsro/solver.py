@@ -258,6 +258,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
               population_lib.PolicyId(population_index, i)].snapshot.policy)
           for i in chosen[len(policies):]]
     self._answer = indices, solution.probabilities
+    self._answer_joint = solution.joint
 
   def _everyone(self):
     return tuple(tuple(range(size)) for size in self._population.sizes())
@@ -286,7 +287,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       self._plateaus.pop(policy_id, None)
     self.update_meta_strategies()
     everyone = self._everyone()
-    of_everyone = self._solve(everyone).probabilities
+    solution = self._solve(everyone)
+    of_everyone = solution.probabilities
     # What is in use, or would be if all were frozen.
     self._importance = [weights.copy() for weights in of_everyone]
     for weights, chosen, probabilities in zip(self._importance, *self._answer):
@@ -302,7 +304,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         evaluation_episodes=self._evaluator.episodes,
         environment_steps=self._environment_steps,
         of_frozen=self.exploitability(),
-        of_all=self._evaluator.exploitability(everyone, of_everyone),
+        of_all=self._evaluator.exploitability(everyone, of_everyone,
+                                              solution.joint),
         training_seconds=self._training_seconds,
         round_seconds=time.perf_counter() - start)
 
@@ -326,11 +329,14 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         policy_ids)
     opponents = {}
     for row in graph.values():
+      # A single opponent is faced as its marginal says.
+      joint = row.joint if self._tree.num_players > 2 else None
       if id(row.probabilities) not in opponents:  # Often shared by players.
         opponents[id(row.probabilities)] = self._evaluator.opponents(
             row.indices, row.probabilities,
             None if self.is_exact and not (
-                self._oracle.needs_separate_opponents) else self._population)
+                self._oracle.needs_separate_opponents) and joint is None
+            else self._population, joint)
     start = time.perf_counter()
     reports = self._oracle.train(
         [base.Assignment(policy_id, opponents[id(row.probabilities)],
@@ -346,7 +352,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
             policy_id, self._population[policy_id].steps, report.mean_return,
             # Of sampled payoffs those met in training are the most precise.
             self._empirical_game.expected_return(
-                policy_id, row.indices, row.probabilities)
+                policy_id, row.indices, row.probabilities, row.joint)
             if self.is_exact else report.mean_return,
             row.settled), report.is_exact)
         for (policy_id, row), report in zip(graph.items(), reports)]
@@ -356,10 +362,21 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
     It is NaN for a sampled game; see `lower_bound`.
     """
-    return self._evaluator.exploitability(*self._answer)
+    return self._evaluator.exploitability(*self._answer, self._answer_joint)
+
+  def final_joint(self):
+    """Returns the joint distribution that the run has found.
+
+    Returns:
+      `[K_0, ..., K_{n-1}]`, over the profiles of `get_policies()`; None where
+      players draw independently, see `get_meta_strategies()`.
+    """
+    return self._answer_joint
 
   def final_mixtures(self):
     """Returns what the run has found as a `Mixture` per player.
+
+    Of a joint distribution they are the marginals.
 
     An interrupt in the middle of a round leaves it at what the round before
     had found.

@@ -26,6 +26,7 @@ import numpy as np
 import pyspiel
 
 from open_spiel_ppsro import episodes as episodes_lib
+from open_spiel_ppsro import population
 
 _CHANCE = int(pyspiel.PlayerId.CHANCE)
 # Of the learner, in a batch of the default size.
@@ -203,8 +204,8 @@ class StateSimulator:
     """Sets the opponents of the episodes to come.
 
     Args:
-      opponents: per player a `Mixture` whose policies are functions; the own
-        entry is not read.
+      opponents: per player a `Mixture` whose policies are functions, or a
+        `JointMixture` of them; the own entry is not read.
       random_share: each opponent instead plays uniformly at random in this
         share of the episodes.
     """
@@ -307,9 +308,16 @@ class StateSimulator:
     policies = [*own_policies, UniformPolicy()]
     uniform = len(own_policies)
     assignment = np.empty((game.num_players, num_episodes), int)
-    for other, mixture in enumerate(self._opponents):
+    mixtures, profiles = self._opponents, None
+    if isinstance(mixtures, population.JointMixture):
+      profiles, probabilities = mixtures.without(player)
+      profiles = profiles[draw_assignment(probabilities, num_episodes, rng)]
+      mixtures = mixtures.mixtures
+    for other, mixture in enumerate(mixtures):
       if other != player:
-        chosen = draw_assignment(mixture.probabilities, num_episodes, rng)
+        chosen = (
+            draw_assignment(mixture.probabilities, num_episodes, rng)
+            if profiles is None else profiles[:, other])
         assignment[other] = np.where(
             rng.random(num_episodes) < self._random_share, uniform,
             len(policies) + chosen)

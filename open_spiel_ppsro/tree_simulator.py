@@ -17,6 +17,7 @@
 import numpy as np
 
 from open_spiel_ppsro import episodes
+from open_spiel_ppsro import population
 from open_spiel_ppsro import sequence_form
 
 # A batch costs the same whatever its size; so many leave little noise.
@@ -29,6 +30,38 @@ def mean_steps(tree):
            for p in range(tree.num_players)]
   return float(sequence_form.terminal_reach(tree, plans)
                @ tree.terminal_steps)
+
+
+def opponents_reach(tree, opponents, player, random_share=0.0):
+  """Returns `[T]`: chance reach times the reach of the opponents.
+
+  Args:
+    tree: a `GameTree`.
+    opponents: a `Mixture` per player, or a `JointMixture`, with tables as
+      policies; the own entry is not read.
+    player: whose opponents they are.
+    random_share: each opponent instead plays uniformly at random in this
+      share of the episodes.
+  """
+  uniform = lambda other: tree.uniform_table(other)[None]
+  plans = [None] * tree.num_players
+  if isinstance(opponents, population.JointMixture):
+    for other, mixture in enumerate(opponents.mixtures):
+      if other != player:
+        plans[other] = (
+            (1 - random_share) * sequence_form.realization_plan(
+                tree, mixture.tables(), other)
+            + random_share * sequence_form.realization_plan(
+                tree, uniform(other), other))
+    return sequence_form.joint_reach(tree, plans, *opponents.without(player),
+                                     skip=player)
+  for other, mixture in enumerate(opponents):
+    if other != player:
+      plans[other] = sequence_form.mixture_table_plan(
+          tree, np.concatenate([mixture.tables(), uniform(other)]),
+          np.append((1 - random_share) * mixture.probabilities, random_share),
+          other)
+  return sequence_form.terminal_reach(tree, plans, player)
 
 
 class TreeSimulator:
@@ -71,20 +104,11 @@ class TreeSimulator:
     """Sets the opponents of the episodes to come.
 
     Args:
-      opponents: per player a `Mixture`; the own entry is not read.
-      random_share: each opponent instead plays uniformly at random in this
-        share of the episodes.
+      opponents: as for `opponents_reach`.
+      random_share: likewise.
     """
-    plans = [None] * self._tree.num_players
-    for player, mixture in enumerate(opponents):
-      if player != self._player:
-        plans[player] = sequence_form.mixture_table_plan(
-            self._tree,
-            np.concatenate([mixture.tables(),
-                            self._tree.uniform_table(player)[None]]),
-            np.append((1 - random_share) * mixture.probabilities,
-                      random_share), player)
-    self._reach = sequence_form.terminal_reach(self._tree, plans, self._player)
+    self._reach = opponents_reach(self._tree, opponents, self._player,
+                                  random_share)
 
   def demonstrate(self, mixture, rng):
     """Returns how a `Mixture` of this player plays, for imitation.

@@ -150,6 +150,10 @@ class PipelineExampleTest(ExampleTestCase):
        "--game_name=kuhn_poker(players=3)", "--meta_strategy=uniform"),
       ("--scheme=pipeline", "--oracle=exact", "--max_iterations=3",
        "--game_name=matrix_rps"),
+      ("--scheme=pipeline", "--oracle=exact", "--max_iterations=6",
+       "--game_name=kuhn_poker(players=3)", "--meta_strategy=cce"),
+      ("--scheme=sequential", "--oracle=exact", "--max_iterations=6",
+       "--game_name=kuhn_poker(players=3)", "--meta_strategy=prd"),
       ("--scheme=pipeline", "--target_exploitability=0.4",
        "--meta_strategy=fictitious_play", "--plateau_delta=0.1",
        "--warmup_steps=2000", "--hidden_sizes=16,16"))
@@ -158,7 +162,9 @@ class PipelineExampleTest(ExampleTestCase):
         "pipeline_psro_example", "--game_name=kuhn_poker",
         "--executor=serial", self.output_dir, *arguments)
     self.assertEqual(code, 0, errors)
-    self.assertLess(float(result_of(lines)["nash_conv"]), 0.95)
+    result = result_of(lines)
+    self.assertLess(float(result["nash_conv"]), 0.95)
+    self.assertEqual("cce_gap" in result, "--meta_strategy=cce" in arguments)
     self.assertEqual("one population" in errors,
                      "rectified" in arguments[0] or "neupl" in arguments[0])
 
@@ -169,7 +175,7 @@ class PipelineExampleTest(ExampleTestCase):
       ("--game_name=kuhn_poker", "--evaluation=sampled", "--oracle=dqn",
        "--scheme=rectified", "--max_episodes=20000"),
       ("--game_name=kuhn_poker(players=3)", "--evaluation=sampled",
-       "--meta_strategy=uniform", "--max_episodes=20000"))
+       "--meta_strategy=cce", "--max_episodes=20000"))
   def test_sampled_games(self, *arguments):
     results = []
     for executor in ("serial", "processes"):
@@ -206,6 +212,7 @@ class PipelineExampleTest(ExampleTestCase):
 
   @parameterized.parameters(
       ("--game_name=kuhn_pokr", "kuhn_pokr"),
+      ("--game_name=kuhn_poker(players=3)", "use one of alpharank, cce, prd"),
       ("--game_name=kuhn_poker(playrs=3)", "playrs"),
       ("--game_name=kuhn_poker(players=3", "kuhn_poker"),
       ("--game_name=", "game"),

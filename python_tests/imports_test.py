@@ -30,16 +30,20 @@ PACKAGE = ROOT / "open_spiel_ppsro"
 # The modules of the package that each one may import.
 MAY_IMPORT = {
     # Leaves.
-    "population": (), "meta_game": (), "meta_strategies": (), "game_tree": (),
-    "executors": (), "run_directory": (), "episodes": (),
+    "population": (), "meta_game": (), "population_dynamics": (),
+    "linear_program": (), "game_tree": (), "executors": (),
+    "run_directory": (), "episodes": (),
     # What is built on them.
     "ray_executor": ("executors",),
+    "correlated": ("linear_program",),
+    "meta_strategies": ("correlated", "linear_program",
+                        "population_dynamics"),
     "sequence_form": ("game_tree",),
     "seat_symmetry": ("game_tree", "sequence_form"),
     "normal_form": ("game_tree",),
     "state_game": ("game_tree",),
-    "tree_simulator": ("episodes", "sequence_form"),
-    "state_simulator": ("episodes",),
+    "tree_simulator": ("episodes", "population", "sequence_form"),
+    "state_simulator": ("episodes", "population"),
     "evaluation": ("population", "sequence_form"),
     "sampled_evaluation": ("evaluation", "population", "state_simulator"),
     "round_result": ("evaluation", "population"),

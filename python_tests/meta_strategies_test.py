@@ -83,8 +83,9 @@ class MethodsTest(parameterized.TestCase):
     if method == "rm":
       options = {"iterations": 500}
     sub_game = meta_game.SubGame([RPS, -RPS], options)
-    name, probabilities = meta_strategies.solve(method, sub_game)
+    name, probabilities, joint = meta_strategies.solve(method, sub_game)
     self.assertEqual(name, method)
+    self.assertEqual(joint is not None, method == "cce")
     for p in probabilities:
       self.assertAlmostEqual(p.sum(), 1)
       if method != "uniform_biased":

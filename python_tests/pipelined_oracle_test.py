@@ -25,7 +25,9 @@ from open_spiel.python.algorithms import exploitability
 from open_spiel.python.algorithms import policy_aggregator
 from open_spiel.python.algorithms.psro_v2 import psro_v2
 from open_spiel_ppsro import executors
+from open_spiel_ppsro import game_tree
 from open_spiel_ppsro import meta_strategies
+from open_spiel_ppsro import sequence_form
 from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import exact
 from open_spiel_ppsro.oracles import pipelined
@@ -39,6 +41,12 @@ def psro_v2_solver(oracle, method="uniform", **kwargs):
       training_strategy_selector="probabilistic",
       meta_strategy_method=method,
       **{"sample_from_marginals": True, **kwargs})
+
+
+def random_table(tree, player, seed):
+  mask = tree.infostates[player].legal_actions_mask
+  table = np.random.default_rng(seed).exponential(size=mask.shape) * mask
+  return table / table.sum(axis=1, keepdims=True)
 
 
 def nash_conv(game, solver):
@@ -91,6 +99,31 @@ class InsidePsroV2Test(parameterized.TestCase):
                           for i, p in enumerate(solver.get_policies())])
     for by_marginal, by_joint in zip(*responses):
       np.testing.assert_array_equal(by_marginal, by_joint)
+
+  def test_joint_probabilities_of_three_players_draw_opponents_together(self):
+    tree = game_tree.enumerate_game("kuhn_poker(players=3)")
+    with pipelined.PipelinedOracle(tree, exact.ExactConfig()) as oracle:
+      policies = [
+          [oracle.policy(p, random_table(tree, p, 10 * p + k))
+           for k in range(3)] for p in range(3)]
+      joint = np.zeros((3, 3, 3))
+      joint[0, 2, 2], joint[1, 1, 2], joint[2, 2, 1] = 0.5, 0.2, 0.3
+      parameters = [[{"policy": own[0], "total_policies": policies,
+                      "probabilities_of_playing_policies": joint.ravel()}]
+                    for own in policies]
+      responses = oracle(tree.game, parameters)
+    for player, (response,) in enumerate(responses):
+      reach = 0
+      for profile in np.argwhere(joint):
+        plans = [sequence_form.realization_plan(
+            tree, policies[p][k].table(p), p) for p, k in enumerate(profile)]
+        reach = reach + joint[tuple(profile)] * sequence_form.terminal_reach(
+            tree, plans, skip=player)
+      plan = sequence_form.realization_plan(tree, response.table(player),
+                                            player)
+      self.assertAlmostEqual(
+          plan @ sequence_form.values_of_reach(tree, reach, player),
+          sequence_form.best_value_of_reach(tree, reach, player))
 
   def test_in_worker_processes_the_same(self):
     config = ppo.PPOConfig(episodes_per_batch=512)

@@ -21,6 +21,7 @@ from absl.testing import parameterized
 import numpy as np
 import pyspiel
 
+from open_spiel.python import policy
 from open_spiel.python.algorithms import expected_game_score
 from open_spiel.python.algorithms import exploitability
 from open_spiel.python.algorithms import policy_aggregator
@@ -62,10 +63,10 @@ class ConvergenceTest(parameterized.TestCase):
           break
     self.assertLess(result.of_frozen.nash_conv, 1e-9)
     tree = oracle.tree
-    policy = tree.tabular_policy(solver.final_tables())
+    pi = tree.tabular_policy(solver.final_tables())
     self.assertAlmostEqual(expected_game_score.policy_value(
-        tree.game.new_initial_state(), [policy] * 2)[0], -1 / 18)
-    self.assertLess(exploitability.nash_conv(tree.game, policy), 1e-9)
+        tree.game.new_initial_state(), [pi] * 2)[0], -1 / 18)
+    self.assertLess(exploitability.nash_conv(tree.game, pi), 1e-9)
 
   @parameterized.parameters(
       (schemes.Sequential, False), (lambda: schemes.NaiveParallel(2), False),
@@ -170,7 +171,10 @@ class BookkeepingTest(parameterized.TestCase):
   @parameterized.parameters(
       ("kuhn_poker(players=3)", "uniform", {}),
       ("matrix_pd", "prd", {"prd_iterations": 200}),
-      ("matching_pennies_3p", "rm", {"iterations": 200}))
+      ("matching_pennies_3p", "rm", {"iterations": 200}),
+      ("kuhn_poker(players=3)", "alpharank", {}),
+      ("matrix_sh", "cce", {}),
+      ("matching_pennies_3p", "cce", {}))
   def test_other_games_by_other_meta_strategies(self, name, method, options):
     oracle, solver = make(name, exact.ExactConfig(), schemes.Pipeline(2),
                           meta_strategy_method=method, **options)
@@ -184,6 +188,74 @@ class BookkeepingTest(parameterized.TestCase):
         exploitability.nash_conv(oracle.tree.game,
                                  oracle.tree.tabular_policy(tables)),
         delta=1e-9)
+
+
+class CorrelatedTest(parameterized.TestCase):
+
+  @parameterized.parameters(
+      ("kuhn_poker(players=3)", schemes.Sequential()),
+      ("kuhn_poker(players=3)", schemes.Pipeline(2)),
+      ("matching_pennies_3p", schemes.Sequential()),
+      ("bargaining(max_turns=1)", schemes.Sequential()),
+      ("kuhn_poker", schemes.NaiveParallel(2)))
+  def test_gap_is_openspiels_and_exact_responses_close_it(self, name, scheme):
+    oracle, solver = make(name, exact.ExactConfig(), scheme,
+                          meta_strategy_method="cce")
+    tree = oracle.tree
+    with oracle:
+      for result in solver.run():
+        if tree.num_histories < 1000 and result.round in (2, 5, 9):
+          self.assertAlmostEqual(result.of_frozen.cce_gap,
+                                 gap_by_openspiel(tree, solver), places=6)
+        if result.of_frozen.cce_gap < 1e-7 or result.round == 150:
+          break
+    self.assertLess(result.of_frozen.cce_gap, 1e-7)
+    joint = solver.final_joint()
+    for player, weights in enumerate(solver.get_meta_strategies()):
+      np.testing.assert_allclose(
+          weights, joint.sum(axis=tuple(
+              axis for axis in range(joint.ndim) if axis != player)))
+
+  def test_ppo_closes_the_gap_of_three_players(self):
+    oracle, solver = make("kuhn_poker(players=3)", SMALL_PPO,
+                          schemes.Pipeline(3), meta_strategy_method="cce")
+    with oracle:
+      for result in solver.run():
+        if result.of_frozen.cce_gap < 0.1 or result.round == 100:
+          break
+    self.assertLess(result.of_frozen.cce_gap, 0.1)
+
+  def test_no_gap_where_players_are_independent(self):
+    oracle, solver = make("kuhn_poker", exact.ExactConfig(),
+                          schemes.Sequential())
+    with oracle:
+      self.assertTrue(np.isnan(solver.round().of_frozen.cce_gap))
+    self.assertIsNone(solver.final_joint())
+
+  def test_sampled_games_draw_opponents_together(self):
+    with pipelined.PipelinedOracle(
+        "kuhn_poker(players=3)", ppo.PPOConfig(), evaluation="sampled"
+    ) as oracle:
+      solver = solver_lib.PipelinePSROSolver(
+          "kuhn_poker(players=3)", oracle, meta_strategy_method="cce")
+      for _ in range(2):
+        solver.iteration()
+      self.assertEqual(solver.final_joint().shape,
+                       tuple(map(len, solver.get_policies())))
+
+
+def gap_by_openspiel(tree, solver):
+  """Returns the CCE gap as OpenSpiel's C++ measures it."""
+  policies, joint = solver.get_policies(), solver.final_joint()
+  device = []
+  for profile in np.argwhere(joint):
+    tabular = tree.tabular_policy([
+        policies[player][index].table(player)
+        for player, index in enumerate(profile)])
+    device.append((joint[tuple(profile)],
+                   policy.python_policy_to_pyspiel_policy(tabular)))
+  info = pyspiel.cce_dist(tree.game, device, -1.0, -1.0)
+  return sum(max(0.0, gain) for gain in info.deviation_incentives)
 
 
 class SampledTest(parameterized.TestCase):

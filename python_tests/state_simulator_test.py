@@ -49,6 +49,15 @@ def network_policy(game, seed, temperature=0.3):
                                 game.num_actions, temperature)
 
 
+def always(action):
+  """Returns a policy that plays an action wherever it is legal."""
+  def policy(observations, mask):
+    del observations
+    chosen = np.where(mask[:, [action]], np.eye(mask.shape[1])[action], mask)
+    return chosen / chosen.sum(axis=1, keepdims=True)
+  return policy
+
+
 def mixture(policies, probabilities, player=0):
   return population_lib.Mixture(
       tuple(population_lib.Snapshot(population_lib.PolicyId(player, k), 0, p)
@@ -117,6 +126,35 @@ class AgainstTheTreeTest(parameterized.TestCase):
     self.assertLess((np.abs(counts / EPISODES - frequency) / error).max(), 5)
     for row, action in zip(batch.row, batch.action):
       assert batch.legal_actions_mask[row, action]
+
+  def test_opponents_drawn_together(self):
+    tree, game = both("kuhn_poker(players=3)", False)
+    own = network_policy(game, 99)
+    profiles = np.array([[0, 0, 0], [0, 1, 1]])  # Both pass, or both bet.
+
+    def joint(policies):
+      return population_lib.JointMixture(
+          tuple(mixture(policies[p], (.5, .5), p) for p in range(3)), profiles,
+          np.array([.5, .5]))
+
+    simulator = state_simulator.StateSimulator(game, 0)
+    simulator.face(joint([[always(0), always(1)]] * 3))
+    batch = simulator.draw(own, EPISODES, np.random.default_rng(1))
+    on_tree = joint([[tree_simulator.TreeSimulator(tree, p).tabulate(always(k))
+                      for k in range(2)] for p in range(3)])
+    plan = tabulated(tree, [own], [1.], 0)[tree.terminal_sequences[0]]
+    reach, of_independent = (
+        plan * tree_simulator.opponents_reach(tree, opponents, 0)
+        for opponents in (on_tree, on_tree.mixtures))
+    exact = reach @ tree.terminal_returns[0]
+    deviation = np.sqrt(reach @ (tree.terminal_returns[0] - exact) ** 2)
+    error = 4 * deviation / EPISODES ** .5
+    self.assertLess(abs(batch.episode_return - exact), error)
+    # How often the opponents agree shows in how long the episodes are.
+    self.assertAlmostEqual(batch.num_steps / EPISODES,
+                           reach @ tree.terminal_steps, delta=0.05)
+    self.assertGreater(
+        abs((of_independent - reach) @ tree.terminal_steps), 0.1)
 
   def test_entries_follow_each_other(self):
     game = state_game.state_game("leduc_poker")

@@ -86,6 +86,42 @@ class TreeSimulatorTest(parameterized.TestCase):
     self.assertTrue((np.abs(visits / EPISODES - exact) <= error + 3 / EPISODES
                     ).all())
 
+  @parameterized.product(player=(0, 1, 2), share=(0.0, 0.25))
+  def test_opponents_drawn_together(self, player, share):
+    tree = game_tree.enumerate_game("kuhn_poker(players=3)")
+    tables = [[random_table(tree, p, 10 * p + k) for k in range(2)]
+              for p in range(3)]
+    profiles = np.array([[0, 0, 1], [1, 1, 0], [0, 1, 1], [1, 0, 1]])
+    weights = np.array([0.4, 0.3, 0.2, 0.1])
+    opponents = population.JointMixture(
+        tuple(mixture(tables[p], np.bincount(profiles[:, p], weights), p)
+              for p in range(3)), profiles, weights)
+    expected = np.zeros_like(tree.terminal_chance)
+    for profile, weight in zip(profiles, weights):  # One profile at a time.
+      plans = [
+          (1 - share) * sequence_form.realization_plan(tree, tables[p][k], p)
+          + share * sequence_form.realization_plan(
+              tree, tree.uniform_table(p), p)
+          for p, k in enumerate(profile)]
+      expected += weight * sequence_form.terminal_reach(tree, plans, player)
+    reach = tree_simulator.opponents_reach(tree, opponents, player, share)
+    np.testing.assert_allclose(reach, expected, atol=1e-12)
+    independent = tree_simulator.opponents_reach(
+        tree, opponents.mixtures, player, share)
+    self.assertGreater(np.abs(reach - independent).max(), 1e-4)
+
+  def test_joint_of_independent_draws_is_the_mixtures(self):
+    tree = game_tree.enumerate_game("kuhn_poker(players=3)")
+    mixtures = tuple(
+        mixture([random_table(tree, p, 10 * p + k) for k in range(2)],
+                [0.3, 0.7], p) for p in range(3))
+    profiles = np.array(list(np.ndindex(2, 2, 2)))
+    joint = population.JointMixture(
+        mixtures, profiles, np.array([0.3, 0.7])[profiles].prod(axis=1))
+    np.testing.assert_allclose(
+        tree_simulator.opponents_reach(tree, joint, 1, 0.1),
+        tree_simulator.opponents_reach(tree, mixtures, 1, 0.1), atol=1e-12)
+
   @parameterized.parameters("kuhn_poker", "leduc_poker")
   def test_flows_are_conserved(self, name):
     tree, batch, _ = self.draw(name, 1)

@@ -22,6 +22,7 @@ import dataclasses
 import numpy as np
 
 from open_spiel_ppsro import sequence_form
+from open_spiel_ppsro import tree_simulator
 from open_spiel_ppsro.oracles import base
 
 
@@ -66,12 +67,10 @@ class ExactLearner(base.Learner):
     return self._tree.uniform_table(self._player)
 
   def train(self, opponents, num_steps, settled):
-    plans = [None if player == self._player else
-             sequence_form.mixture_table_plan(
-                 self._tree, mixture.tables(), mixture.probabilities, player)
-             for player, mixture in enumerate(opponents)]
-    response = sequence_form.best_response(
-        self._tree, plans, self._player, self._config.tie_break, self._rng)
+    response = sequence_form.best_response_to_reach(
+        self._tree,
+        tree_simulator.opponents_reach(self._tree, opponents, self._player),
+        self._player, self._config.tie_break, self._rng)
     return base.TrainingReport(
         policy=response.table, mean_return=response.value, steps=0, episodes=0,
         is_exact=True)

@@ -26,6 +26,7 @@ import dataclasses
 import numpy as np
 
 from open_spiel_ppsro import sequence_form
+from open_spiel_ppsro import tree_simulator
 from open_spiel_ppsro.oracles import base
 
 
@@ -76,20 +77,18 @@ class GradualLearner(base.Learner):
 
   def train(self, opponents, num_steps, settled):
     tree, player = self._tree, self._player
-    plans = [None if p == player else sequence_form.mixture_table_plan(
-        tree, mixture.tables(), mixture.probabilities, p)
-             for p, mixture in enumerate(opponents)]
+    reach = tree_simulator.opponents_reach(tree, opponents, player)
     # Ties broken at random: where the policies below repeat each other, a
     # fixed rule would repeat itself too.
-    response = sequence_form.best_response(tree, plans, player, "random",
-                                           self._rng)
+    response = sequence_form.best_response_to_reach(
+        tree, reach, player, "random", self._rng)
     target = sequence_form.realization_plan(tree, response.table, player)
     plan = sequence_form.realization_plan(tree, self._table, player)
     kept = (1 - self._rate) ** num_steps
     plan = kept * plan + (1 - kept) * target
     self._table = sequence_form.behaviour(tree, plan, player)
-    plans[player] = plan
     return base.TrainingReport(
         policy=self._table,
-        mean_return=float(sequence_form.expected_returns(tree, plans)[player]),
+        mean_return=float(
+            plan @ sequence_form.values_of_reach(tree, reach, player)),
         steps=num_steps, episodes=0)

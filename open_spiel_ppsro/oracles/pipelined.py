@@ -297,8 +297,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
       Per player, a list with a frozen policy for each dict.
 
     Raises:
-      ValueError: if the solver is for another game, or if a joint distribution
-        of more than two players correlates the opponents.
+      ValueError: if the solver is for another game.
     """
     if len(training_parameters) != len(self.tree.roles) or (
         self.tree.num_populations == 1):
@@ -315,12 +314,21 @@ class PipelinedOracle(rl_oracle.RLOracle):
     for player, parameters in enumerate(training_parameters):
       for parameter in parameters:
         total_policies = parameter["total_policies"]
-        marginals = _marginals(
+        marginals, joint = _marginals_and_joint(
             parameter["probabilities_of_playing_policies"],
-            [len(policies) for policies in total_policies], player)
+            [len(policies) for policies in total_policies])
         opponents = tuple(
             self._mixture(opponent, policies, marginals[opponent], tables)
             for opponent, policies in enumerate(total_policies))
+        if joint is not None:
+          # Positions among the policies that a mixture holds: its support.
+          positions = [np.cumsum(marginal != 0) - 1 for marginal in marginals]
+          profiles = np.argwhere(joint)
+          opponents = population.JointMixture(
+              opponents,
+              np.stack([own[profiles[:, p]]
+                        for p, own in enumerate(positions)], axis=1),
+              joint[joint != 0])
         self._num_opened += 1
         assignments.append(base.Assignment(
             population.PolicyId(player, self._num_opened), opponents,
@@ -348,24 +356,19 @@ class PipelinedOracle(rl_oracle.RLOracle):
     return population.Mixture(tuple(snapshots), probabilities[support])
 
 
-def _marginals(probabilities, sizes, player):
-  """Returns one array per player from marginal or joint probabilities."""
+def _marginals_and_joint(probabilities, sizes):
+  """Returns what psro_v2 calls probabilities, marginal or joint, as both.
+
+  Returns:
+    One array per player, and the joint distribution `[K_0, ..., K_{n-1}]`,
+    None where it says no more than the marginals: to a player with a single
+    opponent.
+  """
   if isinstance(probabilities, (list, tuple)) and len(probabilities) == len(
       sizes) and all(np.shape(p) == (k,) for p, k in zip(probabilities, sizes)):
-    return [np.asarray(p, float) for p in probabilities]
+    return [np.asarray(p, float) for p in probabilities], None
   joint = np.asarray(probabilities, float).reshape(sizes)
   marginals = [
       joint.sum(axis=tuple(a for a in range(len(sizes)) if a != p))
       for p in range(len(sizes))]
-  if len(sizes) > 2:
-    others = joint.sum(axis=player)
-    product = np.ones(())
-    for p, marginal in enumerate(marginals):
-      if p != player:
-        product = np.multiply.outer(product, marginal)
-    if np.abs(others - product).max() > 1e-9:
-      raise ValueError(
-          "the joint meta-strategy correlates the opponents of player "
-          f"{player}; with more than two players use marginals: "
-          "sample_from_marginals=True and no rectifier")
-  return marginals
+  return marginals, joint if len(sizes) > 2 else None

@@ -1,0 +1,159 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Coarse correlated equilibria of n-player games in normal form.
+
+A coarse correlated equilibrium (CCE) is a joint distribution over profiles from
+which no player gains by leaving for one strategy of its own before it is told
+anything (Moulin & Vial 1978). It exists in every game, of any number of players
+and any sums, and a linear program finds it; JPSRO (Marris et al. 2021) plays it
+as its meta-strategy. Of the many there are this one has the largest sum of
+expected returns.
+"""
+
+import numpy as np
+
+from open_spiel_ppsro import linear_program
+
+# Gains, relative to the largest payoff, up to which none is gained.
+_EXACT = 1e-9
+# Programs of at most this many profiles are solved whole; in larger ones
+# profiles join as they are wanted, so many at a time.
+_WHOLE = 400
+_AT_A_TIME = 50
+
+
+def deviation_gains(payoffs, joint):
+  """Returns a list with `[K_p]` per player: what each strategy would gain.
+
+  Args:
+    payoffs: per player, a tensor `[K_0, ..., K_{n-1}]`.
+    joint: `[K_0, ..., K_{n-1}]`, a distribution over profiles. A player that
+      deviates always plays one strategy; the others play the joint's marginal
+      over their profiles.
+  """
+  gains = []
+  for player, tensor in enumerate(payoffs):
+    others = joint.sum(axis=player).ravel()
+    values = np.moveaxis(np.asarray(tensor), player, 0)
+    gains.append(values.reshape(len(values), -1) @ others
+                 - np.vdot(tensor, joint))
+  return gains
+
+
+def max_welfare_cce(payoffs):
+  """Returns `[K_0, ..., K_{n-1}]`: a CCE with the largest sum of returns.
+
+  Args:
+    payoffs: per player, a tensor `[K_0, ..., K_{n-1}]`.
+
+  Raises:
+    ValueError: if the payoffs are not finite tensors of one shape.
+  """
+  payoffs = np.asarray(payoffs, float)
+  if payoffs.ndim != len(payoffs) + 1 or not np.isfinite(payoffs).all():
+    raise ValueError("the payoffs of n players are n finite tensors [K_0, ..., "
+                     f"K_{{n-1}}], got shape {payoffs.shape}")
+  shape = payoffs.shape[1:]
+  # Constants per player change no gain; so large ones lose no digits.
+  payoffs = payoffs - payoffs.mean(axis=tuple(range(1, payoffs.ndim)),
+                                   keepdims=True)
+  payoffs = payoffs / (np.abs(payoffs).max() or 1.0)
+  welfare = payoffs.sum(axis=0).ravel()
+  if np.ptp(welfare) <= _EXACT:  # Then any CCE is as good.
+    welfare = np.zeros_like(welfare)
+  count = welfare.size
+  chosen = np.arange(count)
+  if count > _WHOLE:
+    # Every strategy of every player in some profile, and what is good for all.
+    chosen = np.union1d(
+        np.ravel_multi_index([np.arange(max(shape)) % size for size in shape],
+                             shape),
+        welfare.argsort()[-_AT_A_TIME:])
+  # First the least gain that the players can be left with, which is none; then
+  # without gains the largest welfare.
+  while True:
+    weights, prices, gain = _least_gain(payoffs, chosen)
+    more = _wanted(prices, chosen) if gain > _EXACT else ()
+    if not len(more):
+      break
+    chosen = np.union1d(chosen, more)
+  while welfare.any():
+    weights, prices = _most_welfare(payoffs, welfare, chosen, gain)
+    more = _wanted(prices, chosen)
+    if not len(more):
+      break
+    chosen = np.union1d(chosen, more)
+  joint = np.zeros(count)
+  joint[chosen] = np.maximum(weights, 0)
+  return (joint / joint.sum()).reshape(shape)
+
+
+def _wanted(prices, chosen):
+  """Returns the profiles not yet `chosen` with the lowest prices below zero."""
+  prices[chosen] = 0
+  candidates = np.argpartition(
+      prices, min(_AT_A_TIME, len(prices) - 1))[:_AT_A_TIME]
+  return candidates[prices[candidates] < -_EXACT]
+
+
+def _least_gain(payoffs, chosen):
+  """Returns the weights `[C]` of the chosen profiles that leave least to gain.
+
+  Returns:
+    The weights, what adding each profile would do to the gain `[P]`, and the
+    gain of the best deviation of any player.
+  """
+  gains = _gains(payoffs, chosen)
+  # The last variable is the gain.
+  matrix = np.block([[gains, np.full((len(gains), 1), -1.0)],
+                     [np.ones(len(chosen)), 0.0]])
+  bounds = np.append(np.zeros(len(gains)), 1.0)
+  solution, duals = linear_program.minimise(
+      np.append(np.zeros(len(chosen)), 1.0), matrix,
+      np.append(np.full(len(gains), -np.inf), 1.0), bounds)
+  return solution[:-1], _prices(payoffs, duals), solution[-1]
+
+
+def _most_welfare(payoffs, welfare, chosen, gain):
+  """As `_least_gain`: the largest welfare of which nobody gains more."""
+  gains = _gains(payoffs, chosen)
+  solution, duals = linear_program.minimise(
+      -welfare[chosen], np.vstack([gains, np.ones(len(chosen))]),
+      np.append(np.full(len(gains), -np.inf), 1.0),
+      np.append(np.full(len(gains), gain), 1.0))
+  return solution, _prices(payoffs, duals) - welfare
+
+
+def _gains(payoffs, profiles):
+  """Returns `[sum K_p, C]`: what each deviation gains in each profile."""
+  coordinates = np.unravel_index(profiles, payoffs.shape[1:])
+  parts = []
+  for player, tensor in enumerate(payoffs):
+    others = [c for p, c in enumerate(coordinates) if p != player]
+    parts.append(np.moveaxis(tensor, player, 0)[(slice(None), *others)]
+                 - tensor.ravel()[profiles])
+  return np.vstack(parts)
+
+
+def _prices(payoffs, duals):
+  """Returns `[P]`, minus the worth of each profile's column by the duals."""
+  prices = np.full(payoffs.shape[1:], -duals[-1])
+  start = 0
+  for player, tensor in enumerate(payoffs):
+    part = duals[start:start + tensor.shape[player]]
+    start += len(part)
+    prices -= np.expand_dims(np.tensordot(part, tensor, axes=(0, player)),
+                             player) - part.sum() * tensor
+  return prices.ravel()
