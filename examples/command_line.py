@@ -113,8 +113,8 @@ EXECUTOR = flags.DEFINE_enum(
     "cluster. The result is the same, bit for bit.")
 NUM_WORKERS = flags.DEFINE_integer(
     "num_workers", None,
-    "Worker processes for --executor=processes and ray; one per core, or CPU of "
-    "the cluster, by default.")
+    "Worker processes for --executor=processes and ray; one per core, or CPU "
+    "of the cluster, by default.")
 RAY_ADDRESS = flags.DEFINE_string(
     "ray_address", None,
     "For --executor=ray: the host:port of a running cluster, or auto; a local "

@@ -88,7 +88,8 @@ def run(tree, name, seed, path):
         sys.argv[0], solver, config, executor, scheme=name, seed=seed,
         output_dir=path))
     _, stopped_by = recorded_run.play(
-        solver, directory, command_line.limits(), start, f"{name} seed {seed}  ")
+        solver, directory, command_line.limits(), start,
+        f"{name} seed {seed}  ")
   return stopped_by
 
 

@@ -29,7 +29,6 @@ import time
 _START = time.perf_counter()  # Before the imports: they are part of the wall.
 
 # pylint: disable=wrong-import-position
-import math
 import os
 import sys
 
@@ -102,7 +101,7 @@ def main():
       "oracle": command_line.ORACLE.value,
       "nash_conv": f"{found.nash_conv:.6g}",
       "exploitability": f"{found.exploitability:.6g}",
-      **({} if math.isnan(found.cce_gap) else
+      **({} if found.cce_gap is None else
          {"cce_gap": f"{found.cce_gap:.6g}"}),
       **bound,
       "iterations": solver.iterations,

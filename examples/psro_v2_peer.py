@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""psro_v2 with its RLOracle and OpenSpiel's torch DQN: what we are timed beside.
+"""psro_v2 with its RLOracle and OpenSpiel's torch DQN: what ours is beside.
 
 OpenSpiel wraps agents for psro_v2 in a module that needs JAX, whichever the
 agent; `DQNPolicy` is that wrapper for its torch agent. All settings are those

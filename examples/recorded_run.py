@@ -101,7 +101,7 @@ class Progress:
       return ""
     gap = result.of_frozen.cce_gap
     return (f"NashConv {result.of_frozen.nash_conv:.4g}  "
-            + ("" if math.isnan(gap) else f"CCE gap {gap:.4g}  "))
+            + ("" if gap is None else f"CCE gap {gap:.4g}  "))
 
   def close(self):
     """Ends the live line."""

@@ -36,12 +36,12 @@ class Exploitability:
     exploitability: NashConv divided by the number of players.
     cce_gap: of a joint distribution over profiles, the sum over players of
       what the best deviation gains, by a player that leaves before it is told
-      its policy; NaN where all play independently, or where it is not known.
+      its policy; None where all play independently, or where it is not known.
       NashConv is then that of the marginals, each played independently.
   """
   nash_conv: float
   exploitability: float
-  cce_gap: float = float("nan")
+  cce_gap: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +144,7 @@ class ExactEvaluator:
                for player, table in enumerate(tables)])
     return Exploitability(
         value, value / game.num_players,
-        float("nan") if joint is None else self._cce_gap(indices, joint))
+        None if joint is None else self._cce_gap(indices, joint))
 
   def _cce_gap(self, indices, joint):
     tree = self.tree

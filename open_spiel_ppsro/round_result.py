@@ -94,8 +94,8 @@ class RoundResult:
         "exploitability_frozen": self.of_frozen.exploitability,
         "nash_conv_all": self.of_all.nash_conv,
         "exploitability_all": self.of_all.exploitability,
-        "cce_gap_frozen": self.of_frozen.cce_gap,
-        "cce_gap_all": self.of_all.cce_gap,
+        "cce_gap_frozen": _or_nan(self.of_frozen.cce_gap),
+        "cce_gap_all": _or_nan(self.of_all.cce_gap),
         "policies": "/".join(map(str, self.num_policies)),
         "levels": " ".join(
             f"{level.policy_id.player}/{level.policy_id.index}/{level.steps}/"
@@ -103,3 +103,7 @@ class RoundResult:
             f"{'settled' if level.settled else 'moving'}"
             for level in self.levels),
     }
+
+
+def _or_nan(number):
+  return float("nan") if number is None else number

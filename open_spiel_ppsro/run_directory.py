@@ -45,12 +45,12 @@ METRICS = {
     "nash_conv_frozen": "exact NashConv of the meta-strategy over frozen "
                         "policies; nan of a sampled game",
     "exploitability_frozen": "the same divided by the number of players",
-    "nash_conv_all": "exact NashConv of the meta-strategy over all policies, those "
-                     "in training included",
+    "nash_conv_all": "exact NashConv of the meta-strategy over all policies, "
+                     "those in training included",
     "exploitability_all": "the same divided by the number of players",
-    "cce_gap_frozen": "of --meta_strategy=cce, exact: the sum over players of what "
-                      "the best deviation gains from the joint distribution "
-                      "over frozen policies; nan of all others",
+    "cce_gap_frozen": "of --meta_strategy=cce, exact: the sum over players of "
+                      "what the best deviation gains from the joint "
+                      "distribution over frozen policies; nan of all others",
     "cce_gap_all": "the same over all policies",
     "policies": "frozen policies of each player, the initial one included, "
                 "separated by '/'",

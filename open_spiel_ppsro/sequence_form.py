@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Exact play on a GameTree: realization plans, payoffs, best responses, NashConv.
+"""Exact play on a GameTree: realization plans, payoffs, responses, NashConv.
 
 A *table* `[..., I, A]` holds the action probabilities of one player at its
 information states. A *realization plan* `[..., S]` holds, for each sequence of

@@ -132,8 +132,8 @@ class PipelineExampleTest(ExampleTestCase):
                              float(result["nash_conv"]), places=5)
       results.append(({name: result[name] for name in (
           "nash_conv", "policies", "rounds", "episodes")},
-                      {name: metrics[name] for name in metrics
-                       if name != "wall_seconds"}))
+                      {name: str(metrics[name]) for name in metrics
+                       if name != "wall_seconds"}))  # As text nan is nan.
     self.assertEqual(results[0], results[1])
 
   @parameterized.parameters(

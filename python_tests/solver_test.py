@@ -229,7 +229,7 @@ class CorrelatedTest(parameterized.TestCase):
     oracle, solver = make("kuhn_poker", exact.ExactConfig(),
                           schemes.Sequential())
     with oracle:
-      self.assertTrue(np.isnan(solver.round().of_frozen.cce_gap))
+      self.assertIsNone(solver.round().of_frozen.cce_gap)
     self.assertIsNone(solver.final_joint())
 
   def test_sampled_games_draw_opponents_together(self):

@@ -140,7 +140,8 @@ class DQNLearner(base.Learner):
           batch.num_episodes * batch.episode_return)
     steps, episodes, total_return = totals.tolist()
     return base.TrainingReport(
-        policy=self._handout() if self._team.rank == 0 else None, mean_return=total_return / episodes,
+        policy=self._handout() if self._team.rank == 0 else None,
+        mean_return=total_return / episodes,
         steps=int(steps), episodes=int(episodes))
 
   def _handout(self):
