@@ -70,6 +70,7 @@ _HOMES = {
     "read_metrics": "run_directory",
     "plot_run": "report",
     "plot_curves": "report",
+    "plot_scaling": "report",
     "comparison_table": "report",
     "curves_table": "report",
     "read_curve": "report",

@@ -155,6 +155,40 @@ def plot_curves(path, title, panels):
   return path
 
 
+def plot_scaling(path, title, workers, speedups, shares):
+  """Draws speedup, and where the time goes, by workers; returns the path.
+
+  Args:
+    path: where the picture goes.
+    title: its title.
+    workers: numbers of workers, ascending.
+    speedups: `{label: speedups}`, one for each number of workers.
+    shares: `{cause: shares of the time}`, likewise; drawn stacked.
+  """
+  figure = _figure(11, 4.5)
+  left, right = figure.subplots(1, 2)
+  left.plot(workers, workers, "--", color="0.7", linewidth=1, label="ideal")
+  for label, values in speedups.items():
+    left.plot(workers, values, "o-", markersize=3, linewidth=1.3, label=label)
+  left.set_ylim(0.8, 2 * max(max(values) for values in speedups.values()))
+  left.set_yscale("log")
+  left.set_ylabel("speedup")
+  left.legend(frameon=False, fontsize=8)
+  right.stackplot(workers, list(shares.values()), labels=list(shares),
+                  alpha=0.8)
+  right.set_ylabel("share of the time of a round")
+  right.set_ylim(0, 1)
+  right.legend(fontsize=8, loc="lower left")
+  for axis in (left, right):
+    axis.set_xscale("log")
+    axis.set_xlim(workers[0], max(workers[-1], workers[0] + 1))
+    axis.set_xlabel("workers")
+    axis.grid(True, which="major", alpha=0.25)
+  figure.suptitle(title)
+  figure.savefig(path, dpi=120)
+  return path
+
+
 def spread(values, form="{:.4g}"):
   """Returns `mean (lowest - highest)` of some numbers as text."""
   mean, lowest, highest = (form.format(f(values))
