@@ -53,6 +53,8 @@ _SOLVE_REPEATS = 5
 # Of the measurements with processes.
 _REPEATS = 25
 _TASKS_PER_WORKER = 2
+# After training the main process works about this share of that time.
+_MAIN_SHARE = 0.1
 _MESSAGES = 64
 _MESSAGE_BYTES = 2 ** 22
 
@@ -454,7 +456,10 @@ def _training(oracle, count):
     start = time.perf_counter()
     oracle.train([base.Assignment(policy_ids[k], opponents, steps, False)
                   for k in chosen])
-    return time.perf_counter() - start
+    seconds = time.perf_counter() - start
+    while time.perf_counter() - start < (1 + _MAIN_SHARE) * seconds:
+      pass  # Workers that have waited a while start slowly, as in rounds.
+    return seconds
   return train
 
 
@@ -479,14 +484,12 @@ def slowdowns(game, config, cores, seed):
     of = lambda some: [worker + turn * workers for worker in some
                        for turn in range(_TASKS_PER_WORKER)]
     train(of(range(workers)))
-    busy, shared = [], []
+    alone = groups = together = 0.0
     for _ in range(_REPEATS):
-      alone = [train(of([worker])) for worker in range(workers)]
-      groups = [train(of(range(cores))), train(of(range(cores, workers)))]
-      together = train(of(range(workers)))
-      busy.append(sum(groups) * cores / sum(alone))
-      shared.append(together / sum(groups))
-  return max(1.0, statistics.median(busy)), max(1.0, statistics.median(shared))
+      alone += sum(train(of([worker])) for worker in range(workers))
+      groups += train(of(range(cores))) + train(of(range(cores, workers)))
+      together += train(of(range(workers)))
+  return max(1.0, groups * cores / alone), max(1.0, together / groups)
 
 
 class Echo:

@@ -36,12 +36,10 @@ import math
 
 import numpy as np
 
-from open_spiel_ppsro import executors
-
 # Where the time of a round goes. `depth` is training while there are fewer
-# tasks than workers.
+# tasks than workers: deeper pipelines would use them, if they helped.
 CAUSES = ("training", "depth", "payoffs", "meta-Nash", "traffic", "other")
-# Of workers that never get a task there are this many at most in a schedule.
+# Matches are cut into so many tasks, as `sampled_evaluation.py` does.
 _MATCH_TASKS = 8
 
 
@@ -301,14 +299,42 @@ def schedule(machine, shares):
       cores.start(time, worker, waiting[worker][-1].seconds)
 
 
-class Rounds:
-  """Plays the rounds of a pipeline on a machine and adds up where time goes.
+class Homes:
+  """Which worker each actor lives on, by the rule of `executors.Placement`.
 
-  Attributes:
-    seconds: `{cause: seconds}`, so far.
-    busy_seconds: of all workers together.
-    rounds: how many.
+  That one is made for a few workers, this one for thousands.
   """
+
+  def __init__(self, num_workers):
+    self._actors = np.zeros(num_workers, int)
+    self._fresh = np.zeros(num_workers, int)  # Created since the last call.
+    self._homes = {}
+
+  def place(self, name, apart_from=()):
+    """Chooses a worker for a new actor and returns its index."""
+    order = self._actors * (len(self._homes) + 1) + self._fresh
+    order[[self._homes[other] for other in apart_from]] = np.iinfo(int).max
+    worker = int(order.argmin())
+    self._homes[name] = worker
+    self._actors[worker] += 1
+    self._fresh[worker] += 1
+    return worker
+
+  def remove(self, name):
+    """Forgets an actor."""
+    self._actors[self._homes.pop(name)] -= 1
+
+  def shares(self, tasks):
+    """Returns `{worker: [Task]}` of `{name: Task}`."""
+    self._fresh[:] = 0
+    shares = {}
+    for name, task in tasks.items():
+      shares.setdefault(self._homes[name], []).append(task)
+    return shares
+
+
+class Rounds:
+  """Plays the rounds of a pipeline on a machine."""
 
   def __init__(self, costs, machine, levels, workers_per_level=1, seed=0):
     """Makes a pipeline whose levels are all in training.
@@ -325,20 +351,22 @@ class Rounds:
     """
     if levels < 1:
       raise ValueError(f"levels is {levels}; it takes 1 or more")
+    if workers_per_level > machine.workers:
+      raise ValueError(
+          f"{workers_per_level} workers per level need as many workers, the "
+          f"machine has {machine.workers}")
     self._costs = costs
     self._machine = machine
     self._workers_per_level = workers_per_level
     self._rng = np.random.default_rng(seed)
-    self.seconds = dict.fromkeys(CAUSES, 0.0)
-    self.busy_seconds = 0.0
-    self.rounds = 0
+    # Workers beyond these never get a task.
     most = levels * costs.populations * workers_per_level + _MATCH_TASKS
     self._used = min(machine.workers, most)
-    self._placement = executors.Placement(self._used)
+    self._homes = Homes(self._used)
     self._plays = costs.match_seconds(1) > 0
     if self._plays:  # The evaluator is there first.
       for worker in range(self._used):
-        self._placement.place(("match", worker), ())
+        self._homes.place(("match", worker))
     self._opened = 0
     self._active = []  # Levels, lowest first; each a list of policies.
     for _ in range(levels):
@@ -352,7 +380,7 @@ class Rounds:
       self._opened += 1
       for rank in range(self._workers_per_level):
         names.append((policy, rank))
-        self._placement.place(names[-1], names[:-1])
+        self._homes.place(names[-1], names[:-1])
       level.append(policy)
     self._active.append(level)
 
@@ -360,7 +388,7 @@ class Rounds:
     """Freezes the lowest level; the round after it opens another."""
     for policy in self._active.pop(0):
       for rank in range(self._workers_per_level):
-        self._placement.remove((policy, rank))
+        self._homes.remove((policy, rank))
     self._open()
     self._fresh = set(self._active[-1])
 
@@ -369,28 +397,45 @@ class Rounds:
 
     Args:
       frozen: how many policies of each player have frozen.
+
+    Returns:
+      `{cause: seconds}`, and how long all workers together ran tasks.
     """
     costs = self._costs
     policies = frozen + len(self._active)
     active = [policy for level in self._active for policy in level]
-    self.rounds += 1
-    if self._fresh:
-      self._call("open", {(policy, 0): Task(
-          costs.open_seconds, bytes_answered=costs.report_bytes)
-                          for policy in active if policy in self._fresh})
-      self._measure(policies, len(self._fresh), costs.open_match_seconds,
-                    costs.open_match_bytes)
+    opened = [policy for policy in active if policy in self._fresh]
     opponents = costs.opponents(policies)
-    self._call("train", {
+    seconds = dict.fromkeys(CAUSES, 0.0)
+    seconds["meta-Nash"] = costs.solve_seconds(policies) * (
+        len(self._active) + bool(opened))
+    seconds["payoffs"] = costs.payoff_seconds(policies) * (
+        len(active) + len(opened))
+    seconds["other"] = (costs.round_seconds
+                        + costs.other_seconds(policies) * len(active))
+    calls = []
+    if opened:
+      task = Task(costs.open_seconds, bytes_answered=costs.report_bytes)
+      calls.append(("training", self._homes.shares(
+          {(policy, 0): task for policy in opened})))
+      calls += self._matches(len(opened), costs.open_match_seconds(policies),
+                             costs.open_match_bytes(policies))
+    calls.append(("training", self._homes.shares({
         name: task for policy in active
-        for name, task in self._training(policy, opponents)})
-    self._measure(policies, len(active), costs.match_seconds,
-                  costs.match_bytes)
-    self.seconds["meta-Nash"] += costs.solve_seconds(policies) * (
-        len(self._active) + bool(self._fresh))
-    self.seconds["other"] += (costs.round_seconds
-                              + costs.other_seconds(policies) * len(active))
+        for name, task in self._training(policy, opponents)})))
+    calls += self._matches(len(active), costs.match_seconds(policies),
+                           costs.match_bytes(policies))
+    busy_seconds = 0.0
+    for cause, shares in calls:
+      if cause == "training" and sum(
+          map(len, shares.values())) < self._machine.workers:
+        cause = "depth"
+      found = schedule(self._machine, shares)
+      busy_seconds += found.busy_seconds
+      seconds["traffic"] += found.traffic_seconds
+      seconds[cause] += found.seconds - found.traffic_seconds
     self._fresh = set()
+    return seconds, busy_seconds
 
   def _training(self, policy, opponents):
     """Yields the name and `Task` of each worker of a policy."""
@@ -409,30 +454,15 @@ class Rounds:
           seconds, costs.task_bytes + opponents * costs.opponent_bytes,
           costs.report_bytes if rank == 0 else 0)
 
-  def _measure(self, policies, changed, match_seconds, match_bytes):
-    self.seconds["payoffs"] += self._costs.payoff_seconds(policies) * changed
+  def _matches(self, changed, seconds, size):
+    """Yields the call that plays matches for so many policies, if any."""
     if self._plays:
-      task = Task(match_seconds(policies) * changed / _MATCH_TASKS,
-                  match_bytes(policies) * changed / _MATCH_TASKS)
-      self._call("match", dict.fromkeys(range(_MATCH_TASKS), task))
-
-  def _call(self, kind, tasks):
-    """Plays a call: `tasks` by actor, or of matches by number."""
-    if kind == "match":
       shares = {}
-      for number, task in tasks.items():
-        shares.setdefault(number % self._used, []).append(task)
-    else:
-      shares = {
-          worker: [tasks[name] for _, name, _, _ in share]
-          for worker, share in self._placement.shares(
-              [(name, None, None) for name in tasks]).items()}
-    found = schedule(self._machine, shares)
-    self.busy_seconds += found.busy_seconds
-    self.seconds["traffic"] += found.traffic_seconds
-    cause = ("payoffs" if kind == "match" else "training"
-             if len(tasks) >= self._machine.workers else "depth")
-    self.seconds[cause] += found.seconds - found.traffic_seconds
+      for number in range(_MATCH_TASKS):
+        shares.setdefault(number % self._used, []).append(
+            Task(seconds * changed / _MATCH_TASKS,
+                 size * changed / _MATCH_TASKS))
+      yield "payoffs", shares
 
 
 @dataclasses.dataclass(frozen=True)
@@ -465,6 +495,9 @@ class Prediction:
 def predict(costs, machine, levels, workers_per_level=1, populations=(1,)):
   """Plays an iteration at each of several population sizes.
 
+  A level has just frozen in its first round; the others are alike, so that one
+  is played and counts for all of them.
+
   Args:
     costs: `Costs`.
     machine: a `Machine`.
@@ -476,20 +509,22 @@ def predict(costs, machine, levels, workers_per_level=1, populations=(1,)):
     A `Prediction`: means over them.
   """
   pipeline = Rounds(costs, machine, levels, workers_per_level)
-  due = 0.0
+  rounds = costs.rounds_per_iteration(levels)
+  total, busy_seconds = dict.fromkeys(CAUSES, 0.0), 0.0
   for frozen in populations:
     pipeline.freeze()
-    due += costs.rounds_per_iteration(levels)
-    while pipeline.rounds < round(due):
-      pipeline.play(frozen)
-  seconds = sum(pipeline.seconds.values())
+    for weight in (1, rounds - 1):
+      seconds, busy = pipeline.play(frozen)
+      busy_seconds += weight * busy
+      for cause in CAUSES:
+        total[cause] += weight * seconds[cause]
+  seconds = sum(total.values())
   return Prediction(
-      machine.workers, levels, workers_per_level, seconds / pipeline.rounds,
-      # Not by iterations: their rounds are whole numbers only on average.
-      seconds / pipeline.rounds * costs.rounds_per_iteration(levels),
-      pipeline.busy_seconds / seconds / machine.workers if seconds else 0.0,
+      machine.workers, levels, workers_per_level,
+      seconds / rounds / len(populations), seconds / len(populations),
+      busy_seconds / seconds / machine.workers if seconds else 0.0,
       {cause: part / seconds if seconds else 0.0
-       for cause, part in pipeline.seconds.items()})
+       for cause, part in total.items()})
 
 
 def best(costs, machine, levels, workers_per_level, populations):

@@ -23,6 +23,7 @@ frozen policy for every player) and what binds. Then the model is held against
 real runs with 1, 2 and 4 worker processes here. scaling.png has the picture.
 """
 
+import dataclasses
 import os
 import statistics
 import sys
@@ -70,6 +71,10 @@ _ITERATIONS = flags.DEFINE_integer(
     "iterations", 256,
     "The length of the run that is predicted: policies of each player frozen "
     "at its end.", lower_bound=1)
+_HARDER = flags.DEFINE_float(
+    "harder", 100,
+    "A second prediction is for a game whose policies need so many times the "
+    "rounds to freeze, and so deeper pipelines; 1 for none.", lower_bound=1)
 _CALIBRATION_ROUNDS = flags.DEFINE_integer(
     "calibration_rounds", 40,
     "Rounds of each calibrating run, at least, and of each run to check.",
@@ -79,7 +84,7 @@ _CHECK = flags.DEFINE_bool(
 _CHECK_WORKERS = flags.DEFINE_list(
     "check_workers", "1,2,4", "Worker processes of these runs.")
 _REPEATS = flags.DEFINE_integer(
-    "repeats", 3, "How often each of them runs; the median counts.",
+    "repeats", 5, "How often each of them runs; the median counts.",
     lower_bound=1)
 _SEED = flags.DEFINE_integer(
     "seed", 1, "Of the runs that calibrate and check.", lower_bound=0)
@@ -90,6 +95,7 @@ _OUTPUT_DIR = flags.DEFINE_string(
 # At so many points of a run an iteration is played.
 _POPULATIONS = 12
 _MOST_PER_LEVEL = 16
+_MOST_PER_WORKER = 8
 _CHECK_LEVELS = scaling_calibration.DEFAULT_LEVELS
 
 
@@ -178,7 +184,12 @@ def costs_table(costs, per_freeze, here):
 
 
 def predictions(costs, here):
-  """Returns a `scaling_model.Prediction` for each number of workers."""
+  """Returns a `scaling_model.Prediction` for each number of workers.
+
+  Args:
+    costs: `scaling_model.Costs`.
+    here: this machine, a `scaling_model.Machine`.
+  """
   populations = sorted({
       1 + round((_ITERATIONS.value - 1) * k / (_POPULATIONS - 1))
       for k in range(_POPULATIONS)})
@@ -197,22 +208,29 @@ def predictions(costs, here):
         workers, _CORES.value or workers, here.busy_slowdown, here.busy_cores,
         here.shared_slowdown, rate, _LATENCY.value + here.latency_seconds,
         here.message_seconds)
-    found.append(scaling_model.best(costs, machine, levels, teams,
+    # More policies to a worker than these only share out the main process.
+    few = [count for count in levels
+           if count * costs.populations <= _MOST_PER_WORKER * workers]
+    found.append(scaling_model.best(costs, machine, few or levels[:1], teams,
                                     populations))
   return found
 
 
+def speedups(found):
+  """Returns how much faster than the first each prediction is."""
+  return [found[0].seconds_per_iteration / p.seconds_per_iteration
+          for p in found]
+
+
 def predictions_table(found):
-  """Returns predictions as text; the first is what the others speed up."""
-  first = found[0]
+  """Returns predictions as text."""
   rows = [["workers", "levels", "per level", "rounds/s", "s/iteration",
            "speedup", "efficiency", "utilisation", "binds", "which takes"]]
-  for p in found:
-    speedup = first.seconds_per_iteration / p.seconds_per_iteration
+  for p, speedup in zip(found, speedups(found)):
     rows.append([
         f"{p.workers:,}", f"{p.levels}", f"{p.workers_per_level}",
         f"{1 / p.seconds_per_round:.3g}", f"{p.seconds_per_iteration:.4g}",
-        f"{speedup:.2f}", f"{speedup * first.workers / p.workers:.3g}",
+        f"{speedup:.2f}", f"{speedup * found[0].workers / p.workers:.3g}",
         f"{p.utilisation:.3g}", p.binds, f"{100 * p.shares[p.binds]:.0f} %"])
   return report.aligned(rows)
 
@@ -287,17 +305,25 @@ def main():
   texts = [f"{_GAME_NAME.value}, {_ORACLE.value}, {cores} cores\n\n"
            + costs_table(costs, per_freeze, here)]
   print(texts[-1], flush=True)
-  found = predictions(costs, here)
-  texts.append(predictions_table(found))
-  print("\n" + texts[-1], flush=True)
+  progress("predicting")
+  cases = {"as measured": costs}
+  if _HARDER.value > 1:
+    cases[f"{_HARDER.value:g} times the rounds"] = dataclasses.replace(
+        costs, rounds_alone=costs.rounds_alone * _HARDER.value)
+  found = {label: predictions(case, here) for label, case in cases.items()}
+  for label, case in found.items():
+    texts.append(f"{label}\n" + predictions_table(case))
+    print("\n" + texts[-1], flush=True)
+  measured = found["as measured"]
   summary = {
       "game": _GAME_NAME.value, "oracle": _ORACLE.value,
       "depth": costs.depth,
-      "seconds_per_iteration": f"{found[0].seconds_per_iteration:.4g}",
-      "workers": found[-1].workers,
-      "speedup": "{:.2f}".format(found[0].seconds_per_iteration
-                                 / found[-1].seconds_per_iteration),
-      "binds": found[-1].binds}
+      "workers": measured[-1].workers,
+      **{f"{name}{suffix}": value
+         for suffix, case in zip(("", "_harder"), found.values())
+         for name, value in (
+             ("speedup", f"{speedups(case)[-1]:.2f}"),
+             ("binds", case[-1].binds))}}
   if _CHECK.value:
     text, ratios = held_against_runs(game, config, costs, here)
     texts.append(text)
@@ -309,11 +335,11 @@ def main():
   summary["plot"] = ppsro.plot_scaling(
       path / "scaling.png",
       f"{_GAME_NAME.value}, {_ORACLE.value}: predicted, at the best number of "
-      "levels", [p.workers for p in found],
-      {"predicted": [found[0].seconds_per_iteration / p.seconds_per_iteration
-                     for p in found]},
-      {cause: [p.shares[cause] for p in found]
-       for cause in scaling_model.CAUSES})
+      "levels", [p.workers for p in measured],
+      {label: speedups(case) for label, case in found.items()},
+      {label: {cause: [p.shares[cause] for p in case]
+               for cause in scaling_model.CAUSES}
+       for label, case in found.items()})
   print("result: " + " ".join(f"{k}={v}" for k, v in summary.items()))
   return 0
 

@@ -163,23 +163,26 @@ def plot_scaling(path, title, workers, speedups, shares):
     title: its title.
     workers: numbers of workers, ascending.
     speedups: `{label: speedups}`, one for each number of workers.
-    shares: `{cause: shares of the time}`, likewise; drawn stacked.
+    shares: `{label: {cause: shares of the time}}`, likewise; a stack of them
+      for each label.
   """
-  figure = _figure(11, 4.5)
-  left, right = figure.subplots(1, 2)
+  figure = _figure(5 * (1 + len(shares)), 4.5)
+  left, *others = figure.subplots(1, 1 + len(shares))
   left.plot(workers, workers, "--", color="0.7", linewidth=1, label="ideal")
   for label, values in speedups.items():
     left.plot(workers, values, "o-", markersize=3, linewidth=1.3, label=label)
-  left.set_ylim(0.8, 2 * max(max(values) for values in speedups.values()))
   left.set_yscale("log")
+  left.set_ylim(0.8, 4 * max(max(values) for values in speedups.values()))
   left.set_ylabel("speedup")
   left.legend(frameon=False, fontsize=8)
-  right.stackplot(workers, list(shares.values()), labels=list(shares),
-                  alpha=0.8)
-  right.set_ylabel("share of the time of a round")
-  right.set_ylim(0, 1)
-  right.legend(fontsize=8, loc="lower left")
-  for axis in (left, right):
+  for axis, (label, parts) in zip(others, shares.items()):
+    axis.stackplot(workers, list(parts.values()), labels=list(parts),
+                   alpha=0.8)
+    axis.set_title(label, fontsize=10)
+    axis.set_ylabel("share of the time of a round")
+    axis.set_ylim(0, 1)
+    axis.legend(fontsize=8, loc="lower left")
+  for axis in (left, *others):
     axis.set_xscale("log")
     axis.set_xlim(workers[0], max(workers[-1], workers[0] + 1))
     axis.set_xlabel("workers")
