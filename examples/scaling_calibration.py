@@ -55,6 +55,7 @@ _REPEATS = 25
 _TASKS_PER_WORKER = 2
 # After training the main process works about this share of that time.
 _MAIN_SHARE = 0.1
+_SLOWDOWN_SECONDS = 8.0
 _MESSAGES = 64
 _MESSAGE_BYTES = 2 ** 22
 
@@ -485,7 +486,8 @@ def slowdowns(game, config, cores, seed):
                        for turn in range(_TASKS_PER_WORKER)]
     train(of(range(workers)))
     alone = groups = together = 0.0
-    for _ in range(_REPEATS):
+    start = time.perf_counter()
+    while time.perf_counter() - start < _SLOWDOWN_SECONDS:
       alone += sum(train(of([worker])) for worker in range(workers))
       groups += train(of(range(cores))) + train(of(range(cores, workers)))
       together += train(of(range(workers)))

@@ -235,6 +235,12 @@ def predictions_table(found):
   return report.aligned(rows)
 
 
+def median_and_range(values):
+  """Returns `median (lowest - highest)` as text."""
+  return (f"{statistics.median(values):.3g} "
+          f"({min(values):.3g} - {max(values):.3g})")
+
+
 def held_against_runs(game, config, costs, here):
   """Plays real rounds in processes; returns a table and the ratios.
 
@@ -245,33 +251,37 @@ def held_against_runs(game, config, costs, here):
     here: this machine, a `scaling_model.Machine`.
 
   Returns:
-    Text, and `{workers: predicted / measured}`.
+    Text, and `{workers: predicted / measured}`, medians over repeats.
   """
   measured = {workers: [] for workers in check_workers()}
+  predicted = {workers: [] for workers in measured}
   num_rounds = _CALIBRATION_ROUNDS.value
-  for repeat in range(_REPEATS.value):  # They take turns.
-    for workers, found in measured.items():
-      progress(f"run {repeat + 1}: {num_rounds} rounds, {workers} worker(s)")
-      found.append(scaling_calibration.measured_rounds(
-          game, config, workers, _CHECK_LEVELS, num_rounds, _SEED.value))
   populations = range(1, 1 + max(1, round(
       num_rounds / costs.rounds_per_iteration(_CHECK_LEVELS))))
-  rows = [["workers", "measured s/round (lowest - highest)",
-           "predicted s/round", "predicted / measured"]]
-  ratios = {}
+  for repeat in range(_REPEATS.value):
+    # Others may use the machine, too, and not always as much: what processes
+    # cost each other is measured anew, just before the runs.
+    progress(f"repeat {repeat + 1}: processes that share this machine")
+    busy, shared = scaling_calibration.slowdowns(
+        game, config, here.cores, _SEED.value)
+    for workers in measured:
+      progress(f"repeat {repeat + 1}: {num_rounds} rounds, {workers} worker(s)")
+      measured[workers].append(scaling_calibration.measured_rounds(
+          game, config, workers, _CHECK_LEVELS, num_rounds, _SEED.value))
+      predicted[workers].append(scaling_model.predict(
+          costs, dataclasses.replace(
+              here, workers=workers, busy_slowdown=busy,
+              shared_slowdown=shared),
+          _CHECK_LEVELS, 1, populations).seconds_per_round)
+  rows = [["workers", "measured s/round", "predicted s/round",
+           "predicted / measured"]]
+  ratios = {workers: [p / m for p, m in zip(predicted[workers], found)]
+            for workers, found in measured.items()}
   for workers, found in measured.items():
-    median = statistics.median(found)
-    predicted = scaling_model.predict(
-        costs, scaling_model.Machine(
-            workers, here.cores, here.busy_slowdown, here.busy_cores,
-            here.shared_slowdown, here.bytes_per_second, here.latency_seconds,
-            here.message_seconds),
-        _CHECK_LEVELS, 1, populations).seconds_per_round
-    ratios[workers] = predicted / median
-    rows.append([f"{workers}",
-                 f"{median:.4g} ({min(found):.4g} - {max(found):.4g})",
-                 f"{predicted:.4g}", f"{ratios[workers]:.3f}"])
-  return report.aligned(rows), ratios
+    rows.append([f"{workers}", *map(
+        median_and_range, (found, predicted[workers], ratios[workers]))])
+  return report.aligned(rows), {
+      workers: statistics.median(some) for workers, some in ratios.items()}
 
 
 def main():

@@ -66,8 +66,8 @@ class CurveTest(parameterized.TestCase):
   def test_at(self, points, size, cost):
     self.assertAlmostEqual(scaling_model.Curve(points)(size), cost)
 
-  @parameterized.parameters({}, {1: -1.0}, {1: 0.0, 2: 1.0})
-  def test_points_out_of_range(self, points={}):
+  @parameterized.parameters(({},), ({1: -1.0},), ({1: 0.0, 2: 1.0},))
+  def test_points_out_of_range(self, points):
     with self.assertRaisesRegex(ValueError, "takes costs above 0"):
       scaling_model.Curve(points)
 
