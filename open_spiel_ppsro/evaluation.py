@@ -73,7 +73,8 @@ class ExactEvaluator:
         np.zeros((0, tree.num_sequences(tree.roles.index(population))))
         for population in range(tree.num_populations)]
 
-  def measure(self, population, meta_game, changed, importance=None):
+  def measure(self, population, meta_game, changed, importance=None,
+              share=1.0):
     """Brings the meta-game up to date.
 
     Args:
@@ -82,8 +83,9 @@ class ExactEvaluator:
       changed: the ids of the policies with a new snapshot since the last
         call.
       importance: not used; every cell is exact.
+      share: not used.
     """
-    del importance
+    del importance, share
     tree = self.tree
     sizes = population.sizes()
     meta_game.grow(sizes)

@@ -54,6 +54,10 @@ METRICS = {
     "cce_gap_all": "the same over all policies",
     "policies": "frozen policies of each player, the initial one included, "
                 "separated by '/'",
+    "training_seconds": "of this round, spent on training",
+    "evaluation_seconds": "of this round, spent on measuring payoffs",
+    "round_seconds": "of this round, in all; most of the rest solves "
+                     "meta-games",
     "levels": "the policies that trained in the round, separated by spaces, "
               "each as player/index/steps/mean return/settled or moving (do "
               "its opponents stand still?)",

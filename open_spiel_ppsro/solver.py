@@ -162,6 +162,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     self._training_episodes = 0
     self._environment_steps = 0
     self._training_seconds = 0.0
+    self._evaluation_seconds = 0.0
     self._solve = meta_strategies.SubGameSolver(
         self._empirical_game, meta_strategy_method, meta_strategy_options)
     self._solve_row = self.scheme.row_solver(
@@ -222,15 +223,22 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
   def _initialize_game_state(self):
     self._measure([m.policy_id for m in self._population.members()])
 
-  def _measure(self, changed):
-    """Brings the payoffs up to date after some policies changed."""
+  def _measure(self, changed, share=1.0):
+    """Brings the payoffs up to date after some policies changed.
+
+    Args:
+      changed: their ids.
+      share: of a round's episodes, how many to spend, if any are played.
+    """
+    start = time.perf_counter()
     importance = self._importance
     if importance is not None:  # Who opened since then has no weight yet.
       importance = [
           np.pad(weights, (0, size - len(weights))) for weights, size
           in zip(importance, self._population.sizes())]
     self._evaluator.measure(self._population, self._empirical_game, changed,
-                            importance)
+                            importance, share)
+    self._evaluation_seconds += time.perf_counter() - start
 
   def update_agents(self):
     """Plays rounds until every player has a newly frozen policy."""
@@ -274,6 +282,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     """Plays one round and returns its `RoundResult`."""
     start = time.perf_counter()
     self._training_seconds = 0.0
+    self._evaluation_seconds = 0.0
     self._open(self.scheme.openings(self._population, self._solve))
     levels, frozen = [], []
     for wave in self._waves():
@@ -307,6 +316,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         of_all=self._evaluator.exploitability(everyone, of_everyone,
                                               solution.joint),
         training_seconds=self._training_seconds,
+        evaluation_seconds=self._evaluation_seconds,
         round_seconds=time.perf_counter() - start)
 
   def _waves(self):
@@ -346,7 +356,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     self._training_seconds += time.perf_counter() - start
     for policy_id, report in zip(graph, reports):
       self._publish(policy_id, report)
-    self._measure(list(graph))
+    self._measure(list(graph), len(graph) / len(self._population.active()))
     return [
         (round_result.LevelStatus(
             policy_id, self._population[policy_id].steps, report.mean_return,
@@ -430,8 +440,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         for opening in openings]
     for policy_id, policy in zip(policy_ids, self._oracle.open(policy_ids)):
       self._population.publish(policy_id, policy)
-    if policy_ids:
-      self._measure(policy_ids)
+    if policy_ids:  # They will be played when they have trained.
+      self._measure(policy_ids, share=0.0)
 
   def _publish(self, policy_id, report):
     self._population.publish(policy_id, report.policy)

@@ -29,6 +29,8 @@ from open_spiel_ppsro import episodes as episodes_lib
 from open_spiel_ppsro import population
 
 _CHANCE = int(pyspiel.PlayerId.CHANCE)
+# A policy asked for more rows at once than this answers alone.
+_FEW_ROWS = 16
 # Of the learner, in a batch of the default size.
 _DECISIONS_PER_BATCH = 2048
 _DEMONSTRATED_DECISIONS = 2048
@@ -64,13 +66,15 @@ class Decisions:
   return_so_far: np.ndarray
 
 
-def play(game, policies, assignment, rng, chance=None, recorded=None):
+def play(game, policies, assignment, rng, chance=None, recorded=None,
+         stacks=None):
   """Plays episodes to their ends, all at once.
 
   Args:
     game: a `StateGame`.
     policies: functions from `(observations [U, D], legal_actions_mask [U, A])`
-      to action probabilities `[U, A]`, zero where illegal.
+      to action probabilities `[U, A]`, zero where illegal. Those that have an
+      equal `kind` answer together, by the `stack` of their class.
     assignment: int `[n, E]`, for each player and episode the index of the
       policy that plays.
     rng: a NumPy generator.
@@ -78,6 +82,8 @@ def play(game, policies, assignment, rng, chance=None, recorded=None):
       episode; `rng` does if not given, and the later ones. Equal numbers give
       equal chance events wherever the play before them was equal.
     recorded: the indices up to this one, exclusive, are recorded.
+    stacks: a dict, given again while the same policies play: what was made
+      for them to answer together.
 
   Returns:
     Returns `[n, E]` in game utility, the number of decisions of all players,
@@ -92,6 +98,7 @@ def play(game, policies, assignment, rng, chance=None, recorded=None):
   has_rewards = (game.game.get_type().reward_model
                  == pyspiel.GameType.RewardModel.REWARDS)
   alive = range(num_episodes)
+  crowd = _Crowd(policies, {} if stacks is None else stacks)
   num_steps = 0
   records = []
   while True:
@@ -136,11 +143,7 @@ def play(game, policies, assignment, rng, chance=None, recorded=None):
          np.fromiter(itertools.chain.from_iterable(legal), int,
                      counts.sum())] = True
 
-    bounds = np.flatnonzero(np.diff(keys, prepend=-1, append=len(policies)))
-    probabilities = np.empty(mask.shape)
-    for start, end in zip(bounds[:-1], bounds[1:]):
-      probabilities[start:end] = policies[keys[start]](
-          observations[start:end], mask[start:end])
+    probabilities = crowd(keys, observations, mask)
     actions = _choose(probabilities, rng)
     if recorded is not None:
       count = np.searchsorted(keys, recorded)
@@ -156,6 +159,53 @@ def play(game, policies, assignment, rng, chance=None, recorded=None):
       num_episodes, game.num_players).T
   return returns, num_steps, None if recorded is None else Decisions(
       *map(np.concatenate, zip(*records)))
+
+
+class _Crowd:
+  """Policies that are asked all at once, each for rows of its own."""
+
+  def __init__(self, policies, stacks):
+    self._policies = policies
+    kinds = {}
+    for index, policy in enumerate(policies):
+      kinds.setdefault(getattr(policy, "kind", None), []).append(index)
+    kinds.pop(None, None)
+    self._stacks = []
+    self._stack_of = np.full(len(policies), -1)
+    self._place = np.zeros(len(policies), int)
+    for members in kinds.values():
+      if len(members) > 1:
+        self._stack_of[members] = len(self._stacks)
+        self._place[members] = np.arange(len(members))
+        stacked = tuple(policies[index] for index in members)
+        if stacked not in stacks:
+          stacks[stacked] = stacked[0].stack(stacked)
+        self._stacks.append(stacks[stacked])
+
+  def __call__(self, keys, observations, mask):
+    """Returns action probabilities `[U, A]`.
+
+    Args:
+      keys: int `[U]`, ascending; who answers each row.
+      observations: float32 `[U, D]`.
+      mask: bool `[U, A]`, of the legal actions.
+    """
+    bounds = np.flatnonzero(np.diff(keys, prepend=-1, append=-1))
+    starts, counts = bounds[:-1], np.diff(bounds)
+    who = keys[starts]
+    stack_of = np.where(counts > _FEW_ROWS, -1, self._stack_of[who])
+    probabilities = np.empty(mask.shape)
+    for group in np.flatnonzero(stack_of < 0):
+      rows = slice(starts[group], starts[group] + counts[group])
+      probabilities[rows] = self._policies[who[group]](
+          observations[rows], mask[rows])
+    for number, stack in enumerate(self._stacks):
+      groups = stack_of == number
+      if groups.any():
+        rows = np.repeat(groups, counts)
+        probabilities[rows] = stack(self._place[who[groups]], counts[groups],
+                                    observations[rows], mask[rows])
+    return probabilities
 
 
 def _apply_chance(state, uniform):
@@ -199,6 +249,7 @@ class StateSimulator:
     self.episodes_per_batch = default_episodes(game)
     self._opponents = None
     self._random_share = 0.0
+    self._stacks = {}
 
   def face(self, opponents, random_share=0.0):
     """Sets the opponents of the episodes to come.
@@ -211,6 +262,7 @@ class StateSimulator:
     """
     self._opponents = opponents
     self._random_share = random_share
+    self._stacks = {}
 
   def handout(self, policy, standalone):
     """Returns a policy as snapshots keep it: here, `standalone()`."""
@@ -328,7 +380,8 @@ class StateSimulator:
       seat = rng.permutation(np.arange(num_episodes) % 2)
       assignment[:, seat != player] = assignment[::-1, seat != player]
     returns, num_steps, decisions = play(
-        game, policies, assignment, rng, recorded=len(own_policies))
+        game, policies, assignment, rng, recorded=len(own_policies),
+        stacks=self._stacks)
     return (returns, num_steps, decisions,
             returns[seat, np.arange(num_episodes)])
 

@@ -40,8 +40,8 @@ def play(config, executor, seed=0):
         plateau=solver_lib.default_plateau(oracle, min_steps=1000))
     results = [solver.round() for _ in range(ROUNDS)]
   # All but the clocks.
-  metrics = [dataclasses.replace(r, training_seconds=0, round_seconds=0)
-             for r in results]
+  metrics = [dataclasses.replace(r, training_seconds=0, evaluation_seconds=0,
+                                 round_seconds=0) for r in results]
   return ([m.snapshot.policy for m in solver.population.members()],
           solver.get_meta_game(), metrics)
 
