@@ -28,7 +28,7 @@ from open_spiel_ppsro import state_simulator
 # Matches are cut into at most this many tasks, of not much fewer episodes each
 # than this: small ones spend their time on calls, few ones leave workers idle.
 _MATCH_TASKS = 8
-_EPISODES_PER_TASK = 128
+_EPISODES_PER_TASK = 160
 # Tells the random numbers of matches from those of learners.
 _SEED_KEY = 2 ** 31
 # Of a cell's episodes so far, this share counts on when the policies behind
@@ -39,10 +39,12 @@ _KEPT = 0.5
 # a little everywhere, as what is out of use today may be wanted later.
 _IN_TRAINING = 1.0
 _ANYWHERE = 0.3
-# What is expected of a cell before it is played counts for this many episodes;
-# how many, is estimated from how far cells are from it.
-_PRIOR_EPISODES = (2.0, 64.0)
-_PRIOR_ROUNDS, _PRIOR_SWEEPS = 3, 6
+# What is expected of a cell before it is played counts for as many episodes as
+# it is good for, in these bounds. The upper one is low because the prior knows
+# of better and worse policies and of no cycles: believed too much, it is a
+# game whose equilibrium is pure.
+_PRIOR_EPISODES = (1.0, 4.0)
+_PRIOR_ROUNDS, _PRIOR_SWEEPS = 2, 4
 # A cell's variance is its own, once it has many more episodes than this.
 _VARIANCE_EPISODES = 8.0
 # Of the chance events of an episode, so many are balanced: of this many
@@ -126,6 +128,9 @@ def make_match(game):
 class SampledEvaluator:
   """Estimates payoffs by playing, in the workers.
 
+  In two-player games it also takes what learners earn in training, against
+  each of their opponents: that is most of what is known of these.
+
   Every cell keeps the sums of all its episodes, those of frozen policies for
   ever. When a policy has learned on, its episodes so far count half: they were
   played by what it was a round ago, so that they are off by what it learned
@@ -197,6 +202,23 @@ class SampledEvaluator:
     means, _ = self._estimate()
     meta_game.fill([range(size) for size in shape], means)
 
+  def add_meetings(self, policy_id, meetings):
+    """Takes what was earned in training: by the policy as it was, so before
+    `measure` is told that it has changed.
+
+    Args:
+      policy_id: who trained, in a two-player game.
+      meetings: its `Meetings`.
+    """
+    for number, other in enumerate(meetings.policy_ids):
+      cell = policy_id.index, other.index
+      sums = meetings.sums[:, :, number]
+      if self.game.roles.index(policy_id.player) == 1:
+        cell, sums = cell[::-1], sums[:, ::-1]
+      self._add(cell, meetings.episodes[number], sums)
+      if self.game.plays_all_seats:
+        self._add(cell[::-1], meetings.episodes[number], sums[:, ::-1])
+
   def standard_errors(self):
     """Returns `[n, K_0, ...]`, those of the payoffs, in game utility."""
     return self._estimate()[1]
@@ -214,14 +236,15 @@ class SampledEvaluator:
     diagonal = np.arange(len(weight))
     if self.game.plays_all_seats:  # A policy against itself earns nothing.
       weight[diagonal, diagonal] = 0
-    means, errors = zip(*(
-        estimate(weight, *sums) for sums in self._sums.swapaxes(0, 1)))
-    means, errors = np.stack(means), np.stack(errors)
-    if self.game.plays_all_seats:
-      first = (means[0] - means[0].T) / 2
-      means, errors = np.stack([first, first.T]), errors.copy()
-      errors[:, diagonal, diagonal] = 0
-    return means, errors
+    sums = self._sums.swapaxes(0, 1)
+    if weight.ndim == 2 and self.game.is_zero_sum:  # One says it for both.
+      mean, error = estimate(weight, *sums[0])
+      if self.game.plays_all_seats:
+        mean = (mean - mean.T) / 2
+        error[diagonal, diagonal] = 0
+      return np.stack([mean, -mean]), np.stack([error, error])
+    means, errors = zip(*(estimate(weight, *of_player) for of_player in sums))
+    return np.stack(means), np.stack(errors)
 
   def _plan(self, population, importance, num_episodes):
     """Returns `{cell: episodes}`, the matches to play, in order of cells."""

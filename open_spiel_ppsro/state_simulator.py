@@ -66,6 +66,21 @@ class Decisions:
   return_so_far: np.ndarray
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Meetings:
+  """What a policy and its single opponent earned while it learned.
+
+  Attributes:
+    policy_ids: of the K policies that the opponent played.
+    episodes: int `[K]`, with each of them.
+    sums: float `[2, 2, K]`: sums of returns, of squared returns; of both
+      players, the learner first; with each of them.
+  """
+  policy_ids: tuple[population.PolicyId, ...]
+  episodes: np.ndarray
+  sums: np.ndarray
+
+
 def play(game, policies, assignment, rng, chance=None, recorded=None,
          stacks=None):
   """Plays episodes to their ends, all at once.
@@ -250,6 +265,7 @@ class StateSimulator:
     self._opponents = None
     self._random_share = 0.0
     self._stacks = {}
+    self._met = []  # Of each draw, `(opponent [E], returns [2, E])`.
 
   def face(self, opponents, random_share=0.0):
     """Sets the opponents of the episodes to come.
@@ -263,6 +279,7 @@ class StateSimulator:
     self._opponents = opponents
     self._random_share = random_share
     self._stacks = {}
+    self._met = []
 
   def handout(self, policy, standalone):
     """Returns a policy as snapshots keep it: here, `standalone()`."""
@@ -278,8 +295,10 @@ class StateSimulator:
       num_episodes: how many.
       rng: a NumPy generator.
     """
-    returns, num_steps, decisions, own = self._play([policy], np.ones(1),
-                                                    num_episodes, rng)
+    returns, num_steps, decisions, own, others = self._play(
+        [policy], np.ones(1), num_episodes, rng)
+    if others is not None:
+      self._met.append((others, np.stack([own, returns.sum(axis=0) - own])))
     episode, player = decisions.episode, decisions.player
     count = len(episode)
     # Chronological within each episode; so the next entry of the same episode
@@ -303,6 +322,23 @@ class StateSimulator:
         num_episodes=num_episodes,
         num_steps=num_steps,
         episode_return=float(own.mean()))
+
+  def meetings(self):
+    """Returns the `Meetings` of all draws since `face`, None if there are none.
+    """
+    if not self._met:
+      return None
+    snapshots = self._opponents[1 - self._player].snapshots
+    others, returns = (np.concatenate(part, axis=-1)
+                       for part in zip(*self._met))
+    known = others >= 0
+    tally = lambda weights: np.bincount(others[known], weights[known],
+                                        len(snapshots))
+    return Meetings(
+        tuple(snapshot.policy_id for snapshot in snapshots),
+        tally(np.ones(len(others))),
+        np.array([[tally(of_player ** power) for of_player in returns]
+                  for power in (1, 2)]))
 
   def demonstrate(self, mixture, rng):
     """Returns how a `Mixture` of this player plays, for imitation.
@@ -355,7 +391,11 @@ class StateSimulator:
     return np.einsum("ku,kua->ua", reach / reach.sum(axis=0), policies)
 
   def _play(self, own_policies, own_probabilities, num_episodes, rng):
-    """Returns what `play` does, and the own returns `[E]`."""
+    """Returns what `play` does, the own returns `[E]`, and who the opponent was.
+
+    That is int `[E]`, the policy of its mixture that a single opponent played,
+    -1 where it played at random; None of several opponents.
+    """
     game, player = self._game, self._player
     policies = [*own_policies, UniformPolicy()]
     uniform = len(own_policies)
@@ -374,6 +414,9 @@ class StateSimulator:
             rng.random(num_episodes) < self._random_share, uniform,
             len(policies) + chosen)
         policies += [snapshot.policy for snapshot in mixture.snapshots]
+    others = None
+    if game.num_players == 2:
+      others = np.maximum(assignment[1 - player] - uniform - 1, -1)
     assignment[player] = draw_assignment(own_probabilities, num_episodes, rng)
     seat = np.full(num_episodes, player)
     if game.plays_all_seats:  # As often one as the other.
@@ -383,7 +426,7 @@ class StateSimulator:
         game, policies, assignment, rng, recorded=len(own_policies),
         stacks=self._stacks)
     return (returns, num_steps, decisions,
-            returns[seat, np.arange(num_episodes)])
+            returns[seat, np.arange(num_episodes)], others)
 
 
 def default_episodes(game):

@@ -158,6 +158,10 @@ class TreeSimulator:
     del standalone
     return self.tabulate(policy)
 
+  def meetings(self):
+    """Returns None: payoffs are known without."""
+    return None
+
   def draw(self, policy, num_episodes, rng):
     """Plays `num_episodes` episodes and returns their `EpisodeBatch`.
 

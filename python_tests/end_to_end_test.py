@@ -226,7 +226,12 @@ class PipelineExampleTest(ExampleTestCase):
       ("--evaluation=guessed", "sampled"),
       ("--game_name=kuhn_poker(players=3)", "prd"),
       ("--game_name=kuhn_poker(players=3) --scheme=neupl", "two-player"),
-      ("--game_name=mfg_crowd_modelling", "mfg_crowd_modelling"),
+      ("--game_name=mfg_crowd_modelling", "mean-field game; PSRO needs"),
+      ("--game_name=mfg_crowd_modelling --evaluation=sampled",
+       "mean-field game; PSRO needs"),
+      ("--game_name=phantom_ttt_ir", "choose a game with tensors"),
+      ("--meta_strategy=alpharank --oracle=exact --scheme=naive "
+       "--num_levels=60", "use prd, rm or uniform"),
       ("--scheme=pipelin", "pipeline"),
       ("--oracle=sac", "ppo"),
       ("--oracle=exact --tie_break=best", "perturbed"),

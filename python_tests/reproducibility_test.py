@@ -31,10 +31,10 @@ from open_spiel_ppsro.oracles import ppo
 ROUNDS = 12
 
 
-def play(config, executor, seed=0):
-  """Returns all tables, all payoffs and all metrics of a short run."""
-  with pipelined.PipelinedOracle("kuhn_poker", config, executor,
-                                 seed) as oracle:
+def play(config, executor, seed=0, evaluation="exact"):
+  """Returns all policies, all payoffs and all metrics of a short run."""
+  with pipelined.PipelinedOracle("kuhn_poker", config, executor, seed,
+                                 evaluation=evaluation) as oracle:
     solver = solver_lib.PipelinePSROSolver(
         "kuhn_poker", oracle, schemes.Pipeline(3),
         plateau=solver_lib.default_plateau(oracle, min_steps=1000))
@@ -42,7 +42,8 @@ def play(config, executor, seed=0):
   # All but the clocks.
   metrics = [dataclasses.replace(r, training_seconds=0, evaluation_seconds=0,
                                  round_seconds=0) for r in results]
-  return ([m.snapshot.policy for m in solver.population.members()],
+  policies = [m.snapshot.policy for m in solver.population.members()]
+  return ([getattr(policy, "parameters", policy) for policy in policies],
           solver.get_meta_game(), metrics)
 
 
@@ -66,6 +67,16 @@ class LockstepTest(parameterized.TestCase):
       self.assertEqual(found[2], metrics)
     _, _, other = play(config, executors.SerialExecutor(), seed=1)
     self.assertNotEqual(other, metrics)
+
+  def test_sampled_games_too(self):
+    config = ppo.PPOConfig(episodes_per_batch=512)
+    _, payoffs, metrics = play(config, executors.SerialExecutor(),
+                               evaluation="sampled")
+    for workers in (1, 2, 3):
+      found = play(config, executors.ProcessExecutor(workers),
+                   evaluation="sampled")
+      np.testing.assert_array_equal(found[1], payoffs)
+      self.assertEqual(str(found[2]), str(metrics))  # As text nan is nan.
 
 
 if __name__ == "__main__":

@@ -47,12 +47,15 @@ class TrainingReport:
     episodes: episodes trained.
     is_exact: whether the policy is an exact best response, so that more
       training against the same opponents would bring nothing.
+    meetings: the `state_simulator.Meetings` of its training, where it played
+      as its policy does and payoffs are not known without; else None.
   """
   policy: Any
   mean_return: float
   steps: int
   episodes: int
   is_exact: bool = False
+  meetings: Any = None
 
 
 class Assignment(NamedTuple):

@@ -264,7 +264,8 @@ class PPOLearner(base.Learner):
     return base.TrainingReport(
         policy=self._handout() if self._team.rank == 0 else None,
         mean_return=total_return / episodes,
-        steps=int(steps), episodes=int(episodes))
+        steps=int(steps), episodes=int(episodes),
+        meetings=self._simulator.meetings())
 
   def _imitate(self, mixture):
     """Fits the policy to how a `Mixture` plays, and a little randomness."""
