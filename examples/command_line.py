@@ -135,9 +135,8 @@ MAX_HISTORIES = flags.DEFINE_integer(
     lower_bound=1)
 PAYOFF_EPISODES = flags.DEFINE_integer(
     "payoff_episodes", None,
-    "Of a sampled game: episodes to play per round to measure payoffs; a "
-    "twentieth of the episodes trained if not given, and for neupl 0.3 of "
-    "all.")
+    "Of a sampled game: episodes to play per round to measure payoffs; about "
+    "a sixth of the episodes trained if not given, and for neupl 0.3 of all.")
 EXPLOITER_STEPS = flags.DEFINE_integer(
     "exploiter_steps", None,
     "Of a sampled game: environment steps that each exploiter trains after "

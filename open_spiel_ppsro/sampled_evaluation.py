@@ -20,6 +20,7 @@ It plays policies against each other in the workers. NashConv it does not know.
 import itertools
 
 import numpy as np
+import pyspiel
 
 from open_spiel_ppsro import evaluation
 from open_spiel_ppsro import population as population_lib
@@ -86,7 +87,10 @@ class Match:
     """
     game = self._game
     chance_seed, play_seed = seed.spawn(2)
+    is_random = (game.game.get_type().chance_mode
+                 != pyspiel.GameType.ChanceMode.DETERMINISTIC)
     chance = _stratified(sum(num_episodes),
+                         _BALANCED_EVENTS if is_random else 0,
                          np.random.default_rng(chance_seed))
     policies, indices = [], {}
     for profile in profiles:
@@ -111,13 +115,13 @@ class Match:
     return np.array(sums), steps
 
 
-def _stratified(count, rng):
-  """Returns `[count, C]` in [0, 1), each column stratified along the way."""
+def _stratified(count, events, rng):
+  """Returns `[count, events]` in [0, 1), columns stratified along the way."""
   blocks = -(-count // _STRATA)
   strata = rng.permuted(np.broadcast_to(
-      np.arange(_STRATA)[:, None], (blocks, _STRATA, _BALANCED_EVENTS)), axis=1)
+      np.arange(_STRATA)[:, None], (blocks, _STRATA, events)), axis=1)
   return ((strata + rng.random(strata.shape)) / _STRATA).reshape(
-      -1, _BALANCED_EVENTS)[:count]
+      blocks * _STRATA, events)[:count]
 
 
 def make_match(game):

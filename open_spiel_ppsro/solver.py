@@ -46,8 +46,10 @@ from open_spiel_ppsro.oracles import base
 _BATCHES_PER_ROUND = 1.4
 _NEUPL_BATCHES_PER_ROUND = 0.7
 _MIN_BATCHES = 12.0
-# Of a sampled game: episodes of measuring payoffs per episode of training. They
-# cost less than those, about a tenth of the time.
+# Of a sampled game: episodes of measuring payoffs per episode of training, which
+# is counted as the rounds are, above. They take about a tenth of the time. A
+# fifth as many take half of that and find a worse policy: Leduc poker's after
+# two minutes was 0.61 exploitable instead of 0.36.
 _PAYOFF_SHARE = 0.25
 # NeuPL's evaluation split (Liu et al. 2022): 0.3 of all episodes.
 _NEUPL_SHARE = 0.3 / 0.7
@@ -95,8 +97,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         lowest up, each against what those below have just become, instead of
         all at once against what they were a round ago.
       payoff_episodes: of a sampled game, episodes to play per round to measure
-        payoffs, those of new policies' first ones apart; a twentieth of the
-        episodes trained by default, and 0.3 of all of NeuPL's.
+        payoffs, in all; by default about a sixth of those trained, and 0.3 of
+        all of NeuPL's.
       **meta_strategy_options: reach the meta-strategy through `get_kwargs()`.
 
     Raises:

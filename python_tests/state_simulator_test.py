@@ -278,10 +278,10 @@ class SampledEvaluatorTest(parameterized.TestCase):
       ("kuhn_poker", True, 3, 9_000, 0.1),
       ("leduc_poker", True, 3, 9_000, 0.25),
       # Few episodes a cell: what is expected of it counts.
-      ("kuhn_poker", False, 10, 300, 0.4),
+      ("kuhn_poker", False, 10, 300, 0.6),
       ("leduc_poker", False, 10, 300, 2),
       ("leduc_poker", True, 10, 300, 2),
-      ("liars_dice", False, 10, 300, 0.4))
+      ("liars_dice", False, 10, 300, 0.6))
   def test_payoffs_within_standard_errors(self, name, symmetric, count,
                                           num_episodes, largest):
     tree, game = both(name, symmetric)
@@ -321,11 +321,57 @@ class SampledEvaluatorTest(parameterized.TestCase):
         off = off[0]
       scores.append(off.ravel())
     scores = np.concatenate(scores)
-    self.assertLess(np.abs(scores).max(), 4)
+    # A few episodes are not yet normally distributed.
+    self.assertLess(np.abs(scores).max(), 4 if count == 3 else 5)
     # As far off as they say, all together: chi-square over its degrees of
     # freedom. It may be less: episodes share out the deals among them.
     deviation = np.sqrt(2 / len(scores))
     self.assertBetween(np.mean(scores ** 2), 0.35, 1 + 4 * deviation)
+
+  @parameterized.parameters(
+      ("leduc_poker", False, 0), ("leduc_poker", False, 1),
+      ("kuhn_poker", True, 0), ("blotto(coins=5,fields=2)", False, 1))
+  def test_training_tells_of_payoffs(self, name, symmetric, player):
+    tree, game = both(name, symmetric)
+    population = population_lib.Population(game.num_populations)
+    ids = [population.open(p).policy_id for p in range(game.num_populations)
+           for _ in range(3)]
+    for seed, policy_id in enumerate(ids):
+      population.publish(policy_id, network_policy(game, seed))
+    learner = population_lib.PolicyId(game.roles[player], 2)
+    simulator = state_simulator.StateSimulator(game, player)
+    self.assertIsNone(simulator.meetings())
+    simulator.face(tuple(
+        population_lib.Mixture(tuple(
+            member.snapshot for member in population.members(role)[:2]),
+                               np.array([0.3, 0.7])) for role in game.roles),
+                   random_share=0.2)
+    rng = np.random.default_rng(0)
+    for _ in range(2):
+      simulator.draw(population[learner].snapshot.policy, 10_000, rng)
+    meetings = simulator.meetings()
+    np.testing.assert_allclose(meetings.episodes, [4800, 11200], rtol=0.1)
+    executor = executors.SerialExecutor()
+    executor.start(game)
+    evaluator = sampled_evaluation.SampledEvaluator(game, executor, 0, 1)
+    meta_game = meta_game_lib.MetaGame(game.roles)
+    evaluator.measure(population, meta_game, ids, share=0.0)
+    evaluator.add_meetings(learner, meetings)
+    evaluator.measure(population, meta_game, [], share=0.0)
+    self.assertEqual(evaluator.episodes, 0)
+    exact = sequence_form.payoff_tensors(tree, [
+        np.stack([tabulated(tree, [member.snapshot.policy], [1.], p)
+                  for member in population.members(role)])
+        for p, role in enumerate(game.roles)])
+    for other in range(2):
+      cell = (2, other) if player == 0 else (other, 2)
+      off = meta_game.payoffs - exact
+      for seat in range(2):
+        self.assertLess(abs(off[seat][cell]),
+                        4 * evaluator.standard_errors()[seat][cell])
+      if symmetric:
+        self.assertEqual(meta_game.payoffs[0][cell[::-1]],
+                         -meta_game.payoffs[0][cell])
 
   def test_few_episodes_are_drawn_towards_what_others_say(self):
     rng = np.random.default_rng(0)
@@ -355,7 +401,7 @@ class SampledEvaluatorTest(parameterized.TestCase):
 
   def test_chance_is_shared_out(self):
     chance = sampled_evaluation._stratified(  # pylint: disable=protected-access
-        100, np.random.default_rng(0))
+        100, 64, np.random.default_rng(0))
     self.assertLen(chance, 100)
     for start in (0, 32, 64):
       counts = np.floor(32 * chance[start:start + 32]).astype(int)

@@ -137,9 +137,12 @@ class NetworkStack:
     for wide, narrow in zip(first.sizes[:-1], first.sizes[1:]):
       weight = vectors[:, start:start + wide * narrow]
       start += wide * narrow
+      # Copies, aligned as torch does it: results may change with alignment.
       self._layers.append((
-          weight.view(-1, narrow, wide).transpose(1, 2).contiguous(),
-          vectors[:, None, start:start + narrow].contiguous()))
+          weight.view(-1, narrow, wide).clone(
+              memory_format=torch.contiguous_format),
+          vectors[:, None, start:start + narrow].clone(
+              memory_format=torch.contiguous_format)))
       start += narrow
 
   def __call__(self, chosen, counts, observations, legal_actions_mask):
@@ -164,14 +167,15 @@ class NetworkStack:
     room = int(counts.max())
     rows = np.arange(len(observations)) + np.repeat(
         slots * room - (counts.cumsum() - counts), counts)
-    inputs = np.zeros((size * room, layers[0][0].shape[1]), np.float32)
+    values = torch.zeros(size * room, layers[0][0].shape[2])
+    inputs = values.numpy()
     inputs[rows, :observations.shape[1]] = observations
     if self._contexts is not None:
       inputs[rows, observations.shape[1]:] = np.repeat(
           self._contexts[chosen], counts, axis=0)
-    values = torch.from_numpy(inputs).view(size, room, -1)
+    values = values.view(size, room, -1)
     for index, (weight, bias) in enumerate(layers):
-      values = torch.baddbmm(bias, values, weight)
+      values = torch.baddbmm(bias, values, weight.transpose(1, 2))
       if index < len(layers) - 1:
         values.relu_()
     logits = values.reshape(size * room, -1)[
