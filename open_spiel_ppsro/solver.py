@@ -51,6 +51,8 @@ _MIN_BATCHES = 12.0
 # fifth as many take half of that and find a worse policy: Leduc poker's after
 # two minutes was 0.61 exploitable instead of 0.36.
 _PAYOFF_SHARE = 0.25
+# To estimate what an exploiter gains, at least and at most.
+_BOUND_EPISODES = 1_000, 20_000
 # NeuPL's evaluation split (Liu et al. 2022): 0.3 of all episodes.
 _NEUPL_SHARE = 0.3 / 0.7
 
@@ -399,17 +401,23 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     return evaluation.mixtures(self._tree.roles, *self._answer,
                                self._population)
 
-  def lower_bound(self, exploiter_steps, num_episodes=20_000):
+  def lower_bound(self, exploiter_steps, num_episodes=None):
     """Trains an exploiter of what the run has found, for each population.
 
     Args:
       exploiter_steps: environment steps that each one trains.
-      num_episodes: to play for the estimate of each one's gain.
+      num_episodes: to play for the estimate of each one's gain; by default
+        20,000, or fewer if these would be more steps than an exploiter
+        trains, but 1,000 at least.
 
     Returns:
       A `LowerBound` of the NashConv of `final_mixtures`.
     """
     tree, mixtures = self._tree, self.final_mixtures()
+    if num_episodes is None:
+      fewest, most = _BOUND_EPISODES
+      num_episodes = int(np.clip(
+          exploiter_steps / base.steps_per_batch(tree, 1), fewest, most))
     exploiters = self._oracle.train_exploiters(mixtures, exploiter_steps)
     gain, variance, episodes = 0.0, 0.0, self._evaluator.episodes
     value = np.zeros(tree.num_players)
