@@ -391,7 +391,7 @@ class StateSimulator:
     return np.einsum("ku,kua->ua", reach / reach.sum(axis=0), policies)
 
   def _play(self, own_policies, own_probabilities, num_episodes, rng):
-    """Returns what `play` does, the own returns `[E]`, and who the opponent was.
+    """Returns what `play` does, the own returns `[E]`, and who was met.
 
     That is int `[E]`, the policy of its mixture that a single opponent played,
     -1 where it played at random; None of several opponents.
