@@ -47,7 +47,7 @@ _HOMES = {
     "Pipeline": "schemes",
     "PlateauRule": "schemes",
     "SerialExecutor": "executors",
-    "ProcessExecutor": "executors",
+    "ProcessExecutor": "process_executor",
     "RayExecutor": "ray_executor",
     "WorkerError": "executors",
     "PPOConfig": "oracles.ppo",

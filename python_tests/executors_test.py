@@ -21,6 +21,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 
 from open_spiel_ppsro import executors
+from open_spiel_ppsro import process_executor
 
 
 class Counter:
@@ -48,9 +49,9 @@ class Counter:
 
 EXECUTORS = {
     "serial": executors.SerialExecutor,
-    "one": lambda: executors.ProcessExecutor(1),
-    "two": lambda: executors.ProcessExecutor(2),
-    "three": lambda: executors.ProcessExecutor(3),
+    "one": lambda: process_executor.ProcessExecutor(1),
+    "two": lambda: process_executor.ProcessExecutor(2),
+    "three": lambda: process_executor.ProcessExecutor(3),
 }
 
 
@@ -90,7 +91,7 @@ class ExecutorTest(parameterized.TestCase):
         executor.call([("bad", "add", (1,))])
 
   def test_a_death_is_reported_and_nothing_stays(self):
-    with executors.ProcessExecutor(2) as executor:
+    with process_executor.ProcessExecutor(2) as executor:
       executor.start(None)
       executor.create("a", Counter, 0)
       executor.create("b", Counter, 0)
@@ -100,7 +101,7 @@ class ExecutorTest(parameterized.TestCase):
 
   def test_workers_have_one_thread_and_the_caller_its_own(self):
     before = os.environ.get("OMP_NUM_THREADS")
-    with executors.ProcessExecutor(1) as executor:
+    with process_executor.ProcessExecutor(1) as executor:
       executor.start(None)
       executor.create("a", Counter, 0)
       self.assertEqual(executor.call([("a", "threads", ())]), ["1"])
@@ -108,7 +109,7 @@ class ExecutorTest(parameterized.TestCase):
 
   def test_refuses_no_workers(self):
     with self.assertRaisesRegex(ValueError, "num_workers is 0"):
-      executors.ProcessExecutor(0)
+      process_executor.ProcessExecutor(0)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from open_spiel_ppsro import executors
 from open_spiel_ppsro import ray_executor
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
+from open_spiel_ppsro import worker_executor
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
 
@@ -83,7 +84,7 @@ class ClusterTest(absltest.TestCase):
     before = os.environ.get("PYTHONPATH")
     node = {"num_cpus": 1, "object_store_memory": 100 * 2 ** 20,
             "include_dashboard": False}
-    with executors.environment({"PYTHONPATH": os.pathsep.join(
+    with worker_executor.environment({"PYTHONPATH": os.pathsep.join(
         filter(None, [here, *sys.path]))}):
       cluster = cluster_utils.Cluster(initialize_head=True,
                                       head_node_args=node)

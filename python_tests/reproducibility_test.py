@@ -21,6 +21,7 @@ from absl.testing import parameterized
 import numpy as np
 
 from open_spiel_ppsro import executors
+from open_spiel_ppsro import process_executor
 from open_spiel_ppsro import ray_executor
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
@@ -55,9 +56,9 @@ class LockstepTest(parameterized.TestCase):
     tables, payoffs, metrics = play(config, executors.SerialExecutor())
     self.assertGreater(len(tables), 8)  # Some froze, others opened.
     for make in (executors.SerialExecutor,
-                 lambda: executors.ProcessExecutor(1),
-                 lambda: executors.ProcessExecutor(2),
-                 lambda: executors.ProcessExecutor(3),
+                 lambda: process_executor.ProcessExecutor(1),
+                 lambda: process_executor.ProcessExecutor(2),
+                 lambda: process_executor.ProcessExecutor(3),
                  lambda: ray_executor.RayExecutor(2)):
       found = play(config, make())
       self.assertEqual(len(found[0]), len(tables))
@@ -73,7 +74,7 @@ class LockstepTest(parameterized.TestCase):
     _, payoffs, metrics = play(config, executors.SerialExecutor(),
                                evaluation="sampled")
     for workers in (1, 2, 3):
-      found = play(config, executors.ProcessExecutor(workers),
+      found = play(config, process_executor.ProcessExecutor(workers),
                    evaluation="sampled")
       np.testing.assert_array_equal(found[1], payoffs)
       self.assertEqual(str(found[2]), str(metrics))  # As text nan is nan.
