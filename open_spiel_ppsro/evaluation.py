@@ -114,6 +114,25 @@ class ExactEvaluator:
             tree, [self._plans[r][chosen]
                    for r, chosen in zip(tree.roles, rows)]))
 
+  def state(self):
+    """Returns nothing: what it knows follows from the population."""
+    return {}
+
+  def restore(self, state, population):
+    """Makes it, newly made, know the policies of a `Population`.
+
+    Args:
+      state: of another.
+      population: whose policies it knew.
+    """
+    del state
+    self._plans = [
+        sequence_form.realization_plan(
+            self.tree, np.stack([member.snapshot.policy
+                                 for member in population.members(p)]),
+            self.tree.roles.index(p))
+        for p in range(population.num_populations)]
+
   def mixture_tables(self, indices, probabilities):
     """Returns one table per population: a mixture's behaviour policy.
 

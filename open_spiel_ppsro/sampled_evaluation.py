@@ -61,6 +61,14 @@ class Match:
     self._game = game
     self._held = {}
 
+  def state(self):
+    """Returns the policies that it keeps, see `executors.py`."""
+    return dict(self._held)
+
+  def restore(self, state):
+    """Makes it keep the policies of another."""
+    self._held = dict(state)
+
   def hold(self, policies):
     """Keeps policies, a dict by `PolicyId`, until others replace them."""
     self._held.update(policies)
@@ -222,6 +230,22 @@ class SampledEvaluator:
       self._add(cell, meetings.episodes[number], sums)
       if self.game.plays_all_seats:
         self._add(cell[::-1], meetings.episodes[number], sums[:, ::-1])
+
+  def state(self):
+    """Returns all that it has measured, in plain data and arrays."""
+    return {"weight": self._weight.copy(), "sums": self._sums.copy(),
+            "calls": self._calls, "episodes": self.episodes}
+
+  def restore(self, state, population):
+    """Makes it, newly made, know what another knew.
+
+    Args:
+      state: of the other.
+      population: not used.
+    """
+    del population
+    self._weight, self._sums = state["weight"], state["sums"]
+    self._calls, self.episodes = state["calls"], state["episodes"]
 
   def standard_errors(self):
     """Returns `[n, K_0, ...]`, those of the payoffs, in game utility."""

@@ -21,6 +21,7 @@ of the population and the meta-game.
 """
 
 import contextlib
+import dataclasses
 import io
 import time
 
@@ -140,6 +141,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       raise ValueError("a NeuPLOracle serves the NeuPL scheme alone; use a "
                        f"PipelinedOracle for {type(scheme).__name__}")
     self.scheme = scheme
+    self._meta_strategy_name = meta_strategies.resolve(
+        meta_strategy_method)[0]
     self._sweep = sweep
     self.opponent_update_freq = opponent_update_freq
     self.plateau_rule = (default_plateau(oracle) if plateau is None
@@ -158,6 +161,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     if payoff_episodes < 1:
       raise ValueError(f"payoff_episodes is {payoff_episodes}; it takes 1 or "
                        "more")
+    self._payoff_episodes = payoff_episodes
     self._evaluator = (
         evaluation.ExactEvaluator(tree) if self.is_exact else
         sampled_evaluation.SampledEvaluator(
@@ -446,6 +450,104 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     return self._tree.seat_tables(
         self._evaluator.mixture_tables(*self._answer))
 
+  # What it takes to go on later.
+
+  def settings(self):
+    """Returns what a run depends on: two equal ones give the same bits.
+
+    Names and plain data; versions of packages are not among them.
+    """
+    oracle, scheme = self._oracle, self.scheme
+    return {
+        "game": str(self.tree.game),
+        "evaluation": "exact" if self.is_exact else "sampled",
+        "scheme": type(scheme).__name__,
+        **{f"scheme {name.strip('_')}": value
+           for name, value in vars(scheme).items()},
+        "oracle": type(oracle.config).__name__,
+        **{f"oracle {name}": list(value) if isinstance(value, tuple) else value
+           for name, value in dataclasses.asdict(oracle.config).items()},
+        "seat_symmetric": self._tree.original is not None,
+        "seed": oracle.seed,
+        "workers_per_level": oracle.workers_per_level,
+        "meta_strategy": self._meta_strategy_name,
+        "opponent_update_freq": self.opponent_update_freq,
+        "payoff_episodes": None if self.is_exact else self._payoff_episodes,
+        "sweep": self._sweep,
+        **{f"plateau {name}": value for name, value in
+           dataclasses.asdict(self.plateau_rule).items()}}
+
+  def state(self):
+    """Returns all that the run is between two rounds, for `restore`.
+
+    Returns:
+      Plain data and arrays that do not change later, as `checkpoint.write`
+      takes them: population, meta-game, plateaus, learners with their
+      optimisers, replay buffers and random states, and counters.
+    """
+    active = [member.policy_id for member in self._population.active()]
+    return {
+        "settings": self.settings(),
+        "rounds": self._rounds,
+        "training_episodes": self._training_episodes,
+        "environment_steps": self._environment_steps,
+        "population": self._population.state(base.pack_policy),
+        "payoffs": self._empirical_game.payoffs.copy(),
+        "importance": self._importance,
+        "plateaus": [[policy_id, plateau.state()]
+                     for policy_id, plateau in self._plateaus.items()],
+        "evaluator": self._evaluator.state(),
+        "meta_strategies": self._solve.state(),
+        "row_solver": (None if self._solve_row is self._solve
+                       else self._solve_row.state()),
+        "oracle": self._oracle.state(active)}
+
+  def restore(self, state):
+    """Makes this solver go on where another was.
+
+    What it does from here on has the same bits as what the other did, in
+    lockstep and with the same versions of its packages.
+
+    Args:
+      state: what the other's `state` returned, or what was read from a
+        checkpoint of it.
+
+    Raises:
+      ValueError: if this solver has played rounds, or the state is of one
+        with other settings; names those that differ.
+    """
+    if self._rounds:
+      raise ValueError("restore needs a solver that has played no rounds; this "
+                       f"one has played {self._rounds}")
+    ours, theirs = self.settings(), state["settings"]
+    differences = [
+        f"{name} is {theirs.get(name)!r} there and {ours.get(name)!r} here"
+        for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
+    if differences:
+      raise ValueError("the checkpoint is of another run: "
+                       + ", ".join(differences))
+    initial = {member.policy_id: member.snapshot.policy
+               for member in self._population.members()}
+    self._population.restore(
+        state["population"], lambda policy_id, data: (
+            initial[policy_id] if data is None else base.unpack_policy(data)))
+    self._empirical_game.restore(state["payoffs"])
+    self._evaluator.restore(state["evaluator"], self._population)
+    self._solve.restore(state["meta_strategies"])
+    if self._solve_row is not self._solve:
+      self._solve_row.restore(state["row_solver"])
+    for policy_id, seen in state["plateaus"]:
+      self._plateau(population_lib.PolicyId(*policy_id)).restore(seen)
+    self._importance = state["importance"]
+    self._rounds = state["rounds"]
+    self._training_episodes = state["training_episodes"]
+    self._environment_steps = state["environment_steps"]
+    self._oracle.restore(
+        [member.policy_id for member in self._population.active()],
+        state["oracle"])
+    self._policies = [[] for _ in self._policies]
+    self.update_meta_strategies()
+
   def _open(self, openings):
     """Opens policies and publishes what they are before any training."""
     policy_ids = [
@@ -470,8 +572,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
   def _has_plateaued(self, level, is_exact):
     if is_exact:
       return level.settled
-    plateau = self._plateaus.setdefault(
-        level.policy_id, schemes.Plateau(self.plateau_rule))
     member = self._population[level.policy_id]
-    return plateau.update(level.steps, member.latest_steps, level.payoff,
-                          level.settled)
+    return self._plateau(level.policy_id).update(
+        level.steps, member.latest_steps, level.payoff, level.settled)
+
+  def _plateau(self, policy_id):
+    return self._plateaus.setdefault(
+        policy_id, schemes.Plateau(self.plateau_rule))

@@ -252,6 +252,8 @@ class StateSimulator:
   what it costs.
   """
 
+  constants = {}  # Batches share nothing, see `episodes.pack`.
+
   def __init__(self, game, player):
     """Makes a simulator of `player` in a `StateGame`.
 

@@ -221,6 +221,7 @@ class NetworkPolicy:
     return network
 
   def __getstate__(self):
+    """Returns its fields alone: plain data and arrays."""
     return {name: value for name, value in self.__dict__.items()
             if name != "_network"}
 
@@ -263,6 +264,17 @@ class Adam:
     self._square = torch.zeros_like(self._parameters)
     self._steps = 0
 
+  def state(self):
+    """Returns what it remembers, see `executors.py`; not the parameters."""
+    return {"mean": as_array(self._mean), "square": as_array(self._square),
+            "steps": self._steps}
+
+  def restore(self, state):
+    """Makes it remember what another did."""
+    self._mean.copy_(torch.from_numpy(state["mean"]))
+    self._square.copy_(torch.from_numpy(state["square"]))
+    self._steps = state["steps"]
+
   def step(self, gradient, learning_rate):
     """Moves the parameters against `gradient` `[P]`."""
     self._steps += 1
@@ -274,6 +286,11 @@ class Adam:
     self._parameters.addcdiv_(
         self._mean, deviation,
         value=-learning_rate / (1 - first ** self._steps))
+
+
+def as_array(tensor):
+  """Returns a NumPy copy of a tensor, wherever it lives."""
+  return tensor.detach().cpu().numpy().copy()
 
 
 def masked_log_softmax(logits, illegal):
