@@ -119,6 +119,10 @@ RAY_ADDRESS = flags.DEFINE_string(
     "ray_address", None,
     "For --executor=ray: the host:port of a running cluster, or auto; a local "
     "one is started if not given.")
+WORKER_TIMEOUT_SECONDS = flags.DEFINE_float(
+    "worker_timeout_seconds", 1800,
+    "A worker that has not answered for so many seconds counts as dead, and is "
+    "replaced; longer than any one call of a learner.")
 WORKERS_PER_LEVEL = flags.DEFINE_integer(
     "workers_per_level", None,
     "Workers that train each policy together, usually 1 to 5; 1 if not given. "
@@ -208,6 +212,27 @@ def check(schemes):
                      f"{EXECUTOR.value}; it is for ray")
 
 
+# What a resumed run need not have in common with the one before it.
+_OF_THIS_PROCESS = ("resume", "output_dir")
+
+
+def adopt(path, main_module):
+  """Sets the flags that were not given as the run of a directory had them.
+
+  Args:
+    path: the run directory.
+    main_module: the name of the example.
+
+  Raises:
+    ValueError: if there is no run in it.
+  """
+  given = ppsro.read_config(path).get("flags", {})
+  for flag in flags.FLAGS.get_key_flags_for_module(main_module):
+    if not flag.present and flag.name in given and (
+        flag.name not in _OF_THIS_PROCESS):
+      flag.value = given[flag.name]
+
+
 def _given(**options):
   return {name: flag.value for name, flag in options.items()
           if flag.value is not None}
@@ -248,8 +273,9 @@ def make_executor():
   if EXECUTOR.value == "ray":
     return ppsro.RayExecutor(
         num_workers() if RAY_ADDRESS.value is None else NUM_WORKERS.value,
-        RAY_ADDRESS.value)
-  return ppsro.ProcessExecutor(num_workers())
+        RAY_ADDRESS.value,
+        worker_timeout_seconds=WORKER_TIMEOUT_SECONDS.value)
+  return ppsro.ProcessExecutor(num_workers(), WORKER_TIMEOUT_SECONDS.value)
 
 
 def num_workers():
@@ -322,9 +348,11 @@ def run_settings(main_module, solver, config, executor, **settings):
     executor: where they train.
     **settings: what the flags do not say.
   """
+  given = {flag.name: flag.value
+           for flag in flags.FLAGS.get_key_flags_for_module(main_module)}
   return {
-      **{flag.name: flag.value
-         for flag in flags.FLAGS.get_key_flags_for_module(main_module)},
+      **given,
+      "flags": given,
       "num_workers": executor.num_workers,
       "num_levels": solver.scheme.num_levels,
       "opponent_update_freq": solver.opponent_update_freq,

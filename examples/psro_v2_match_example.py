@@ -68,13 +68,13 @@ def train_ours(game):
       game, scheme, config, executor, _SEED.value) as oracle:
     solver = command_line.make_solver(oracle, scheme)
     directory = ppsro.RunDirectory(_OUTPUT_DIR.value)
-    directory.write_config(command_line.run_settings(
+    directory.start(command_line.run_settings(
         sys.argv[0], solver, config, executor, output_dir=_OUTPUT_DIR.value))
-    result, _ = recorded_run.play(
+    recorded_run.play(
         solver, directory, command_line.limits(), start, "ours  ")
     mixtures = solver.final_mixtures()
   return [([snapshot.policy for snapshot in mixture.snapshots],
-           mixture.probabilities) for mixture in mixtures], result
+           mixture.probabilities) for mixture in mixtures], solver
 
 
 def train_peer(game):

@@ -67,6 +67,8 @@ _HOMES = {
     "default_plateau": "solver",
     "RunDirectory": "run_directory",
     "read_policy": "run_directory",
+    "read_config": "run_directory",
+    "read_checkpoint": "run_directory",
     "read_metrics": "run_directory",
     "plot_run": "report",
     "plot_curves": "report",

@@ -217,6 +217,21 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       return self._rounds
     return min(map(len, self._population.frozen_indices())) - 1
 
+  @property
+  def rounds(self):
+    """How many rounds have been played."""
+    return self._rounds
+
+  @property
+  def training_episodes(self):
+    """All episodes trained so far, by all policies."""
+    return self._training_episodes
+
+  @property
+  def episodes(self):
+    """All episodes so far, of training and of measuring payoffs."""
+    return self._training_episodes + self._evaluator.episodes
+
   # What psro_v2's constructor and `iteration` call.
 
   def _initialize_policy(self, initial_policies):

@@ -32,8 +32,9 @@ MAY_IMPORT = {
     # Leaves.
     "population": (), "meta_game": (), "population_dynamics": (),
     "linear_program": (), "game_tree": (), "executors": (),
-    "run_directory": (), "episodes": (), "checkpoint": (),
+    "episodes": (), "checkpoint": (),
     # What is built on them.
+    "run_directory": ("checkpoint",),
     "worker_executor": ("executors",),
     "process_executor": ("executors", "worker_executor"),
     "ray_executor": ("executors", "worker_executor"),
