@@ -214,6 +214,7 @@ def check(schemes):
 
 # What a resumed run need not have in common with the one before it.
 _OF_THIS_PROCESS = ("resume", "output_dir")
+_OF_THE_EXECUTOR = ("num_workers", "ray_address")
 
 
 def adopt(path, main_module):
@@ -227,9 +228,9 @@ def adopt(path, main_module):
     ValueError: if there is no run in it.
   """
   given = ppsro.read_config(path).get("flags", {})
+  others = _OF_THIS_PROCESS + (_OF_THE_EXECUTOR if EXECUTOR.present else ())
   for flag in flags.FLAGS.get_key_flags_for_module(main_module):
-    if not flag.present and flag.name in given and (
-        flag.name not in _OF_THIS_PROCESS):
+    if not flag.present and flag.name in given and flag.name not in others:
       flag.value = given[flag.name]
 
 

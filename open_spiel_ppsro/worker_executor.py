@@ -210,6 +210,8 @@ class WorkerExecutor(executors.Executor):
         dead = {worker: reason for worker, (_, reason) in self._receive(
             others, _GRACE_SECONDS).items() if reason}
       if failure and not dead:
+        # The worker has given up what it was to do after that.
+        self._unanswered[self._placement.home(failure[0])].clear()
         executors.raise_failure(*failure)
       if dead:
         self._replace(dead)

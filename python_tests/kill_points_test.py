@@ -132,7 +132,7 @@ class KillPointsTest(parameterized.TestCase):
     self.assertGreater(len(whole[0]), 4)
     killed = 0
     for place in PLACES:
-      for time_to_die in (1, 2, 5, 11):
+      for time_to_die in (2, 7):
         path = self.path / f"{place} {time_to_die}"
         code = in_a_process(play_until, place, time_to_die, path, False,
                             config, scheme())
@@ -146,7 +146,7 @@ class KillPointsTest(parameterized.TestCase):
         self.assertEqual(left(path), whole, (place, time_to_die))
         self.assertEmpty(list(path.glob(".*")))
         self.assertLessEqual(len(run_directory.checkpoint_paths(path)), 2)
-    self.assertGreater(killed, 20)
+    self.assertGreater(killed, 10)
 
   @parameterized.parameters(
       (resume_test.PPO, lambda: schemes.Pipeline(2)),
