@@ -237,7 +237,9 @@ class WorkerExecutor(executors.Executor):
       dead: `{worker: reason}`, each in the middle of a call.
     """
     for worker, reason in dead.items():
-      name = self._unanswered[worker][0][1][0]
+      # What had been answered before is not what it died of.
+      _, (name, *_) = min(self._unanswered[worker],
+                          key=lambda call: call[0] is None)
       self._deaths[name] += 1
       if self._deaths[name] == _MOST_DEATHS:
         raise executors.WorkerError(
