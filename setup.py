@@ -29,7 +29,7 @@ setuptools.setup(
     extras_require={
         "benchmark": ["dm-tree"],  # OpenSpiel's torch DQN imports it.
         "ray": ["ray"],
-        "test": ["dm-tree", "pytest", "ray"],
+        "test": ["dm-tree", "hypothesis", "pytest", "ray"],
     },
     classifiers=[
         "Programming Language :: Python :: 3",

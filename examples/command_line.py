@@ -119,6 +119,10 @@ RAY_ADDRESS = flags.DEFINE_string(
     "ray_address", None,
     "For --executor=ray: the host:port of a running cluster, or auto; a local "
     "one is started if not given.")
+WORKER_TIMEOUT_SECONDS = flags.DEFINE_float(
+    "worker_timeout_seconds", 1800,
+    "A worker that has not answered for so many seconds counts as dead, and is "
+    "replaced; longer than any one call of a learner.")
 WORKERS_PER_LEVEL = flags.DEFINE_integer(
     "workers_per_level", None,
     "Workers that train each policy together, usually 1 to 5; 1 if not given. "
@@ -135,9 +139,8 @@ MAX_HISTORIES = flags.DEFINE_integer(
     lower_bound=1)
 PAYOFF_EPISODES = flags.DEFINE_integer(
     "payoff_episodes", None,
-    "Of a sampled game: episodes to play per round to measure payoffs; a "
-    "twentieth of the episodes trained if not given, and for neupl 0.3 of "
-    "all.")
+    "Of a sampled game: episodes to play per round to measure payoffs; about "
+    "a sixth of the episodes trained if not given, and for neupl 0.3 of all.")
 EXPLOITER_STEPS = flags.DEFINE_integer(
     "exploiter_steps", None,
     "Of a sampled game: environment steps that each exploiter trains after "
@@ -209,6 +212,28 @@ def check(schemes):
                      f"{EXECUTOR.value}; it is for ray")
 
 
+# What a resumed run need not have in common with the one before it.
+_OF_THIS_PROCESS = ("resume", "output_dir")
+_OF_THE_EXECUTOR = ("num_workers", "ray_address")
+
+
+def adopt(path, main_module):
+  """Sets the flags that were not given as the run of a directory had them.
+
+  Args:
+    path: the run directory.
+    main_module: the name of the example.
+
+  Raises:
+    ValueError: if there is no run in it.
+  """
+  given = ppsro.read_config(path).get("flags", {})
+  others = _OF_THIS_PROCESS + (_OF_THE_EXECUTOR if EXECUTOR.present else ())
+  for flag in flags.FLAGS.get_key_flags_for_module(main_module):
+    if not flag.present and flag.name in given and flag.name not in others:
+      flag.value = given[flag.name]
+
+
 def _given(**options):
   return {name: flag.value for name, flag in options.items()
           if flag.value is not None}
@@ -249,8 +274,9 @@ def make_executor():
   if EXECUTOR.value == "ray":
     return ppsro.RayExecutor(
         num_workers() if RAY_ADDRESS.value is None else NUM_WORKERS.value,
-        RAY_ADDRESS.value)
-  return ppsro.ProcessExecutor(num_workers())
+        RAY_ADDRESS.value,
+        worker_timeout_seconds=WORKER_TIMEOUT_SECONDS.value)
+  return ppsro.ProcessExecutor(num_workers(), WORKER_TIMEOUT_SECONDS.value)
 
 
 def num_workers():
@@ -323,9 +349,11 @@ def run_settings(main_module, solver, config, executor, **settings):
     executor: where they train.
     **settings: what the flags do not say.
   """
+  given = {flag.name: flag.value
+           for flag in flags.FLAGS.get_key_flags_for_module(main_module)}
   return {
-      **{flag.name: flag.value
-         for flag in flags.FLAGS.get_key_flags_for_module(main_module)},
+      **given,
+      "flags": given,
       "num_workers": executor.num_workers,
       "num_levels": solver.scheme.num_levels,
       "opponent_update_freq": solver.opponent_update_freq,

@@ -23,6 +23,7 @@ and against rounds; for Leduc poker beside the published curves of Pipeline
 PSRO.
 """
 
+import itertools
 import os
 import sys
 import time
@@ -84,12 +85,13 @@ def run(tree, name, seed, path):
   with command_line.make_oracle(
       tree, scheme, config, executor, seed) as oracle:
     solver = command_line.make_solver(oracle, scheme)
-    directory.write_config(command_line.run_settings(
+    directory.start(command_line.run_settings(
         sys.argv[0], solver, config, executor, scheme=name, seed=seed,
         output_dir=path))
-    _, stopped_by = recorded_run.play(
+    stopped_by = recorded_run.play(
         solver, directory, command_line.limits(), start,
         f"{name} seed {seed}  ")
+  directory.close()
   return stopped_by
 
 
@@ -105,19 +107,19 @@ def main():
   output_dir = _OUTPUT_DIR.value or os.path.join(
       "runs", f"compare-{game_name}-{command_line.ORACLE.value}")
   ppsro.RunDirectory(output_dir)  # Says so now if it cannot be written to.
-  runs, interrupted = {}, False
+  runs, exit_code = {}, 0
   try:
-    for seed in seeds:
-      for name in schemes:
-        path = os.path.join(output_dir, f"{name}-seed{seed}")
-        if run(tree, name, seed, path) == "interrupt":
-          raise KeyboardInterrupt
-        runs.setdefault(name, []).append(path)
+    for seed, name in itertools.product(seeds, schemes):
+      path = os.path.join(output_dir, f"{name}-seed{seed}")
+      exit_code = recorded_run.EXIT_CODES.get(run(tree, name, seed, path), 0)
+      if exit_code:
+        break
+      runs.setdefault(name, []).append(path)
   except KeyboardInterrupt:
-    interrupted = True
+    exit_code = 130
   if not runs:
     print("interrupted before the first run had ended", file=sys.stderr)
-    return 130
+    return exit_code
   table = ppsro.comparison_table(runs)
   print(table)
   with open(os.path.join(output_dir, "comparison.txt"), "w",
@@ -139,7 +141,7 @@ def main():
   print(f"result: game={game_name} oracle={command_line.ORACLE.value} "
         + " ".join(f"{name}={sum(_last(p) for p in paths) / len(paths):.4g}"
                    for name, paths in runs.items()) + f" plot={plot}")
-  return 130 if interrupted else 0
+  return exit_code
 
 
 def _last(path):

@@ -19,6 +19,8 @@ import sys
 from absl import app
 from absl import flags
 
+import open_spiel_ppsro as ppsro
+
 
 def _parse(argv):
   """As absl does, but a mistake is told in one line."""
@@ -46,4 +48,7 @@ def run(main):
     except ValueError as error:
       print(f"error: {error}", file=sys.stderr)
       return 2
+    except (ppsro.WorkerError, FloatingPointError) as error:
+      print(f"error: {error}", file=sys.stderr)
+      return 1
   app.run(guarded, flags_parser=_parse)

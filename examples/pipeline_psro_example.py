@@ -21,7 +21,7 @@ Progress goes to standard error. The last line of standard output begins with
 a game too large to enumerate it is nan, and what trained exploiters gain is
 reported instead, as a lower bound with its standard error.
 Everything else is in the run directory: config.json, metrics.csv,
-final_policy.npz and nash_conv.png.
+final_policy.npz, nash_conv.png and checkpoints, from which --resume goes on.
 """
 
 import time
@@ -51,6 +51,35 @@ _SEED = flags.DEFINE_integer(
 _OUTPUT_DIR = flags.DEFINE_string(
     "output_dir", None,
     "The run directory; runs/GAME-SCHEME-ORACLE-seedN by default.")
+_RESUME = flags.DEFINE_boolean(
+    "resume", False,
+    "Go on with the run of --output_dir from its newest checkpoint, to the "
+    "same bits. Flags that are not given are those of the run; limits, "
+    "executor and number of workers may be others.")
+_CHECKPOINT_SECONDS = flags.DEFINE_float(
+    "checkpoint_seconds", 20,
+    "Seconds between two checkpoints; 0 writes none.", lower_bound=0)
+_KEEP_CHECKPOINTS = flags.DEFINE_integer(
+    "keep_checkpoints", 2, "How many checkpoints stay.", lower_bound=1)
+
+
+def resume(solver, directory, settings):
+  """Makes a solver go on with the run of a directory.
+
+  Returns:
+    How many seconds the run has taken so far.
+  """
+  saved = ppsro.read_checkpoint(directory.path)
+  try:
+    state, seconds = saved["solver"], saved["wall_seconds"]
+  except (KeyError, TypeError) as error:
+    raise ValueError(f"the checkpoint in {directory.path} is not one of a run: "
+                     f"{error} is missing") from error
+  solver.restore(state)
+  directory.resume(settings, solver.rounds)
+  print(f"resumed after round {solver.rounds}, {seconds:.0f} s",
+        file=sys.stderr)
+  return seconds
 
 
 def lower_bound(solver):
@@ -66,14 +95,20 @@ def lower_bound(solver):
           "exploiter_steps": bound.steps}
 
 
+def _output_dir():
+  return _OUTPUT_DIR.value or os.path.join(
+      "runs", f"{command_line.GAME_NAME.value}-{_SCHEME.value}-"
+      f"{command_line.ORACLE.value}-seed{_SEED.value}")
+
+
 def main():
+  if _RESUME.value:
+    command_line.adopt(_output_dir(), sys.argv[0])
   command_line.check([_SCHEME.value])
   game_name = command_line.GAME_NAME.value
   scheme = command_line.make_scheme(_SCHEME.value)
   config = command_line.make_config(scheme)
-  output_dir = _OUTPUT_DIR.value or os.path.join(
-      "runs", f"{game_name}-{_SCHEME.value}-{command_line.ORACLE.value}-"
-      f"seed{_SEED.value}")
+  output_dir = _output_dir()
   tree = command_line.open_game()
   directory = ppsro.RunDirectory(output_dir)
   executor = command_line.make_executor()
@@ -84,16 +119,24 @@ def main():
       print(f"{_SCHEME.value} trains one population for both seats of "
             f"{game_name}, drawn at random per episode; NashConv is that of "
             "the original game", file=sys.stderr)
-    directory.write_config(command_line.run_settings(
-        sys.argv[0], solver, config, executor, output_dir=output_dir))
-    result, stopped_by = recorded_run.play(
-        solver, directory, command_line.limits(), _START)
+    settings = command_line.run_settings(
+        sys.argv[0], solver, config, executor, output_dir=output_dir)
+    spent = 0.0
+    if _RESUME.value:
+      spent = resume(solver, directory, settings)
+    else:
+      directory.start(settings)
+    stopped_by = recorded_run.play(
+        solver, directory, command_line.limits(), _START - spent,
+        checkpoint_seconds=_CHECKPOINT_SECONDS.value or None,
+        keep_checkpoints=_KEEP_CHECKPOINTS.value)
     bound = {}
-    if not solver.is_exact and stopped_by != "interrupt":
+    if not solver.is_exact and stopped_by not in recorded_run.EXIT_CODES:
       try:
         bound = lower_bound(solver)
       except KeyboardInterrupt:
         stopped_by = "interrupt"
+  directory.close()
   found = solver.exploitability()
   summary = {
       "game": game_name,
@@ -106,16 +149,15 @@ def main():
       **bound,
       "iterations": solver.iterations,
       "policies": sum(solver.num_policies),
-      "rounds": result.round if result else 0,
-      "episodes": (result.training_episodes + result.evaluation_episodes
-                   if result else 0),
-      "wall_seconds": f"{time.perf_counter() - _START:.2f}",
+      "rounds": solver.rounds,
+      "episodes": solver.episodes,
+      "wall_seconds": f"{time.perf_counter() - _START + spent:.2f}",
       "seed": _SEED.value,
       "stopped_by": stopped_by,
       "output_dir": output_dir,
   }
   print("result: " + " ".join(f"{k}={v}" for k, v in summary.items()))
-  return 130 if stopped_by == "interrupt" else 0
+  return recorded_run.EXIT_CODES.get(stopped_by, 0)
 
 
 if __name__ == "__main__":

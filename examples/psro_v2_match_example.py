@@ -59,7 +59,7 @@ _GAMES_AT_ONCE = 2_000
 
 
 def train_ours(game):
-  """Returns per player `(policies, probabilities)`, and how it went."""
+  """Returns per player `(policies, probabilities)`, and the solver."""
   scheme = command_line.make_scheme(_SCHEME.value)
   config = command_line.make_config(scheme)
   executor = command_line.make_executor()
@@ -68,13 +68,13 @@ def train_ours(game):
       game, scheme, config, executor, _SEED.value) as oracle:
     solver = command_line.make_solver(oracle, scheme)
     directory = ppsro.RunDirectory(_OUTPUT_DIR.value)
-    directory.write_config(command_line.run_settings(
+    directory.start(command_line.run_settings(
         sys.argv[0], solver, config, executor, output_dir=_OUTPUT_DIR.value))
-    result, _ = recorded_run.play(
+    recorded_run.play(
         solver, directory, command_line.limits(), start, "ours  ")
     mixtures = solver.final_mixtures()
   return [([snapshot.policy for snapshot in mixture.snapshots],
-           mixture.probabilities) for mixture in mixtures], result
+           mixture.probabilities) for mixture in mixtures], solver
 
 
 def train_peer(game):
@@ -134,7 +134,7 @@ def main():
   if game.num_players != 2 or not game.is_zero_sum:
     raise ValueError(f"{game.game} is not a two-player zero-sum game; a match "
                      "needs one")
-  ours, result = train_ours(game)
+  ours, solver = train_ours(game)
   peers, iterations = train_peer(game.game)
   returns = play_match(game, ours, peers, _GAMES.value,
                        np.random.default_rng(_SEED.value))
@@ -146,8 +146,8 @@ def main():
       "standard_error": f"{error:.4f}",
       "games": len(returns),
       "scheme": _SCHEME.value,
-      "iterations": result.iterations,
-      "training_episodes": result.training_episodes,
+      "iterations": solver.iterations,
+      "training_episodes": solver.training_episodes,
       "psro_v2_iterations": iterations,
       "psro_v2_training_episodes":
           2 * iterations * (_PEER_TRAINING_EPISODES.value + 1),

@@ -32,6 +32,7 @@ from open_spiel.python import rl_environment
 from open_spiel.python.algorithms.psro_v2 import psro_v2
 from open_spiel.python.algorithms.psro_v2 import rl_oracle
 import open_spiel_ppsro as ppsro
+from open_spiel_ppsro import game_tree
 
 _AGENT = {
     "hidden_layers_sizes": [256] * 4,
@@ -87,8 +88,7 @@ class DQNPolicy(policy.Policy):
     player = state.current_player() if player_id is None else player_id
     mask = np.array(state.legal_actions_mask(player), bool)
     probabilities = self.probabilities(
-        np.array(state.information_state_tensor(player), np.float32)[None],
-        mask[None])[0]
+        game_tree.observation(state, player)[None], mask[None])[0]
     return {action: probabilities[action]
             for action in np.flatnonzero(mask).tolist()}
 

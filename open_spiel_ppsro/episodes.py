@@ -61,6 +61,24 @@ class EpisodeBatch:
   episode_return: float
 
 
+def pack(batch, constants):
+  """Returns an `EpisodeBatch` as plain data and arrays.
+
+  Args:
+    batch: the batch.
+    constants: `{name: array}`, the arrays that all batches of its simulator
+      share; they are left out.
+  """
+  return {field.name: getattr(batch, field.name)
+          for field in dataclasses.fields(batch)
+          if constants.get(field.name) is not getattr(batch, field.name)}
+
+
+def unpack(data, constants):
+  """Returns the `EpisodeBatch` that `pack` was given."""
+  return EpisodeBatch(**{**constants, **data})
+
+
 def merge(batches):
   """Returns one `EpisodeBatch` that holds the samples of several.
 

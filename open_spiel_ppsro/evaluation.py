@@ -73,7 +73,8 @@ class ExactEvaluator:
         np.zeros((0, tree.num_sequences(tree.roles.index(population))))
         for population in range(tree.num_populations)]
 
-  def measure(self, population, meta_game, changed, importance=None):
+  def measure(self, population, meta_game, changed, importance=None,
+              share=1.0):
     """Brings the meta-game up to date.
 
     Args:
@@ -82,8 +83,9 @@ class ExactEvaluator:
       changed: the ids of the policies with a new snapshot since the last
         call.
       importance: not used; every cell is exact.
+      share: not used.
     """
-    del importance
+    del importance, share
     tree = self.tree
     sizes = population.sizes()
     meta_game.grow(sizes)
@@ -111,6 +113,25 @@ class ExactEvaluator:
         meta_game.fill(rows, sequence_form.payoff_tensors(
             tree, [self._plans[r][chosen]
                    for r, chosen in zip(tree.roles, rows)]))
+
+  def state(self):
+    """Returns nothing: what it knows follows from the population."""
+    return {}
+
+  def restore(self, state, population):
+    """Makes it, newly made, know the policies of a `Population`.
+
+    Args:
+      state: of another.
+      population: whose policies it knew.
+    """
+    del state
+    self._plans = [
+        sequence_form.realization_plan(
+            self.tree, np.stack([member.snapshot.policy
+                                 for member in population.members(p)]),
+            self.tree.roles.index(p))
+        for p in range(population.num_populations)]
 
   def mixture_tables(self, indices, probabilities):
     """Returns one table per population: a mixture's behaviour policy.

@@ -19,24 +19,18 @@ and kept where it was made, and calls their methods, many at once. Answers come
 back in the order of the calls, so that a caller gets the same from any
 executor with any number of workers. A leaf: it knows nothing of games,
 policies or learning.
+
+An actor that changes when it is called has two methods more: `state()` returns
+all that it is, in plain data and arrays that nobody changes later, and
+`restore(state)` makes one that was newly made equal to it.
 """
 
 import abc
-import contextlib
-import multiprocessing
-from multiprocessing import connection
-import os
-import pickle
-import signal
 import traceback
-
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
-                     "MKL_NUM_THREADS")
-_GRACE_SECONDS = 0.5
 
 
 class WorkerError(RuntimeError):
-  """An actor raised, or its process died; carries its traceback as text."""
+  """An actor raised, or its worker died too often; carries the reason."""
 
 
 class Executor(abc.ABC):
@@ -55,7 +49,7 @@ class Executor(abc.ABC):
     """Makes ready; `shared` is the first argument of every factory."""
 
   @abc.abstractmethod
-  def create(self, name, factory, *args, apart_from=()):
+  def create(self, name, factory, *args, apart_from=(), state=None):
     """Makes the actor `name` by `factory(shared, *args)`, in good time.
 
     An exception of the factory is raised by the first call of the actor.
@@ -66,20 +60,55 @@ class Executor(abc.ABC):
       *args: of the factory.
       apart_from: names of actors that it will wait for while it runs, and so
         cannot share a worker with.
+      state: of such an actor, to be restored.
 
     Raises:
       ValueError: if there are too few workers for that.
     """
 
   @abc.abstractmethod
+  def submit(self, tasks):
+    """Begins many calls and returns a ticket for each, in their order.
+
+    Args:
+      tasks: a list of `(name, method name, arguments tuple)`. The calls of
+        one actor run in the order in which they were submitted.
+    """
+
+  @abc.abstractmethod
+  def collect(self, tickets, at_least=None):
+    """Waits for calls and returns `{ticket: answer}` of those that are done.
+
+    Args:
+      tickets: of `submit`, not collected before.
+      at_least: how many to wait for; all by default.
+
+    Raises:
+      WorkerError: if one of them raised.
+    """
+
   def call(self, tasks):
     """Calls many actors and returns their answers, in the order of `tasks`.
 
     Args:
-      tasks: a list of `(name, method name, arguments tuple)`.
+      tasks: as for `submit`.
 
     Raises:
       WorkerError: if one of them raised.
+    """
+    tickets = self.submit(tasks)
+    answers = self.collect(tickets)
+    return [answers[ticket] for ticket in tickets]
+
+  def states(self, names):
+    """Returns the states of actors that have one; see the module."""
+    return self.call([(name, "state", ()) for name in names])
+
+  def save_if_due(self):
+    """Says that no actor is in the middle of anything.
+
+    An executor whose workers can die keeps the states of the actors now and
+    then, so that little has to be done again.
     """
 
   @abc.abstractmethod
@@ -115,10 +144,12 @@ class Home:
     """Sets the first argument of every factory."""
     self._shared = shared
 
-  def create(self, name, factory, args):
+  def create(self, name, factory, args, state):
     """Makes an actor; if that fails, its first call will say why."""
     try:
       self._actors[name] = factory(self._shared, *args)
+      if state is not None:
+        self._actors[name].restore(state)
     except Exception:  # pylint: disable=broad-except
       self._actors[name] = _Failure(traceback.format_exc())
 
@@ -137,65 +168,17 @@ class Home:
       return False, traceback.format_exc()
 
   def run_all(self, tasks):
-    """Runs `(index, name, method, args)` in order, up to the first failure.
+    """Runs `(name, method, args)` in order, up to the first failure.
 
     Yields:
-      `(index, succeeded, answer)`. Nothing after a failure is run: it might
-      wait for one that failed.
+      `(succeeded, answer)`. Nothing after a failure is run: it might wait for
+      one that failed.
     """
-    for index, name, method, args in tasks:
-      succeeded, answer = self.run(name, method, args)
-      yield index, succeeded, answer
+    for task in tasks:
+      succeeded, answer = self.run(*task)
+      yield succeeded, answer
       if not succeeded:
         return
-
-
-class Placement:
-  """Which worker each actor lives on: as even as can be, by one rule."""
-
-  def __init__(self, num_workers):
-    self._num_workers = num_workers
-    self._homes = {}  # Actor name -> worker index.
-    self._fresh = []  # Worker index of each actor created since the last call.
-
-  def place(self, name, apart_from):
-    """Chooses a worker for a new actor and returns its index.
-
-    Raises:
-      ValueError: if there are too few workers to keep it apart from others.
-    """
-    # The one with the fewest actors; of these, the one with the fewest new
-    # ones, whose first call is often their longest.
-    taken = {self._homes[other] for other in apart_from}
-    free = [worker for worker in range(self._num_workers)
-            if worker not in taken]
-    if not free:
-      raise ValueError(
-          f"{len(apart_from) + 1} workers of one level need as many worker "
-          f"processes, there are {self._num_workers}")
-    homes = list(self._homes.values())
-    self._homes[name] = min(free, key=lambda worker: (
-        homes.count(worker), self._fresh.count(worker)))
-    self._fresh.append(self._homes[name])
-    return self._homes[name]
-
-  def remove(self, name):
-    """Forgets an actor and returns the worker that it lived on."""
-    return self._homes.pop(name)
-
-  def shares(self, tasks):
-    """Returns `{worker: [(index, name, method, args)]}` of a call's tasks."""
-    self._fresh.clear()
-    shares = {}
-    for index, (name, method, args) in enumerate(tasks):
-      shares.setdefault(self._homes[name], []).append(
-          (index, name, method, args))
-    return shares
-
-  def someone_on(self, worker):
-    """Returns the name of an actor on a worker, or "nothing"."""
-    return next((name for name, home in self._homes.items()
-                 if home == worker), "nothing")
 
 
 def raise_failure(name, text):
@@ -208,147 +191,35 @@ class SerialExecutor(Executor):
 
   def __init__(self):
     self._home = Home()
+    self._answers = {}
+    self._num_submitted = 0
 
   def start(self, shared):
     self._home.share(shared)
 
-  def create(self, name, factory, *args, apart_from=()):
+  def create(self, name, factory, *args, apart_from=(), state=None):
     if apart_from:
       raise ValueError("this process runs one learner at a time: use more "
                        "worker processes, or one worker per level")
-    self._home.create(name, factory, args)
+    self._home.create(name, factory, args, state)
 
-  def call(self, tasks):
-    answers = []
-    for name, method, args in tasks:
+  def submit(self, tasks):
+    first = self._num_submitted
+    self._num_submitted += len(tasks)
+    tickets = range(first, self._num_submitted)
+    for ticket, (name, method, args) in zip(tickets, tasks):
       succeeded, answer = self._home.run(name, method, args)
       if not succeeded:
         raise_failure(name, answer)
-      answers.append(answer)
-    return answers
+      self._answers[ticket] = answer
+    return list(tickets)
+
+  def collect(self, tickets, at_least=None):
+    return {ticket: self._answers.pop(ticket) for ticket in tickets}
 
   def discard(self, name):
     self._home.discard(name)
 
   def close(self):
     self._home = Home()
-
-
-def _serve(pipe):
-  """The life of a worker process."""
-  signal.signal(signal.SIGINT, signal.SIG_IGN)  # The main process decides.
-  home = Home()
-  with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-    while True:
-      command, *details = pickle.loads(pipe.recv_bytes())
-      if command == "call":
-        for answer in home.run_all(*details):
-          pipe.send(answer)
-      else:
-        getattr(home, command)(*details)
-
-
-class ProcessExecutor(Executor):
-  """Spreads actors over worker processes, each of one thread.
-
-  The processes are spawned, not forked, once; an actor stays in the process
-  with the fewest actors at the time it was created.
-  """
-
-  def __init__(self, num_workers):
-    """Makes an executor of `num_workers` processes; `start` spawns them."""
-    if num_workers < 1:
-      raise ValueError(f"num_workers is {num_workers}; it takes 1 or more")
-    self.num_workers = num_workers
-    self._workers = []  # (process, pipe)
-    self._placement = Placement(num_workers)
-
-  def start(self, shared):
-    # open_spiel's utils.spawn sets the global start method to fork; ask for
-    # the context by name.
-    context = multiprocessing.get_context("spawn")
-    message = pickle.dumps(("share", shared), pickle.HIGHEST_PROTOCOL)
-    with environment({name: "1" for name in _THREAD_VARIABLES}):
-      for index in range(self.num_workers):
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs,), daemon=True,
-                                  name=f"open_spiel_ppsro worker {index}")
-        process.start()
-        theirs.close()
-        self._workers.append((process, ours))
-    for index in range(self.num_workers):
-      self._send_bytes(index, message)
-
-  def create(self, name, factory, *args, apart_from=()):
-    self._send(self._placement.place(name, apart_from),
-               "create", name, factory, args)
-
-  def call(self, tasks):
-    shares = self._placement.shares(tasks)
-    for worker, share in shares.items():
-      self._send(worker, "call", share)
-    answers = [None] * len(tasks)
-    waiting = {worker: [index for index, *_ in share]
-               for worker, share in shares.items()}
-    while waiting:
-      ready = connection.wait([self._workers[w][1] for w in waiting])
-      for worker in list(waiting):
-        if self._workers[worker][1] not in ready:
-          continue
-        try:
-          index, succeeded, answer = self._workers[worker][1].recv()
-        except (EOFError, ConnectionResetError):
-          self._died(worker, tasks[waiting[worker][0]][0])
-        if not succeeded:
-          raise_failure(tasks[index][0], answer)
-        answers[index] = answer
-        waiting[worker].remove(index)
-        if not waiting[worker]:
-          del waiting[worker]
-    return answers
-
-  def discard(self, name):
-    self._send(self._placement.remove(name), "discard", name)
-
-  def close(self):
-    for process, _ in self._workers:
-      process.terminate()
-    for process, pipe in self._workers:
-      process.join(_GRACE_SECONDS)
-      if process.is_alive():
-        process.kill()
-        process.join()
-      pipe.close()
-    self._workers.clear()
-    self._placement = Placement(self.num_workers)
-
-  def _send(self, worker, *message):
-    self._send_bytes(worker, pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
-
-  def _send_bytes(self, worker, message):
-    try:
-      self._workers[worker][1].send_bytes(message)
-    except (BrokenPipeError, ConnectionResetError):
-      self._died(worker, self._placement.someone_on(worker))
-
-  def _died(self, worker, name):
-    process = self._workers[worker][0]
-    process.join(_GRACE_SECONDS)
-    raise WorkerError(
-        f"worker process {worker} died (exit code {process.exitcode}) while "
-        f"it ran {name}")
-
-
-@contextlib.contextmanager
-def environment(variables):
-  """Sets environment variables for the processes started inside."""
-  before = {name: os.environ.get(name) for name in variables}
-  os.environ.update(variables)
-  try:
-    yield
-  finally:
-    for name, value in before.items():
-      if value is None:
-        del os.environ[name]
-      else:
-        os.environ[name] = value
+    self._answers.clear()

@@ -56,9 +56,20 @@ class MetaGame:
     Args:
       indices: per player, policy indices.
       payoffs: `[n, len(indices[0]), ...]`.
+
+    Raises:
+      FloatingPointError: if one is not finite.
     """
+    if not np.isfinite(payoffs).all():
+      raise FloatingPointError(
+          f"payoffs among the policies {[list(i) for i in indices]} are not "
+          "finite: check the returns of the game")
     for player, tensor in enumerate(payoffs):
       self._payoffs[player][np.ix_(*indices)] = tensor
+
+  def restore(self, payoffs):
+    """Makes the payoffs those of another meta-game, `[n, K_0, ...]`."""
+    self._payoffs = payoffs.copy()
 
   def per_player(self, per_population):
     """Returns a list with, for each player, the entry of its population."""

@@ -29,6 +29,7 @@ psro_v2's solver and in ours. Ours:
 """
 
 import dataclasses
+import hashlib
 
 import numpy as np
 
@@ -364,16 +365,16 @@ class SubGameSolver:
     self._meta_game = meta_game
     self._method = method
     self._options = options
-    self._solved = {}  # Indices -> (SubGame, MetaStrategy), oldest first.
+    self._solved = {}  # Indices -> (digest, MetaStrategy), oldest first.
     self._previous = None  # The last (indices, MetaStrategy).
 
   def __call__(self, indices):
     """Returns the `MetaStrategy` of the policies `indices` per population."""
     sub_game = self._meta_game.sub_game(indices, self._options)
+    payoffs = sub_game.get_meta_game()
+    digest = _digest(payoffs)
     known = self._solved.pop(indices, None)
-    if known is not None and all(
-        np.array_equal(old, new) for old, new in zip(
-            known[0].get_meta_game(), sub_game.get_meta_game())):
+    if known is not None and known[0] == digest:
       self._solved[indices] = known
       return known[1]
     start = self._previous if known is None else (indices, known[1])
@@ -387,18 +388,51 @@ class SubGameSolver:
       # One population for all: a two-player zero-sum game, in which the
       # marginals are an equilibrium by themselves.
       joint = None
-    payoffs = sub_game.get_meta_game()
     solution = MetaStrategy(
         probabilities, name,
         regrets(payoffs, self._meta_game.per_player(probabilities))
         if joint is None else np.array([
             gains.max() for gains in correlated.deviation_gains(
                 payoffs, joint)]), joint)
-    self._solved[indices] = sub_game, solution
+    self._solved[indices] = digest, solution
     self._previous = indices, solution
     while len(self._solved) > _MOST_REMEMBERED:
       del self._solved[next(iter(self._solved))]
     return solution
+
+  def state(self):
+    """Returns what it remembers, in plain data and arrays."""
+    return {
+        "solved": [[indices, digest, dataclasses.asdict(solution)]
+                   for indices, (digest, solution) in self._solved.items()],
+        "previous": self._previous and [
+            self._previous[0], dataclasses.asdict(self._previous[1])]}
+
+  def restore(self, state):
+    """Makes it remember what another did."""
+    self._solved = {
+        _as_indices(indices): (digest, _as_solution(solution))
+        for indices, digest, solution in state["solved"]}
+    if state["previous"] is not None:
+      indices, solution = state["previous"]
+      self._previous = _as_indices(indices), _as_solution(solution)
+
+
+def _digest(payoffs):
+  """Returns a string that two payoff tensors share only if they are equal."""
+  digest = hashlib.blake2b(repr(payoffs[0].shape).encode())
+  for tensor in payoffs:
+    digest.update(np.ascontiguousarray(tensor))
+  return digest.hexdigest()
+
+
+def _as_indices(data):
+  return tuple(map(tuple, data))
+
+
+def _as_solution(data):
+  return MetaStrategy(**{**data, "probabilities": tuple(
+      data["probabilities"])})
 
 
 class OnlineRegretMatching:
@@ -415,6 +449,16 @@ class OnlineRegretMatching:
     self._meta_game = meta_game
     self._exploration = exploration
     self._regrets = {}  # Indices -> per population, [K_p].
+
+  def state(self):
+    """Returns its regrets, in plain data and arrays."""
+    return [[indices, [regret.copy() for regret in regrets_of]]
+            for indices, regrets_of in self._regrets.items()]
+
+  def restore(self, state):
+    """Makes its regrets those of another."""
+    self._regrets = {_as_indices(indices): regrets_of
+                     for indices, regrets_of in state}
 
   def __call__(self, indices):
     """Takes a step for the policies `indices`; returns a `MetaStrategy`."""

@@ -139,6 +139,10 @@ class Member:
   mean_return: float = float("nan")
 
 
+_PLAIN_FIELDS = ("frozen", "parent", "rounds", "steps", "latest_steps",
+                 "episodes", "mean_return")
+
+
 class Population:
   """The members of each population, in opening order.
 
@@ -196,6 +200,45 @@ class Population:
       raise ValueError(f"{policy_id} has not been trained; nothing to freeze")
     member.frozen = True
     self._frozen[policy_id.player].append(policy_id.index)
+
+  def state(self, pack):
+    """Returns all members, in plain data and arrays.
+
+    Args:
+      pack: turns a snapshot's policy into plain data.
+    """
+    return {
+        "frozen": [list(indices) for indices in self._frozen],
+        "members": [[{
+            "snapshot": [member.snapshot.version,
+                         pack(member.snapshot.policy)],
+            # What was frozen then is a prefix of what is frozen now.
+            "frozen_at_opening": [len(indices) for indices
+                                  in member.frozen_at_opening],
+            **{name: getattr(member, name) for name in _PLAIN_FIELDS},
+        } for member in members] for members in self._members]}
+
+  def restore(self, state, unpack):
+    """Makes this population equal to another by its `state`.
+
+    Args:
+      state: of the other.
+      unpack: the inverse of `pack`, from `(policy id, data)`.
+    """
+    for player, found in enumerate(state["members"]):
+      self._frozen[player][:] = state["frozen"][player]
+      members = []
+      for index, data in enumerate(found):
+        policy_id = PolicyId(player, index)
+        version, policy = data["snapshot"]
+        members.append(Member(
+            policy_id,
+            snapshot=Snapshot(policy_id, version, unpack(policy_id, policy)),
+            frozen_at_opening=tuple(
+                tuple(indices[:count]) for indices, count
+                in zip(state["frozen"], data["frozen_at_opening"])),
+            **{name: data[name] for name in _PLAIN_FIELDS}))
+      self._members[player][:] = members
 
   def all_frozen(self, sub_game):
     """Returns whether all of `sub_game`, indices per population, are."""

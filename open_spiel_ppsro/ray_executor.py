@@ -28,12 +28,14 @@ import sys
 import traceback
 
 from open_spiel_ppsro import executors
+from open_spiel_ppsro import worker_executor
 
 # As long as a cluster may take: to be connected to, to say that it is well, and
 # to find room for the workers.
 _CONNECT_SECONDS = 2
 _HEALTH_SECONDS = 7
 _ROOM_SECONDS = 60
+_REPLACEMENT_SECONDS = 10
 _OBJECT_STORE_BYTES = 200 * 2 ** 20
 
 
@@ -69,22 +71,23 @@ class _Worker:
     except Exception:  # pylint: disable=broad-except
       self._trouble = self._trouble or traceback.format_exc()
 
-  def call(self, tasks):
-    """Returns the pickled answers of pickled tasks."""
-    tasks = pickle.loads(tasks)
-    answers = [(tasks[0][0], False, self._trouble)] if self._trouble else (
+  def call(self, message):
+    """Returns the pickled answers to a pickled `("call", tasks)`."""
+    _, tasks = pickle.loads(message)
+    answers = [(False, self._trouble)] if self._trouble else (
         list(self._home.run_all(tasks)))
     return pickle.dumps(answers, pickle.HIGHEST_PROTOCOL)
 
 
-class RayExecutor(executors.Executor):
+class RayExecutor(worker_executor.WorkerExecutor):
   """Spreads actors over the CPUs of a Ray cluster.
 
   The workers of a cluster have to have this package installed. `close` leaves a
   cluster that was joined as it was, and ends one that was started.
   """
 
-  def __init__(self, num_workers=None, address=None, gpus_per_worker=0):
+  def __init__(self, num_workers=None, address=None, gpus_per_worker=0,
+               worker_timeout_seconds=None):
     """Joins or starts a cluster.
 
     Args:
@@ -92,6 +95,7 @@ class RayExecutor(executors.Executor):
       address: of a running cluster, as `host:port` or `auto`; by default one
         is started on this machine.
       gpus_per_worker: the share of a GPU that each worker asks for.
+      worker_timeout_seconds: see `WorkerExecutor`.
 
     Raises:
       ValueError: if Ray is not installed, the cluster cannot be reached, or
@@ -104,19 +108,21 @@ class RayExecutor(executors.Executor):
           f"gpus_per_worker is {gpus_per_worker}; it takes 0 or more")
     self._ray = _ray()
     self._gpus_per_worker = gpus_per_worker
-    self._workers = []
+    self._workers = {}
+    self._calls = {}  # Per worker, the references of its calls, oldest first.
+    self._shared = None
     self._owns = not self._ray.is_initialized()
     if self._owns:
       self._connect(address, num_workers)
     cpus = int(self._ray.cluster_resources().get("CPU", 0))
-    self.num_workers = cpus if num_workers is None else num_workers
-    self.host = self._ray.util.get_node_ip_address()
-    if self.num_workers > cpus or not cpus:
-      self.close()
+    if not cpus or (num_workers or 1) > cpus:
+      self._leave()
       raise ValueError(
           f"num_workers is {num_workers}; the Ray cluster has {cpus} CPUs, and "
           "a worker needs one")
-    self._placement = executors.Placement(self.num_workers)
+    super().__init__(cpus if num_workers is None else num_workers,
+                     worker_timeout_seconds)
+    self.host = self._ray.util.get_node_ip_address()
 
   def _connect(self, address, num_workers):
     ray = self._ray
@@ -124,7 +130,7 @@ class RayExecutor(executors.Executor):
     if address is None:
       # The workers find the modules that this process finds.
       path = os.pathsep.join(filter(None, sys.path))
-      with executors.environment({"PYTHONPATH": path}):
+      with worker_executor.environment({"PYTHONPATH": path}):
         ray.init(address="local", num_cpus=num_workers,
                  include_dashboard=False,
                  object_store_memory=_OBJECT_STORE_BYTES, **quiet)
@@ -159,59 +165,69 @@ class RayExecutor(executors.Executor):
 
   def start(self, shared):
     ray = self._ray
-    message = ray.put(pickle.dumps(("share", shared), pickle.HIGHEST_PROTOCOL))
-    worker = ray.remote(_Worker).options(
-        num_cpus=1, num_gpus=self._gpus_per_worker, max_restarts=0,
-        scheduling_strategy="SPREAD")
-    self._workers = [worker.remote() for _ in range(self.num_workers)]
+    self._forget()
+    self._shared = ray.put(
+        pickle.dumps(("share", shared), pickle.HIGHEST_PROTOCOL))
+    ready = [self._start_actor(worker) for worker in range(self.num_workers)]
     try:
-      ray.get([worker.tell.remote(message) for worker in self._workers],
-              timeout=_ROOM_SECONDS)
+      ray.get(ready, timeout=_ROOM_SECONDS)
     except ray.exceptions.GetTimeoutError as error:
       self.close()
       raise ValueError(
           f"the Ray cluster has had no room for {self.num_workers} workers for "
           f"{_ROOM_SECONDS} s: use fewer, or wait until it is free") from error
 
-  def create(self, name, factory, *args, apart_from=()):
-    self._tell(self._placement.place(name, apart_from),
-               "create", name, factory, args)
+  def _start_actor(self, worker, num_cpus=1):
+    """Starts a worker and returns the reference that is there when it is."""
+    actor = self._ray.remote(_Worker).options(
+        num_cpus=num_cpus, num_gpus=self._gpus_per_worker, max_restarts=0,
+        scheduling_strategy="SPREAD").remote()
+    self._workers[worker] = actor
+    self._calls[worker] = []
+    return actor.tell.remote(self._shared)
 
-  def call(self, tasks):
+  def _launch(self, worker):
+    ready = self._start_actor(worker)
+    if not self._ray.wait([ready], timeout=_REPLACEMENT_SECONDS)[0]:
+      # The node of the last one is gone: share a CPU with another worker.
+      self._kill(worker)
+      self._start_actor(worker, num_cpus=0)
+
+  def _kill(self, worker):
+    with contextlib.suppress(Exception):  # It may be gone, or the cluster.
+      self._ray.kill(self._workers[worker])
+
+  def _post(self, worker, command, *details):
+    # Ray keeps the order of the messages to an actor; of one that has died,
+    # the next call will say so.
+    message = pickle.dumps((command, *details), pickle.HIGHEST_PROTOCOL)
+    actor = self._workers[worker]
+    if command == "call":
+      self._calls[worker].append(actor.call.remote(message))
+    else:
+      actor.tell.remote(message)
+
+  def _receive(self, workers, timeout):
     ray = self._ray
-    waiting = {}
-    for worker, share in self._placement.shares(tasks).items():
-      waiting[self._workers[worker].call.remote(
-          pickle.dumps(share, pickle.HIGHEST_PROTOCOL))] = worker, share
-    answers = [None] * len(tasks)
-    while waiting:
-      (ready, *_), _ = ray.wait(list(waiting))
-      worker, share = waiting.pop(ready)
+    oldest = {self._calls[worker][0]: worker for worker in workers}
+    ready, _ = ray.wait(list(oldest), timeout=timeout)
+    found = {}
+    for reference in ready:
+      worker = oldest[reference]
       try:
-        found = pickle.loads(ray.get(ready))
+        found[worker] = pickle.loads(ray.get(reference)), None
+        self._calls[worker].pop(0)
       except ray.exceptions.RayError as error:
-        raise executors.WorkerError(
-            f"Ray worker {worker} died ({type(error).__name__}) while it ran "
-            f"{share[0][1]}") from error
-      for index, succeeded, answer in found:
-        if not succeeded:
-          executors.raise_failure(tasks[index][0], answer)
-        answers[index] = answer
-    return answers
-
-  def discard(self, name):
-    self._tell(self._placement.remove(name), "discard", name)
+        found[worker] = [], f"died ({type(error).__name__})"
+    return found
 
   def close(self):
     for worker in self._workers:
-      with contextlib.suppress(Exception):  # The cluster may be gone.
-        self._ray.kill(worker)
+      self._kill(worker)
     self._workers.clear()
+    self._forget()
+    self._leave()
+
+  def _leave(self):
     if self._owns and self._ray.is_initialized():
       self._ray.shutdown()
-
-  def _tell(self, worker, *message):
-    # Ray keeps the order of the messages to an actor; of one that has died,
-    # the next call will say so.
-    self._workers[worker].tell.remote(
-        pickle.dumps(message, pickle.HIGHEST_PROTOCOL))

@@ -61,6 +61,7 @@ class RoundResult:
       over all where none ever freezes.
     of_all: the same over all policies, active ones included.
     training_seconds: how long this round's training took.
+    evaluation_seconds: how long measuring payoffs took in it.
     round_seconds: how long the whole round took.
   """
   round: int
@@ -74,6 +75,7 @@ class RoundResult:
   of_frozen: evaluation.Exploitability
   of_all: evaluation.Exploitability
   training_seconds: float
+  evaluation_seconds: float
   round_seconds: float
 
   def metrics(self, wall_seconds):
@@ -97,6 +99,9 @@ class RoundResult:
         "cce_gap_frozen": _or_nan(self.of_frozen.cce_gap),
         "cce_gap_all": _or_nan(self.of_all.cce_gap),
         "policies": "/".join(map(str, self.num_policies)),
+        "training_seconds": f"{self.training_seconds:.4f}",
+        "evaluation_seconds": f"{self.evaluation_seconds:.4f}",
+        "round_seconds": f"{self.round_seconds:.4f}",
         "levels": " ".join(
             f"{level.policy_id.player}/{level.policy_id.index}/{level.steps}/"
             f"{level.mean_return:.5g}/"

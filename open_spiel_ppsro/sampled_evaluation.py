@@ -20,22 +20,38 @@ It plays policies against each other in the workers. NashConv it does not know.
 import itertools
 
 import numpy as np
+import pyspiel
 
 from open_spiel_ppsro import evaluation
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro import state_simulator
 
-# Matches are cut into this many tasks.
+# Matches are cut into at most this many tasks, of not much fewer episodes each
+# than this: small ones spend their time on calls, few ones leave workers idle.
 _MATCH_TASKS = 8
+_EPISODES_PER_TASK = 160
 # Tells the random numbers of matches from those of learners.
 _SEED_KEY = 2 ** 31
 # Of a cell's episodes so far, this share counts on when the policies behind
 # them have learned on: what they were is a good first guess at what they are.
 _KEPT = 0.5
-# Every missing cell gets at least this many episodes.
-_FIRST_EPISODES = 8
-# Of the chance events of an episode, so many come from common random numbers.
-_COMMON_EVENTS = 64
+# Where the episodes go: to the meta-strategies, with weight 1 each; to the
+# policies in training, which every round makes new, with so much together; and
+# a little everywhere, as what is out of use today may be wanted later.
+_IN_TRAINING = 1.0
+_ANYWHERE = 0.3
+# What is expected of a cell before it is played counts for as many episodes as
+# it is good for, in these bounds. The upper one is low because the prior knows
+# of better and worse policies and of no cycles: believed too much, it is a
+# game whose equilibrium is pure.
+_PRIOR_EPISODES = (1.0, 4.0)
+_PRIOR_ROUNDS, _PRIOR_SWEEPS = 2, 4
+# A cell's variance is its own, once it has many more episodes than this.
+_VARIANCE_EPISODES = 8.0
+# Of the chance events of an episode, so many are balanced: of this many
+# episodes in a row each gets another stratum of the unit interval.
+_BALANCED_EVENTS = 64
+_STRATA = 32
 
 
 class Match:
@@ -43,6 +59,24 @@ class Match:
 
   def __init__(self, game):
     self._game = game
+    self._held = {}
+
+  def state(self):
+    """Returns the policies that it keeps, see `executors.py`."""
+    return dict(self._held)
+
+  def restore(self, state):
+    """Makes it keep the policies of another."""
+    self._held = dict(state)
+
+  def hold(self, policies):
+    """Keeps policies, a dict by `PolicyId`, until others replace them."""
+    self._held.update(policies)
+
+  def play_held(self, profiles, num_episodes, seed):
+    """Plays like `play`; profiles are of ids of policies that it holds."""
+    return self.play([[self._held[policy_id] for policy_id in profile]
+                      for profile in profiles], num_episodes, seed)
 
   def play(self, profiles, num_episodes, seed):
     """Plays profiles of policies against each other.
@@ -50,8 +84,9 @@ class Match:
     Args:
       profiles: a list of profiles; each has a policy per player.
       num_episodes: for each profile, how many episodes.
-      seed: a `SeedSequence`. Chance events are common to all profiles; where
-        one population plays both seats, both seatings get the same ones.
+      seed: a `SeedSequence`. Chance events are stratified over episodes that
+        follow each other; where one population plays both seats, both
+        seatings get the same ones.
 
     Returns:
       Per player and profile, the sum of the returns and the sum of their
@@ -60,8 +95,11 @@ class Match:
     """
     game = self._game
     chance_seed, play_seed = seed.spawn(2)
-    chance = np.random.default_rng(chance_seed).random(
-        (max(num_episodes), _COMMON_EVENTS))
+    is_random = (game.game.get_type().chance_mode
+                 != pyspiel.GameType.ChanceMode.DETERMINISTIC)
+    chance = _stratified(sum(num_episodes),
+                         _BALANCED_EVENTS if is_random else 0,
+                         np.random.default_rng(chance_seed))
     policies, indices = [], {}
     for profile in profiles:
       for policy in profile:
@@ -71,19 +109,27 @@ class Match:
     assignment = np.repeat(
         [[indices[id(policy)] for policy in profile] for profile in profiles],
         num_episodes, axis=0).T
-    common = np.concatenate([chance[:count] for count in num_episodes])
     owner = np.repeat(np.arange(len(profiles)), num_episodes)
     if game.plays_all_seats:
       assignment = np.concatenate([assignment, assignment[::-1]], axis=1)
-      common = np.concatenate([common, common])
+      chance = np.concatenate([chance, chance])
     returns, steps, _ = state_simulator.play(
-        game, policies, assignment, np.random.default_rng(play_seed), common)
+        game, policies, assignment, np.random.default_rng(play_seed), chance)
     if game.plays_all_seats:
       first, second = np.split(returns, 2, axis=1)
       returns = (first + second[::-1]) / 2
     sums = [[np.bincount(owner, values, len(profiles)) for values in power]
             for power in (returns, returns ** 2)]
     return np.array(sums), steps
+
+
+def _stratified(count, events, rng):
+  """Returns `[count, events]` in [0, 1), columns stratified along the way."""
+  blocks = -(-count // _STRATA)
+  strata = rng.permuted(np.broadcast_to(
+      np.arange(_STRATA)[:, None], (blocks, _STRATA, events)), axis=1)
+  return ((strata + rng.random(strata.shape)) / _STRATA).reshape(
+      blocks * _STRATA, events)[:count]
 
 
 def make_match(game):
@@ -94,8 +140,19 @@ def make_match(game):
 class SampledEvaluator:
   """Estimates payoffs by playing, in the workers.
 
-  Every cell keeps the sums of all its episodes. Those of policies that have
-  learned on since count for less, those of frozen ones for ever.
+  In two-player games it also takes what learners earn in training, against
+  each of their opponents: that is most of what is known of these.
+
+  Every cell keeps the sums of all its episodes, those of frozen policies for
+  ever. When a policy has learned on, its episodes so far count half: they were
+  played by what it was a round ago, so that they are off by what it learned
+  since, and episodes of k rounds ago count 2 ** -k.
+
+  A payoff is a mean of the episodes of its cell and of what is expected of the
+  cell without them: the fit of all cells by an effect of each player's policy.
+  This prior counts for some episodes, by how well it fits. So a cell that was
+  hardly played is no lottery ticket for the meta-strategy, a cell that was not
+  played at all has a payoff, and one that was played a lot is its own mean.
   """
 
   def __init__(self, game, executor, seed, payoff_episodes):
@@ -105,8 +162,7 @@ class SampledEvaluator:
       game: a `StateGame`.
       executor: a started executor; the matches are played by its actors.
       seed: of the matches.
-      payoff_episodes: how many episodes to play per round, missing cells
-        apart.
+      payoff_episodes: how many episodes to play per round, in all.
     """
     self.game = game
     self.episodes = 0
@@ -121,20 +177,25 @@ class SampledEvaluator:
     self._sums = np.zeros((2, n) + (0,) * n)
     self._names = [("match", worker) for worker in range(
         executor.num_workers)]
+    self._held = {}  # Per match and policy id, the version that it holds.
     for name in self._names:
       executor.create(name, make_match)
+      self._held[name] = {}
 
-  def measure(self, population, meta_game, changed, importance=None):
+  def measure(self, population, meta_game, changed, importance=None,
+              share=1.0):
     """Brings the meta-game up to date.
 
     Args:
       population: a `Population`.
-      meta_game: its `MetaGame`; grown, and filled where cells were played.
+      meta_game: its `MetaGame`; grown, and filled.
       changed: the ids of the policies with a new snapshot since the last
         call.
       importance: per population, a weight for each policy: where the
         meta-strategies are. The episodes go to cells where these and the
         standard errors are large.
+      share: of the episodes of a round, how many to play now; with 0 the
+        payoffs of new policies are what is expected of them.
     """
     roles = self.game.roles
     sizes = population.sizes()
@@ -147,26 +208,48 @@ class SampledEvaluator:
           cells = (slice(None),) * player + (policy_id.index,)
           self._weight[cells] *= _KEPT
           self._sums[(slice(None),) * 2 + cells] *= _KEPT
-    plan = self._plan(shape, importance)
+    plan = self._plan(population, importance, share * self._payoff_episodes)
     if plan:
       self._play(population, plan)
-    cells = self._weight > 0
-    with np.errstate(invalid="ignore", divide="ignore"):
-      means = self._sums[0] / self._weight
-    if self.game.plays_all_seats:  # A policy against itself earns nothing.
-      means[:, np.arange(shape[0]), np.arange(shape[0])] = 0
-      cells = np.ones_like(cells)
-    meta_game.fill([range(size) for size in shape],
-                   np.where(cells, means, np.nan))
+    means, _ = self._estimate()
+    meta_game.fill([range(size) for size in shape], means)
+
+  def add_meetings(self, policy_id, meetings):
+    """Takes what was earned in training: by the policy as it was, so before
+    `measure` is told that it has changed.
+
+    Args:
+      policy_id: who trained, in a two-player game.
+      meetings: its `Meetings`.
+    """
+    for number, other in enumerate(meetings.policy_ids):
+      cell = policy_id.index, other.index
+      sums = meetings.sums[:, :, number]
+      if self.game.roles.index(policy_id.player) == 1:
+        cell, sums = cell[::-1], sums[:, ::-1]
+      self._add(cell, meetings.episodes[number], sums)
+      if self.game.plays_all_seats:
+        self._add(cell[::-1], meetings.episodes[number], sums[:, ::-1])
+
+  def state(self):
+    """Returns all that it has measured, in plain data and arrays."""
+    return {"weight": self._weight.copy(), "sums": self._sums.copy(),
+            "calls": self._calls, "episodes": self.episodes}
+
+  def restore(self, state, population):
+    """Makes it, newly made, know what another knew.
+
+    Args:
+      state: of the other.
+      population: not used.
+    """
+    del population
+    self._weight, self._sums = state["weight"], state["sums"]
+    self._calls, self.episodes = state["calls"], state["episodes"]
 
   def standard_errors(self):
     """Returns `[n, K_0, ...]`, those of the payoffs, in game utility."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-      mean = self._sums[0] / self._weight
-      variance = np.maximum(self._sums[1] / self._weight - mean ** 2, 0)
-      # Eight equal returns do not mean that there are no others.
-      floor = np.abs(self._sums[1]).max() / max(self._weight.max(), 1) * 1e-2
-      return np.sqrt(np.maximum(variance, floor) / self._weight)
+    return self._estimate()[1]
 
   def _grow(self, shape):
     kept = tuple(map(slice, self._weight.shape))
@@ -175,47 +258,63 @@ class SampledEvaluator:
     sums[(slice(None),) * 2 + kept] = self._sums
     self._weight, self._sums = weight, sums
 
-  def _plan(self, shape, importance):
-    """Returns `{cell: episodes}` for the matches of a round."""
-    count = np.zeros(shape)
-    count[self._weight < _FIRST_EPISODES / 2] = _FIRST_EPISODES
-    if importance is not None:
-      value = np.ones(shape)
-      for player, role in enumerate(self.game.roles):
-        # A little everywhere: what is out of use today may be wanted later.
-        weights = np.asarray(importance[role]) + 0.1 / shape[player]
-        value = value * weights.reshape(
-            [-1 if axis == player else 1 for axis in range(len(shape))])
-      errors = np.nan_to_num(
-          self.standard_errors().max(axis=0), nan=1, posinf=1)
-      value *= errors
-      matches = self._payoff_episodes
-      if self.game.plays_all_seats:  # A match is an episode in either seating.
-        value, matches = np.triu(value, 1), matches / 2
-      count += np.floor(matches * value / max(value.sum(), 1e-300))
-    if self.game.plays_all_seats:  # (i, j) tells of (j, i); (i, i) is known.
-      count = np.triu(count, 1)
-    return {tuple(cell): int(count[tuple(cell)])
-            for cell in np.argwhere(count)}
+  def _estimate(self):
+    """Returns payoffs and their standard errors, each `[n, K_0, ...]`."""
+    weight = self._weight.copy()
+    diagonal = np.arange(len(weight))
+    if self.game.plays_all_seats:  # A policy against itself earns nothing.
+      weight[diagonal, diagonal] = 0
+    sums = self._sums.swapaxes(0, 1)
+    if weight.ndim == 2 and self.game.is_zero_sum:  # One says it for both.
+      mean, error = estimate(weight, *sums[0])
+      if self.game.plays_all_seats:
+        mean = (mean - mean.T) / 2
+        error[diagonal, diagonal] = 0
+      return np.stack([mean, -mean]), np.stack([error, error])
+    means, errors = zip(*(estimate(weight, *of_player) for of_player in sums))
+    return np.stack(means), np.stack(errors)
+
+  def _plan(self, population, importance, num_episodes):
+    """Returns `{cell: episodes}`, the matches to play, in order of cells."""
+    value = 1.0
+    shape = self._weight.shape
+    for player, role in enumerate(self.game.roles):
+      weights = np.full(shape[player], _ANYWHERE / shape[player])
+      if importance is not None:
+        weights += importance[role]
+        active = [member.policy_id.index for member in population.active(role)]
+        weights[active] += _IN_TRAINING / max(len(active), 1)
+      value = np.multiply.outer(value, weights)
+    value = value * self._estimate()[1].max(axis=0)
+    if self.game.plays_all_seats:
+      # (i, j) tells of (j, i), and a match is an episode in either seating.
+      value, num_episodes = np.triu(value, 1), num_episodes / 2
+    if not value.sum() > 0:
+      return {}
+    # So that each cell gets its share on average, be it less than an episode.
+    total = value.cumsum() / value.sum() * round(num_episodes)
+    start = np.random.default_rng(np.random.SeedSequence(
+        self._seed, spawn_key=(_SEED_KEY, self._calls))).random()
+    count = np.diff(np.floor(total + start).astype(int), prepend=0)
+    cells = np.argwhere(count.reshape(shape))
+    return dict(zip(map(tuple, cells.tolist()), count[count > 0].tolist()))
 
   def _play(self, population, plan):
     """Plays the matches of a plan in the workers and adds up the returns."""
-    cells = list(plan)
     self._calls += 1
-    # Cut into as many tasks whatever the number of workers, so that the same
-    # seeds play the same cells.
-    tasks = [cells[start::_MATCH_TASKS] for start in range(_MATCH_TASKS)]
-    tasks = [task for task in tasks if task]
-    answers = self._executor.call([
-        (self._names[index % len(self._names)], "play", (
-            [[population[population_lib.PolicyId(role, cell[player])
-                        ].snapshot.policy
-              for player, role in enumerate(self.game.roles)]
-             for cell in task],
-            [plan[cell] for cell in task],
-            np.random.SeedSequence(self._seed, spawn_key=(
-                _SEED_KEY, self._calls, index))))
-        for index, task in enumerate(tasks)])
+    tasks = _cut(plan)
+    names = [self._names[index % len(self._names)]
+             for index in range(len(tasks))]
+    profiles = [[[population_lib.PolicyId(role, cell[player])
+                  for player, role in enumerate(self.game.roles)]
+                 for cell in task] for task in tasks]
+    answers = self._executor.call(
+        self._unknown(population, names, profiles)
+        + [(name, "play_held", (
+            chosen, [plan[cell] for cell in task], np.random.SeedSequence(
+                self._seed, spawn_key=(_SEED_KEY, self._calls, index))))
+           for index, (name, task, chosen) in enumerate(
+               zip(names, tasks, profiles))])[-len(tasks):]
     for task, (sums, _) in zip(tasks, answers):
       for number, cell in enumerate(task):
         self._add(cell, plan[cell], sums[:, :, number])
@@ -223,6 +322,18 @@ class SampledEvaluator:
           self._add(cell[::-1], plan[cell], sums[:, ::-1, number])
     self.episodes += sum(plan.values()) * (
         2 if self.game.plays_all_seats else 1)
+
+  def _unknown(self, population, names, profiles):
+    """Returns the tasks that tell the matches of policies new to them."""
+    fresh = {}
+    for name, chosen in zip(names, profiles):
+      held = self._held[name]
+      for policy_id in sorted({p for profile in chosen for p in profile}):
+        snapshot = population[policy_id].snapshot
+        if held.get(policy_id) != snapshot.version:
+          held[policy_id] = snapshot.version
+          fresh.setdefault(name, {})[policy_id] = snapshot.policy
+    return [(name, "hold", (policies,)) for name, policies in fresh.items()]
 
   def _add(self, cell, episodes, sums):
     self._weight[cell] += episodes
@@ -274,6 +385,81 @@ class SampledEvaluator:
     mean = totals[0] / num_episodes
     return mean, np.sqrt(
         np.maximum(totals[1] / num_episodes - mean ** 2, 0) / num_episodes)
+
+
+def estimate(weight, sums, squares):
+  """Returns what cells are expected to hold, and how far off that may be.
+
+  Args:
+    weight: of the episodes of each cell, any shape.
+    sums: of their returns.
+    squares: of their squared returns.
+
+  Returns:
+    Means and standard errors, of that shape. A cell that was never played has
+    the expected mean, and the deviation of cells from it as its error.
+  """
+  played = weight > 0
+  total = max(weight.sum(), 1e-300)
+  own = np.divide(sums, weight, out=np.zeros(weight.shape), where=played)
+  within = np.maximum(squares - own * sums, 0)  # Times the weight.
+  # A mean takes an episode, or less where episodes count for less than one.
+  several = weight >= 2
+  freedom = (weight - 1)[several].sum()
+  variance = within[several].sum() / freedom if freedom > 0 else 0.0
+  if not variance > 0:
+    variance = (squares / total).sum() or 1.0
+    if freedom > 0:  # Nothing here is random.
+      variance *= 1e-2
+  least, most = _PRIOR_EPISODES
+  episodes = most
+  parameters = sum(weight.shape) - weight.ndim + 1
+  count = played.sum()
+  for _ in range(_PRIOR_ROUNDS):
+    trust = weight / (weight + episodes)
+    fit = _additive(own, trust)
+    if count <= parameters:
+      break
+    # How far cells are from the fit, beyond what chance explains.
+    spread = (trust * ((own - fit) ** 2 * count / (count - parameters)
+                       - variance / np.where(played, weight, 1))
+              ).sum() / trust.sum()
+    episodes = float(np.clip(variance / max(spread, 1e-300), least, most))
+  means = (sums + episodes * fit) / (weight + episodes)
+  of_cell = (within + _VARIANCE_EPISODES * variance) / (
+      weight + _VARIANCE_EPISODES)
+  return means, np.sqrt(of_cell / (weight + episodes))
+
+
+def _additive(values, trust):
+  """Returns the fit of `values` by one effect per index of each axis."""
+  fit = np.full(values.shape, np.vdot(trust, values) / max(
+      trust.sum(), 1e-300))
+  for _ in range(_PRIOR_SWEEPS):
+    for axis in range(values.ndim):
+      others = tuple(other for other in range(values.ndim) if other != axis)
+      fit = fit + (trust * (values - fit)).sum(others, keepdims=True) / (
+          trust.sum(others, keepdims=True) + 1)
+  return fit
+
+
+def _cut(plan):
+  """Returns lists of cells of about equally many episodes, in order.
+
+  They are the same whatever the number of workers, so that the same seeds play
+  the same cells. Cells of one row stay together, and its policy is asked once
+  for all of them.
+  """
+  cells, counts = list(plan), np.array(list(plan.values()))
+  number = 1
+  while number < _MATCH_TASKS and (
+      counts.sum() >= 2 * number * _EPISODES_PER_TASK):
+    number *= 2
+  middle = counts.cumsum() - counts / 2
+  owner = np.minimum(middle * number // counts.sum(), number - 1)
+  tasks = [[cells[index] for index in np.flatnonzero(owner == task)]
+           for task in range(number)]
+  return [task for task in tasks if task]
 
 
 def profiles_of(mixtures):

@@ -407,6 +407,14 @@ class Plateau:
     self._steps = 0
     self._weighted = 0.0
 
+  def state(self):
+    """Returns what it has seen, in plain data."""
+    return [self._previous, self._steps, self._weighted]
+
+  def restore(self, state):
+    """Makes it have seen what another did."""
+    self._previous, self._steps, self._weighted = state
+
   def update(self, total_steps, steps, payoff, settled):
     """Takes a round of training and returns whether to freeze.
 

@@ -89,10 +89,7 @@ def state_game(game):
   """
   if isinstance(game, str):
     game = game_tree.load_game(game)
-  if game.num_players() < 2:
-    raise ValueError(
-        f"{game} has {game.num_players()} player; PSRO needs two or more")
-  game = game_tree.turn_based(game)
+  game = game_tree.playable(game)
   kind = game.get_type()
   if kind.provides_information_state_tensor:
     num_features = game.information_state_tensor_size()
@@ -101,8 +98,8 @@ def state_game(game):
   else:
     raise ValueError(
         f"{game} has neither information state tensors nor observation "
-        "tensors, so no network can see it; games small enough to enumerate "
-        "need none")
+        "tensors, so no network can see it: choose a game with tensors, or "
+        "parameters that make this one small enough to enumerate")
   return StateGame(
       game=game,
       num_players=game.num_players(),

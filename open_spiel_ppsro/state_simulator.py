@@ -29,6 +29,8 @@ from open_spiel_ppsro import episodes as episodes_lib
 from open_spiel_ppsro import population
 
 _CHANCE = int(pyspiel.PlayerId.CHANCE)
+# A policy asked for more rows at once than this answers alone.
+_FEW_ROWS = 16
 # Of the learner, in a batch of the default size.
 _DECISIONS_PER_BATCH = 2048
 _DEMONSTRATED_DECISIONS = 2048
@@ -64,13 +66,30 @@ class Decisions:
   return_so_far: np.ndarray
 
 
-def play(game, policies, assignment, rng, chance=None, recorded=None):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Meetings:
+  """What a policy and its single opponent earned while it learned.
+
+  Attributes:
+    policy_ids: of the K policies that the opponent played.
+    episodes: int `[K]`, with each of them.
+    sums: float `[2, 2, K]`: sums of returns, of squared returns; of both
+      players, the learner first; with each of them.
+  """
+  policy_ids: tuple[population.PolicyId, ...]
+  episodes: np.ndarray
+  sums: np.ndarray
+
+
+def play(game, policies, assignment, rng, chance=None, recorded=None,
+         stacks=None):
   """Plays episodes to their ends, all at once.
 
   Args:
     game: a `StateGame`.
     policies: functions from `(observations [U, D], legal_actions_mask [U, A])`
-      to action probabilities `[U, A]`, zero where illegal.
+      to action probabilities `[U, A]`, zero where illegal. Those that have an
+      equal `kind` answer together, by the `stack` of their class.
     assignment: int `[n, E]`, for each player and episode the index of the
       policy that plays.
     rng: a NumPy generator.
@@ -78,6 +97,8 @@ def play(game, policies, assignment, rng, chance=None, recorded=None):
       episode; `rng` does if not given, and the later ones. Equal numbers give
       equal chance events wherever the play before them was equal.
     recorded: the indices up to this one, exclusive, are recorded.
+    stacks: a dict, given again while the same policies play: what was made
+      for them to answer together.
 
   Returns:
     Returns `[n, E]` in game utility, the number of decisions of all players,
@@ -92,6 +113,7 @@ def play(game, policies, assignment, rng, chance=None, recorded=None):
   has_rewards = (game.game.get_type().reward_model
                  == pyspiel.GameType.RewardModel.REWARDS)
   alive = range(num_episodes)
+  crowd = _Crowd(policies, {} if stacks is None else stacks)
   num_steps = 0
   records = []
   while True:
@@ -136,11 +158,7 @@ def play(game, policies, assignment, rng, chance=None, recorded=None):
          np.fromiter(itertools.chain.from_iterable(legal), int,
                      counts.sum())] = True
 
-    bounds = np.flatnonzero(np.diff(keys, prepend=-1, append=len(policies)))
-    probabilities = np.empty(mask.shape)
-    for start, end in zip(bounds[:-1], bounds[1:]):
-      probabilities[start:end] = policies[keys[start]](
-          observations[start:end], mask[start:end])
+    probabilities = crowd(keys, observations, mask)
     actions = _choose(probabilities, rng)
     if recorded is not None:
       count = np.searchsorted(keys, recorded)
@@ -156,6 +174,53 @@ def play(game, policies, assignment, rng, chance=None, recorded=None):
       num_episodes, game.num_players).T
   return returns, num_steps, None if recorded is None else Decisions(
       *map(np.concatenate, zip(*records)))
+
+
+class _Crowd:
+  """Policies that are asked all at once, each for rows of its own."""
+
+  def __init__(self, policies, stacks):
+    self._policies = policies
+    kinds = {}
+    for index, policy in enumerate(policies):
+      kinds.setdefault(getattr(policy, "kind", None), []).append(index)
+    kinds.pop(None, None)
+    self._stacks = []
+    self._stack_of = np.full(len(policies), -1)
+    self._place = np.zeros(len(policies), int)
+    for members in kinds.values():
+      if len(members) > 1:
+        self._stack_of[members] = len(self._stacks)
+        self._place[members] = np.arange(len(members))
+        stacked = tuple(policies[index] for index in members)
+        if stacked not in stacks:
+          stacks[stacked] = stacked[0].stack(stacked)
+        self._stacks.append(stacks[stacked])
+
+  def __call__(self, keys, observations, mask):
+    """Returns action probabilities `[U, A]`.
+
+    Args:
+      keys: int `[U]`, ascending; who answers each row.
+      observations: float32 `[U, D]`.
+      mask: bool `[U, A]`, of the legal actions.
+    """
+    bounds = np.flatnonzero(np.diff(keys, prepend=-1, append=-1))
+    starts, counts = bounds[:-1], np.diff(bounds)
+    who = keys[starts]
+    stack_of = np.where(counts > _FEW_ROWS, -1, self._stack_of[who])
+    probabilities = np.empty(mask.shape)
+    for group in np.flatnonzero(stack_of < 0):
+      rows = slice(starts[group], starts[group] + counts[group])
+      probabilities[rows] = self._policies[who[group]](
+          observations[rows], mask[rows])
+    for number, stack in enumerate(self._stacks):
+      groups = stack_of == number
+      if groups.any():
+        rows = np.repeat(groups, counts)
+        probabilities[rows] = stack(self._place[who[groups]], counts[groups],
+                                    observations[rows], mask[rows])
+    return probabilities
 
 
 def _apply_chance(state, uniform):
@@ -187,6 +252,8 @@ class StateSimulator:
   what it costs.
   """
 
+  constants = {}  # Batches share nothing, see `episodes.pack`.
+
   def __init__(self, game, player):
     """Makes a simulator of `player` in a `StateGame`.
 
@@ -199,6 +266,8 @@ class StateSimulator:
     self.episodes_per_batch = default_episodes(game)
     self._opponents = None
     self._random_share = 0.0
+    self._stacks = {}
+    self._met = []  # Of each draw, `(opponent [E], returns [2, E])`.
 
   def face(self, opponents, random_share=0.0):
     """Sets the opponents of the episodes to come.
@@ -211,6 +280,8 @@ class StateSimulator:
     """
     self._opponents = opponents
     self._random_share = random_share
+    self._stacks = {}
+    self._met = []
 
   def handout(self, policy, standalone):
     """Returns a policy as snapshots keep it: here, `standalone()`."""
@@ -226,8 +297,10 @@ class StateSimulator:
       num_episodes: how many.
       rng: a NumPy generator.
     """
-    returns, num_steps, decisions, own = self._play([policy], np.ones(1),
-                                                    num_episodes, rng)
+    returns, num_steps, decisions, own, others = self._play(
+        [policy], np.ones(1), num_episodes, rng)
+    if others is not None:
+      self._met.append((others, np.stack([own, returns.sum(axis=0) - own])))
     episode, player = decisions.episode, decisions.player
     count = len(episode)
     # Chronological within each episode; so the next entry of the same episode
@@ -251,6 +324,23 @@ class StateSimulator:
         num_episodes=num_episodes,
         num_steps=num_steps,
         episode_return=float(own.mean()))
+
+  def meetings(self):
+    """Returns the `Meetings` of all draws since `face`, None if there are none.
+    """
+    if not self._met:
+      return None
+    snapshots = self._opponents[1 - self._player].snapshots
+    others, returns = (np.concatenate(part, axis=-1)
+                       for part in zip(*self._met))
+    known = others >= 0
+    tally = lambda weights: np.bincount(others[known], weights[known],
+                                        len(snapshots))
+    return Meetings(
+        tuple(snapshot.policy_id for snapshot in snapshots),
+        tally(np.ones(len(others))),
+        np.array([[tally(of_player ** power) for of_player in returns]
+                  for power in (1, 2)]))
 
   def demonstrate(self, mixture, rng):
     """Returns how a `Mixture` of this player plays, for imitation.
@@ -303,7 +393,11 @@ class StateSimulator:
     return np.einsum("ku,kua->ua", reach / reach.sum(axis=0), policies)
 
   def _play(self, own_policies, own_probabilities, num_episodes, rng):
-    """Returns what `play` does, and the own returns `[E]`."""
+    """Returns what `play` does, the own returns `[E]`, and who was met.
+
+    That is int `[E]`, the policy of its mixture that a single opponent played,
+    -1 where it played at random; None of several opponents.
+    """
     game, player = self._game, self._player
     policies = [*own_policies, UniformPolicy()]
     uniform = len(own_policies)
@@ -322,15 +416,19 @@ class StateSimulator:
             rng.random(num_episodes) < self._random_share, uniform,
             len(policies) + chosen)
         policies += [snapshot.policy for snapshot in mixture.snapshots]
+    others = None
+    if game.num_players == 2:
+      others = np.maximum(assignment[1 - player] - uniform - 1, -1)
     assignment[player] = draw_assignment(own_probabilities, num_episodes, rng)
     seat = np.full(num_episodes, player)
     if game.plays_all_seats:  # As often one as the other.
       seat = rng.permutation(np.arange(num_episodes) % 2)
       assignment[:, seat != player] = assignment[::-1, seat != player]
     returns, num_steps, decisions = play(
-        game, policies, assignment, rng, recorded=len(own_policies))
+        game, policies, assignment, rng, recorded=len(own_policies),
+        stacks=self._stacks)
     return (returns, num_steps, decisions,
-            returns[seat, np.arange(num_episodes)])
+            returns[seat, np.arange(num_episodes)], others)
 
 
 def default_episodes(game):

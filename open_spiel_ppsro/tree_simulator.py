@@ -99,6 +99,11 @@ class TreeSimulator:
     self._later, self._last = later, last
     self._row, self._action = np.divmod(sequences, tree.num_actions)
     self._next_row = np.concatenate([later, np.full(len(last), -1)])
+    # What all batches share, see `episodes.pack`.
+    self.constants = {
+        "observations": self.observations,
+        "legal_actions_mask": self.legal_actions_mask,
+        "row": self._row, "action": self._action, "next_row": self._next_row}
 
   def face(self, opponents, random_share=0.0):
     """Sets the opponents of the episodes to come.
@@ -157,6 +162,10 @@ class TreeSimulator:
     """
     del standalone
     return self.tabulate(policy)
+
+  def meetings(self):
+    """Returns None: payoffs are known without."""
+    return None
 
   def draw(self, policy, num_episodes, rng):
     """Plays `num_episodes` episodes and returns their `EpisodeBatch`.

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from open_spiel_ppsro import executors
+from open_spiel_ppsro import process_executor
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.oracles import data_parallel
@@ -79,7 +80,7 @@ class TrainingTest(parameterized.TestCase):
   def policies(self, config, num_processes, workers_per_level, evaluation):
     """Returns what every policy plays after a few rounds, and the result."""
     with pipelined.PipelinedOracle(
-        "kuhn_poker", config, executors.ProcessExecutor(num_processes),
+        "kuhn_poker", config, process_executor.ProcessExecutor(num_processes),
         seed=3, evaluation=evaluation,
         workers_per_level=workers_per_level) as oracle:
       solver = solver_lib.PipelinePSROSolver("kuhn_poker", oracle,
@@ -113,7 +114,7 @@ class TrainingTest(parameterized.TestCase):
 
   def test_they_find_the_best_response(self):
     with pipelined.PipelinedOracle(
-        "kuhn_poker", ppo.PPOConfig(), executors.ProcessExecutor(2),
+        "kuhn_poker", ppo.PPOConfig(), process_executor.ProcessExecutor(2),
         workers_per_level=2) as oracle:
       solver = solver_lib.PipelinePSROSolver("kuhn_poker", oracle,
                                              schemes.Pipeline(2))
@@ -129,7 +130,7 @@ class TrainingTest(parameterized.TestCase):
       (exact.ExactConfig(), 2, 2, "for PPO and DQN"))
   def test_wrong_numbers_say_what_works(self, config, workers, processes,
                                         message):
-    executor = processes and executors.ProcessExecutor(processes)
+    executor = processes and process_executor.ProcessExecutor(processes)
     with self.assertRaisesRegex(ValueError, message):
       pipelined.PipelinedOracle("kuhn_poker", config, executor,
                                 workers_per_level=workers)

@@ -113,7 +113,11 @@ class PipelineExampleTest(ExampleTestCase):
       self.assertRegex(errors, r"round 1 .* NashConv .* episodes/s .* s left")
 
       self.assertCountEqual(os.listdir(directory), [
-          "config.json", "metrics.csv", "final_policy.npz", "nash_conv.png"])
+          "config.json", "metrics.csv", "final_policy.npz", "nash_conv.png",
+          *(path.name for path in run_directory.checkpoint_paths(directory))])
+      self.assertEqual(
+          run_directory.read_checkpoint(directory)["solver"]["rounds"],
+          int(result["rounds"]))
       config = run_directory.read_config(directory)
       self.assertEqual(config["game_name"], "kuhn_poker")
       self.assertEqual(config["learner"]["episodes_per_batch"], 1024)
@@ -133,7 +137,7 @@ class PipelineExampleTest(ExampleTestCase):
       results.append(({name: result[name] for name in (
           "nash_conv", "policies", "rounds", "episodes")},
                       {name: str(metrics[name]) for name in metrics
-                       if name != "wall_seconds"}))  # As text nan is nan.
+                       if "seconds" not in name}))  # As text nan is nan.
     self.assertEqual(results[0], results[1])
 
   @parameterized.parameters(
@@ -226,7 +230,12 @@ class PipelineExampleTest(ExampleTestCase):
       ("--evaluation=guessed", "sampled"),
       ("--game_name=kuhn_poker(players=3)", "prd"),
       ("--game_name=kuhn_poker(players=3) --scheme=neupl", "two-player"),
-      ("--game_name=mfg_crowd_modelling", "mfg_crowd_modelling"),
+      ("--game_name=mfg_crowd_modelling", "mean-field game; PSRO needs"),
+      ("--game_name=mfg_crowd_modelling --evaluation=sampled",
+       "mean-field game; PSRO needs"),
+      ("--game_name=phantom_ttt_ir", "choose a game with tensors"),
+      ("--meta_strategy=alpharank --oracle=exact --scheme=naive "
+       "--num_levels=60", "use prd, rm or uniform"),
       ("--scheme=pipelin", "pipeline"),
       ("--oracle=sac", "ppo"),
       ("--oracle=exact --tie_break=best", "perturbed"),
@@ -258,6 +267,9 @@ class PipelineExampleTest(ExampleTestCase):
       ("--ray_address=auto", "for ray"),
       ("--executor=ray --ray_address=127.0.0.1:1", "no Ray cluster"),
       ("--executor=ray --ray_address=here", "host:port"),
+      ("--worker_timeout_seconds=0", "worker_timeout_seconds"),
+      ("--checkpoint_seconds=-1", "checkpoint_seconds"),
+      ("--keep_checkpoints=0", "keep_checkpoints"),
       ("--seed=-1", "seed"),
       ("--time_limit_seconds=0", "time_limit_seconds"),
       ("--time_limit_seconds=nan", "time_limit_seconds"),
@@ -311,6 +323,75 @@ class PipelineExampleTest(ExampleTestCase):
     pi = run_directory.read_policy(self.path / "run")
     self.assertAlmostEqual(exploitability.nash_conv(pi.game, pi),
                            float(result["nash_conv"]), places=5)
+
+
+  @parameterized.parameters("ppo", "dqn")
+  def test_a_learner_that_diverges_stops_the_run(self, learner):
+    code, lines, errors = run("pipeline_psro_example", *QUICK, self.output_dir,
+                              f"--oracle={learner}", "--learning_rate=1e30")
+    self.assertEqual((code, lines), (1, []))
+    self.assertRegex(errors, "the worker of player . policy 1 failed")
+    self.assertIn("weights of its network are no longer finite", errors)
+
+  @parameterized.parameters(
+      (signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143),
+      (signal.SIGINT, 130))
+  def test_resume_is_as_if_nothing_had_happened(self, number, exit_code):
+    arguments = [*QUICK, "--max_iterations=8", "--num_workers=2",
+                 "--checkpoint_seconds=0.2"]
+    code, lines, errors = run("pipeline_psro_example", *arguments,
+                              f"--output_dir={self.path / 'whole'}")
+    self.assertEqual(code, 0, errors)
+    whole = result_of(lines)
+
+    process = start("pipeline_psro_example", *arguments, self.output_dir,
+                    start_new_session=True)
+    metrics = self.path / "run" / "metrics.csv"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (
+        metrics.exists() and metrics.read_text().count("\n") > 5):
+      time.sleep(0.01)
+    workers = children_of(process.pid)
+    os.kill(process.pid, number)
+    killed = time.monotonic()
+    _, errors = process.communicate(timeout=30)
+    self.assertEqual(process.returncode, exit_code, errors)
+    while any(map(is_alive, workers)) and time.monotonic() < killed + 15:
+      time.sleep(0.05)
+    self.assertFalse(any(map(is_alive, workers)))  # Promised: 5, unloaded.
+
+    # What was given then need not be given again, and what differs is refused.
+    code, lines, errors = run("pipeline_psro_example", "--resume",
+                              "--num_levels=3", self.output_dir)
+    self.assertEqual((code, lines), (2, []))
+    self.assertIn("num_levels is 4 there and 3 here", errors)
+    code, lines, errors = run("pipeline_psro_example", "--resume",
+                              "--executor=serial", self.output_dir)
+    self.assertEqual(code, 0, errors)
+    found = result_of(lines)
+    for name in ("game", "nash_conv", "rounds", "policies", "episodes"):
+      self.assertEqual(found[name], whole[name])
+    rows = [{name: str(values) for name, values in run_directory.read_metrics(
+        self.path / directory).items() if "seconds" not in name}
+            for directory in ("run", "whole")]
+    self.assertEqual(rows[0], rows[1])
+
+  def test_one_run_at_a_time_and_nothing_to_resume(self):
+    directory = run_directory.RunDirectory(self.path / "run")
+    directory.start({})
+    for arguments, message in (
+        ((), "is in use by a run that is still alive"),
+        (("--resume",), "there is no checkpoint in")):
+      code, lines, errors = run("pipeline_psro_example", *QUICK, *arguments,
+                                "--executor=serial", self.output_dir)
+      self.assertEqual((code, lines), (2, []))
+      self.assertIn(message, errors)
+      self.assertLen(errors.splitlines(), 1)
+    directory.close()
+    code, _, errors = run("pipeline_psro_example", "--resume",
+                          f"--output_dir={self.path / 'none'}")
+    self.assertEqual(code, 2)
+    self.assertIn("there is no run in", errors)
 
 
 class OtherExamplesTest(ExampleTestCase):

@@ -15,6 +15,7 @@
 """Tests for game_tree."""
 
 import pickle
+import time
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -96,6 +97,33 @@ class EnumerateTest(parameterized.TestCase):
 
 
 class RefusalsTest(parameterized.TestCase):
+
+  @parameterized.parameters(
+      ("kuhn_poker", 5_000_000, 58), ("leduc_poker", 5_000_000, 9457),
+      ("leduc_poker", 900, 9457), ("liars_dice", 100_000, 294_883),
+      ("oshi_zumo(coins=4)", 5_000_000, None), ("chess", 5_000_000, None),
+      ("battleship", 5_000_000, None))
+  def test_gives_up_in_seconds(self, name, limit, histories):
+    start = time.perf_counter()
+    if histories and histories <= limit:
+      self.assertEqual(game_tree.enumerate_game(name, limit).num_histories,
+                       histories)
+    else:
+      with self.assertRaisesRegex(game_tree.TooLargeError, "max_histories"):
+        game_tree.enumerate_game(name, limit)
+    self.assertLess(time.perf_counter() - start, 10)
+
+  @parameterized.parameters(
+      ("kuhn_poker", 58, 0), ("kuhn_poker(players=4)", None, 0.3),
+      ("leduc_poker", 9457, 0.3), ("liars_dice", 294_883, 0.5),
+      (GOOFSPIEL, 1077, 0))
+  def test_estimated_histories(self, name, histories, tolerance):
+    game = game_tree.turn_based(game_tree.load_game(name))
+    if histories is None:
+      histories = game_tree.enumerate_game(game).num_histories
+    self.assertBetween(game_tree._estimated_histories(game, 1e9),  # pylint: disable=protected-access
+                       (1 - tolerance) * histories,
+                       (1 + tolerance) * histories)
 
   @parameterized.parameters(
       ("leduc_pokr", "did you mean leduc_poker"),

@@ -32,9 +32,12 @@ MAY_IMPORT = {
     # Leaves.
     "population": (), "meta_game": (), "population_dynamics": (),
     "linear_program": (), "game_tree": (), "executors": (),
-    "run_directory": (), "episodes": (),
+    "episodes": (), "checkpoint": (),
     # What is built on them.
-    "ray_executor": ("executors",),
+    "run_directory": ("checkpoint",),
+    "worker_executor": ("executors",),
+    "process_executor": ("executors", "worker_executor"),
+    "ray_executor": ("executors", "worker_executor"),
     "correlated": ("linear_program",),
     "meta_strategies": ("correlated", "linear_program",
                         "population_dynamics"),

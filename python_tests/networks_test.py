@@ -14,6 +14,8 @@
 
 """Tests for networks, against torch's autograd and optimisers."""
 
+import dataclasses
+
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
@@ -69,6 +71,46 @@ class MLPTest(parameterized.TestCase):
         "cpu").parameters
     torch.testing.assert_close(make(1), make(1), rtol=0, atol=0)
     self.assertFalse(torch.equal(make(1), make(2)))
+
+
+class NetworkStackTest(parameterized.TestCase):
+
+  @parameterized.product(
+      counts=((3, 1, 0, 5), (0, 0, 2, 0), (1, 1, 1, 1)),
+      context_size=(0, 3), temperature=(1.0, 0.3))
+  def test_answers_as_the_networks_do(self, counts, context_size, temperature):
+    rng = np.random.default_rng(0)
+    policies = []
+    for seed in range(len(counts)):
+      network = networks.MLP(
+          (6 + context_size, 16, 8, 5),
+          networks.generator(np.random.SeedSequence(seed)), "cpu")
+      policies.append(networks.NetworkPolicy(
+          network.sizes, network.parameters.numpy(), 4, temperature,
+          rng.random(3, np.float32) if context_size else None))
+    self.assertLen({policy.kind for policy in policies}, 1)
+    counts = np.array(counts)
+    chosen, counts = np.flatnonzero(counts), counts[counts > 0]
+    observations = rng.random((counts.sum(), 6), np.float32)
+    mask = rng.random((counts.sum(), 4)) < 0.7
+    mask[:, 2] = True
+    expected = np.concatenate([
+        policies[index](*rows) for index, *rows in zip(
+            chosen, np.split(observations, counts.cumsum()[:-1]),
+            np.split(mask, counts.cumsum()[:-1]))])
+    found = policies[0].stack(policies)(chosen, counts, observations, mask)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    np.testing.assert_array_equal(found[~mask], 0)
+
+  def test_kinds(self):
+    policy = networks.NetworkPolicy((2, 3), np.zeros(9, np.float32), 3)
+    self.assertIsNotNone(policy.kind)
+    for other in (dataclasses.replace(policy, temperature=0.5),
+                  dataclasses.replace(policy, temperature=0),
+                  dataclasses.replace(policy, num_actions=2),
+                  dataclasses.replace(policy, context=np.zeros(1))):
+      self.assertNotEqual(policy.kind, other.kind)
+    self.assertIsNone(dataclasses.replace(policy, temperature=0).kind)
 
 
 class PPOLossTest(parameterized.TestCase):

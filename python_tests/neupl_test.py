@@ -20,6 +20,7 @@ import numpy as np
 
 from open_spiel.python import policy
 from open_spiel_ppsro import executors
+from open_spiel_ppsro import process_executor
 from open_spiel_ppsro import normal_form
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
@@ -89,8 +90,8 @@ class KuhnTest(absltest.TestCase):
 
   def test_same_bits_for_any_executor(self):
     reference, results = self.run_rounds(executors.SerialExecutor(), 6)
-    for executor in (executors.ProcessExecutor(1),
-                     executors.ProcessExecutor(3)):
+    for executor in (process_executor.ProcessExecutor(1),
+                     process_executor.ProcessExecutor(3)):
       found, _ = self.run_rounds(executor, 6)
       for ours, theirs in zip(found, reference):
         np.testing.assert_array_equal(ours, theirs)

@@ -17,6 +17,7 @@
 import os
 import pathlib
 import sys
+import tempfile
 import time
 
 from absl.testing import absltest
@@ -28,11 +29,18 @@ from open_spiel_ppsro import executors
 from open_spiel_ppsro import ray_executor
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
+from open_spiel_ppsro import worker_executor
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
 
 
 class LocalTest(absltest.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    temporary = tempfile.TemporaryDirectory()
+    self.addCleanup(temporary.cleanup)
+    self.once = os.path.join(temporary.name, "once")
 
   def test_as_the_other_executors_do(self):
     # One start of Ray for all of it: a start takes seconds.
@@ -56,7 +64,12 @@ class LocalTest(absltest.TestCase):
       with self.assertRaisesRegex(
           executors.WorkerError, "(?s)of 3.*ArithmeticError: the counter"):
         executor.call([(0, "add", (1,)), (3, "fail", ())])
-      with self.assertRaisesRegex(executors.WorkerError, "died .* ran 1$"):
+      before = executor.call([(1, "add", (0,))])
+      self.assertEqual(
+          executor.call([(1, "add_and_die_once", (5, self.once))]),
+          [before[0][1] + 5])
+      with self.assertRaisesRegex(executors.WorkerError,
+                                  "of 1 died 3 times in a row"):
         executor.call([(0, "add", (1,)), (1, "die", ())])
     self.assertFalse(ray.is_initialized())
 
@@ -76,6 +89,21 @@ class LocalTest(absltest.TestCase):
       ray_executor.RayExecutor(1, gpus_per_worker=-1)
 
 
+def play(executor, in_the_middle):
+  """Returns the NashConv after each of some rounds."""
+  with pipelined.PipelinedOracle(
+      "kuhn_poker", ppo.PPOConfig(episodes_per_batch=256),
+      executor) as oracle:
+    solver = solver_lib.PipelinePSROSolver("kuhn_poker", oracle,
+                                           schemes.Pipeline(2))
+    found = []
+    for number in range(20):
+      if number == 8:
+        in_the_middle()
+      found.append(solver.round().of_all.nash_conv)
+  return found
+
+
 class ClusterTest(absltest.TestCase):
 
   def test_a_node_is_lost_and_the_other_goes_on(self):
@@ -83,7 +111,7 @@ class ClusterTest(absltest.TestCase):
     before = os.environ.get("PYTHONPATH")
     node = {"num_cpus": 1, "object_store_memory": 100 * 2 ** 20,
             "include_dashboard": False}
-    with executors.environment({"PYTHONPATH": os.pathsep.join(
+    with worker_executor.environment({"PYTHONPATH": os.pathsep.join(
         filter(None, [here, *sys.path]))}):
       cluster = cluster_utils.Cluster(initialize_head=True,
                                       head_node_args=node)
@@ -95,17 +123,10 @@ class ClusterTest(absltest.TestCase):
         ray_executor.RayExecutor(3, cluster.address)
       with ray_executor.RayExecutor(address=cluster.address) as executor:
         self.assertEqual(executor.num_workers, 2)
-        with pipelined.PipelinedOracle(
-            "kuhn_poker", ppo.PPOConfig(episodes_per_batch=256),
-            executor) as oracle:
-          solver = solver_lib.PipelinePSROSolver("kuhn_poker", oracle,
-                                                 schemes.Pipeline(2))
-          solver.round()
-          cluster.remove_node(second, allow_graceful=False)
-          with self.assertRaisesRegex(executors.WorkerError,
-                                      "Ray worker . died .* player . policy"):
-            for _ in range(100):
-              solver.round()
+        self.assertEqual(
+            play(executor, lambda: cluster.remove_node(
+                second, allow_graceful=False)),
+            play(executors.SerialExecutor(), lambda: None))
       # The cluster was joined, so it is still there, and one node works.
       with ray_executor.RayExecutor(1, cluster.address) as executor:
         executor.start("shared")

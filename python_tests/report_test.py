@@ -30,7 +30,7 @@ LATER = (np.array([15., 30.]), np.array([2., 1.]))
 
 def write_run(path, exploitabilities, episodes):
   directory = run_directory.RunDirectory(path)
-  directory.write_config({"game_name": "kuhn_poker", "scheme": "pipeline",
+  directory.start({"game_name": "kuhn_poker", "scheme": "pipeline",
                           "oracle": "ppo", "seed": 1})
   for index, value in enumerate(exploitabilities):
     row = dict.fromkeys(run_directory.METRICS, 0)

@@ -21,6 +21,7 @@ from absl.testing import parameterized
 import numpy as np
 
 from open_spiel_ppsro import executors
+from open_spiel_ppsro import process_executor
 from open_spiel_ppsro import ray_executor
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
@@ -31,18 +32,19 @@ from open_spiel_ppsro.oracles import ppo
 ROUNDS = 12
 
 
-def play(config, executor, seed=0):
-  """Returns all tables, all payoffs and all metrics of a short run."""
-  with pipelined.PipelinedOracle("kuhn_poker", config, executor,
-                                 seed) as oracle:
+def play(config, executor, seed=0, evaluation="exact"):
+  """Returns all policies, all payoffs and all metrics of a short run."""
+  with pipelined.PipelinedOracle("kuhn_poker", config, executor, seed,
+                                 evaluation=evaluation) as oracle:
     solver = solver_lib.PipelinePSROSolver(
         "kuhn_poker", oracle, schemes.Pipeline(3),
         plateau=solver_lib.default_plateau(oracle, min_steps=1000))
     results = [solver.round() for _ in range(ROUNDS)]
   # All but the clocks.
-  metrics = [dataclasses.replace(r, training_seconds=0, round_seconds=0)
-             for r in results]
-  return ([m.snapshot.policy for m in solver.population.members()],
+  metrics = [dataclasses.replace(r, training_seconds=0, evaluation_seconds=0,
+                                 round_seconds=0) for r in results]
+  policies = [m.snapshot.policy for m in solver.population.members()]
+  return ([getattr(policy, "parameters", policy) for policy in policies],
           solver.get_meta_game(), metrics)
 
 
@@ -54,9 +56,9 @@ class LockstepTest(parameterized.TestCase):
     tables, payoffs, metrics = play(config, executors.SerialExecutor())
     self.assertGreater(len(tables), 8)  # Some froze, others opened.
     for make in (executors.SerialExecutor,
-                 lambda: executors.ProcessExecutor(1),
-                 lambda: executors.ProcessExecutor(2),
-                 lambda: executors.ProcessExecutor(3),
+                 lambda: process_executor.ProcessExecutor(1),
+                 lambda: process_executor.ProcessExecutor(2),
+                 lambda: process_executor.ProcessExecutor(3),
                  lambda: ray_executor.RayExecutor(2)):
       found = play(config, make())
       self.assertEqual(len(found[0]), len(tables))
@@ -66,6 +68,16 @@ class LockstepTest(parameterized.TestCase):
       self.assertEqual(found[2], metrics)
     _, _, other = play(config, executors.SerialExecutor(), seed=1)
     self.assertNotEqual(other, metrics)
+
+  def test_sampled_games_too(self):
+    config = ppo.PPOConfig(episodes_per_batch=512)
+    _, payoffs, metrics = play(config, executors.SerialExecutor(),
+                               evaluation="sampled")
+    for workers in (1, 2, 3):
+      found = play(config, process_executor.ProcessExecutor(workers),
+                   evaluation="sampled")
+      np.testing.assert_array_equal(found[1], payoffs)
+      self.assertEqual(str(found[2]), str(metrics))  # As text nan is nan.
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ class RunDirectoryTest(absltest.TestCase):
 
   def test_settings_and_metrics_come_back(self):
     directory = run_directory.RunDirectory(self.path)
-    directory.write_config({"seed": 3, "sizes": (1, 2)})
+    directory.start({"seed": 3, "sizes": (1, 2)})
     directory.append_metrics(ROW)
     directory.append_metrics(ROW | {"round": 7})
     self.assertEqual(run_directory.read_config(self.path),
@@ -52,7 +52,7 @@ class RunDirectoryTest(absltest.TestCase):
 
   def test_a_row_with_other_columns_is_refused(self):
     directory = run_directory.RunDirectory(self.path)
-    directory.write_config({})
+    directory.start({})
     with self.assertRaisesRegex(ValueError, "has the keys round"):
       directory.append_metrics(ROW | {"more": 1})
     with self.assertRaisesRegex(ValueError, "has the keys round"):

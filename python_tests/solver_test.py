@@ -27,6 +27,7 @@ from open_spiel.python.algorithms import exploitability
 from open_spiel.python.algorithms import policy_aggregator
 from open_spiel.python.algorithms.psro_v2 import meta_strategies as psro_v2_meta
 from open_spiel_ppsro import executors
+from open_spiel_ppsro import process_executor
 from open_spiel_ppsro import game_tree
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import seat_symmetry
@@ -331,7 +332,7 @@ class FailuresTest(parameterized.TestCase):
         solver_lib.PipelinePSROSolver("leduc_poker", oracle)
 
   @parameterized.parameters(executors.SerialExecutor(),
-                            executors.ProcessExecutor(2))
+                            process_executor.ProcessExecutor(2))
   def test_a_learners_exception_names_the_policy(self, executor):
     oracle, solver = make("kuhn_poker", BrokenConfig(), schemes.Sequential(),
                           executor=executor)

@@ -270,40 +270,143 @@ class StateGameTest(parameterized.TestCase):
 class SampledEvaluatorTest(parameterized.TestCase):
 
   @parameterized.parameters(
-      ("kuhn_poker", False), ("leduc_poker", False),
-      ("kuhn_poker(players=3)", False), ("kuhn_poker", True),
-      ("leduc_poker", True))
-  def test_payoffs_within_standard_errors(self, name, symmetric):
+      # game, symmetric, policies, episodes a round, largest standard error
+      ("kuhn_poker", False, 3, 9_000, 0.1),
+      ("leduc_poker", False, 3, 9_000, 0.25),
+      ("liars_dice", False, 3, 9_000, 0.1),
+      ("kuhn_poker(players=3)", False, 3, 9_000, 0.15),
+      ("kuhn_poker", True, 3, 9_000, 0.1),
+      ("leduc_poker", True, 3, 9_000, 0.25),
+      # Few episodes a cell: what is expected of it counts.
+      ("kuhn_poker", False, 10, 300, 0.6),
+      ("leduc_poker", False, 10, 300, 2),
+      ("leduc_poker", True, 10, 300, 2),
+      ("liars_dice", False, 10, 300, 0.6))
+  def test_payoffs_within_standard_errors(self, name, symmetric, count,
+                                          num_episodes, largest):
+    tree, game = both(name, symmetric)
+    population = population_lib.Population(game.num_populations)
+    ids = [population.open(p).policy_id for p in range(game.num_populations)
+           for _ in range(count)]
+    for seed, policy_id in enumerate(ids):
+      population.publish(policy_id, network_policy(game, seed))
+    plans = [
+        np.stack([tabulated(tree, [member.snapshot.policy], [1.], player)
+                  for member in population.members(role)])
+        for player, role in enumerate(game.roles)]
+    exact = sequence_form.payoff_tensors(tree, plans)
+    executor = executors.SerialExecutor()
+    executor.start(game)
+    scores = []
+    for seed in range(3):
+      meta_game = meta_game_lib.MetaGame(game.roles)
+      evaluator = sampled_evaluation.SampledEvaluator(
+          game, executor, seed, num_episodes)
+      evaluator.measure(population, meta_game, ids)
+      weights = [np.ones(count) / count] * game.num_populations
+      for _ in range(3):  # Nothing has changed: it adds up.
+        evaluator.measure(population, meta_game, [], weights)
+      self.assertAlmostEqual(evaluator.episodes, 4 * num_episodes, delta=8)
+      errors = evaluator.standard_errors()
+      self.assertLess(errors.max(), largest)
+      off = (meta_game.payoffs - exact) / np.maximum(errors, 1e-9)
+      if symmetric:  # What a policy earns against itself is known.
+        np.testing.assert_array_equal(
+            meta_game.payoffs[:, range(count), range(count)], 0)
+        off[:, range(count), range(count)] = 0
+        np.testing.assert_allclose(
+            meta_game.payoffs[0], -meta_game.payoffs[0].T, atol=1e-12)
+        off = off[:, np.triu(np.ones((count, count)), 1) > 0]
+      if game.is_zero_sum:
+        off = off[0]
+      scores.append(off.ravel())
+    scores = np.concatenate(scores)
+    # A few episodes are not yet normally distributed.
+    self.assertLess(np.abs(scores).max(), 4 if count == 3 else 5)
+    # As far off as they say, all together: chi-square over its degrees of
+    # freedom. It may be less: episodes share out the deals among them.
+    deviation = np.sqrt(2 / len(scores))
+    self.assertBetween(np.mean(scores ** 2), 0.35, 1 + 4 * deviation)
+
+  @parameterized.parameters(
+      ("leduc_poker", False, 0), ("leduc_poker", False, 1),
+      ("kuhn_poker", True, 0), ("blotto(coins=5,fields=2)", False, 1))
+  def test_training_tells_of_payoffs(self, name, symmetric, player):
     tree, game = both(name, symmetric)
     population = population_lib.Population(game.num_populations)
     ids = [population.open(p).policy_id for p in range(game.num_populations)
            for _ in range(3)]
     for seed, policy_id in enumerate(ids):
       population.publish(policy_id, network_policy(game, seed))
-    meta_game = meta_game_lib.MetaGame(game.roles)
+    learner = population_lib.PolicyId(game.roles[player], 2)
+    simulator = state_simulator.StateSimulator(game, player)
+    self.assertIsNone(simulator.meetings())
+    simulator.face(tuple(
+        population_lib.Mixture(tuple(
+            member.snapshot for member in population.members(role)[:2]),
+                               np.array([0.3, 0.7])) for role in game.roles),
+                   random_share=0.2)
+    rng = np.random.default_rng(0)
+    for _ in range(2):
+      simulator.draw(population[learner].snapshot.policy, 10_000, rng)
+    meetings = simulator.meetings()
+    np.testing.assert_allclose(meetings.episodes, [4800, 11200], rtol=0.1)
     executor = executors.SerialExecutor()
     executor.start(game)
-    evaluator = sampled_evaluation.SampledEvaluator(game, executor, 0, 9_000)
-    evaluator.measure(population, meta_game, ids)
-    weights = [np.ones(3) / 3] * game.num_populations
-    for _ in range(3):  # Nothing has changed: it adds up.
-      evaluator.measure(population, meta_game, [], weights)
-    errors = evaluator.standard_errors()
-    plans = [
-        np.stack([tabulated(tree, [member.snapshot.policy], [1.], player)
+    evaluator = sampled_evaluation.SampledEvaluator(game, executor, 0, 1)
+    meta_game = meta_game_lib.MetaGame(game.roles)
+    evaluator.measure(population, meta_game, ids, share=0.0)
+    evaluator.add_meetings(learner, meetings)
+    evaluator.measure(population, meta_game, [], share=0.0)
+    self.assertEqual(evaluator.episodes, 0)
+    exact = sequence_form.payoff_tensors(tree, [
+        np.stack([tabulated(tree, [member.snapshot.policy], [1.], p)
                   for member in population.members(role)])
-        for player, role in enumerate(game.roles)]
-    exact = sequence_form.payoff_tensors(tree, plans)
-    off = np.abs(meta_game.payoffs - exact) / np.maximum(errors, 1e-9)
-    if symmetric:  # What a policy earns against itself is known.
-      np.testing.assert_array_equal(
-          meta_game.payoffs[:, range(3), range(3)], 0)
-      off[:, range(3), range(3)] = 0
-      np.testing.assert_allclose(
-          meta_game.payoffs[0], -meta_game.payoffs[0].T, atol=1e-12)
-    self.assertLess(off.max(), 4.5)
-    self.assertLess(np.nanmax(errors), 0.35)
-    self.assertGreater(evaluator.episodes, 20_000)
+        for p, role in enumerate(game.roles)])
+    for other in range(2):
+      cell = (2, other) if player == 0 else (other, 2)
+      off = meta_game.payoffs - exact
+      for seat in range(2):
+        self.assertLess(abs(off[seat][cell]),
+                        4 * evaluator.standard_errors()[seat][cell])
+      if symmetric:
+        self.assertEqual(meta_game.payoffs[0][cell[::-1]],
+                         -meta_game.payoffs[0][cell])
+
+  def test_few_episodes_are_drawn_towards_what_others_say(self):
+    rng = np.random.default_rng(0)
+    effects = rng.normal(size=(2, 30)) / 4
+    true = effects[0][:, None] - effects[1] + rng.normal(size=(30, 30)) / 10
+    weight = rng.integers(0, 9, true.shape)  # Some were never played.
+    weight[0, 0] = 100_000
+    own = true + rng.normal(size=true.shape) / np.sqrt(np.maximum(weight, 1))
+    means, errors = sampled_evaluation.estimate(
+        weight.astype(float), weight * own, weight * own ** 2 + weight - 1.)
+    off = (means - true)
+    self.assertLess(np.abs(off).mean(), 0.45 * np.abs(own - true).mean())
+    self.assertAlmostEqual(means[0, 0], own[0, 0], places=3)
+    self.assertBetween(np.mean((off / errors) ** 2), 0.5, 1.5)
+    self.assertLess(errors[weight == 0].max(), 0.51)
+
+  @parameterized.parameters(0., 1., -1.)
+  def test_estimates_where_nothing_is_random(self, value):
+    weight = np.array([[4., 0.], [0., 0.]])
+    means, errors = sampled_evaluation.estimate(
+        weight, weight * value, weight * value ** 2)
+    np.testing.assert_allclose(means, value)
+    self.assertTrue((errors > 0).all() and np.isfinite(errors).all())
+    means, errors = sampled_evaluation.estimate(*np.zeros((3, 2, 3)))
+    np.testing.assert_array_equal(means, 0)
+    self.assertTrue((errors > 0).all() and np.isfinite(errors).all())
+
+  def test_chance_is_shared_out(self):
+    chance = sampled_evaluation._stratified(  # pylint: disable=protected-access
+        100, 64, np.random.default_rng(0))
+    self.assertLen(chance, 100)
+    for start in (0, 32, 64):
+      counts = np.floor(32 * chance[start:start + 32]).astype(int)
+      np.testing.assert_array_equal(np.sort(counts, axis=0), np.broadcast_to(
+          np.arange(32)[:, None], counts.shape))
 
   def test_episodes_go_where_the_meta_strategy_is(self):
     game = state_game.state_game("leduc_poker")

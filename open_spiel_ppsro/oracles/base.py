@@ -34,6 +34,7 @@ from open_spiel_ppsro import state_game
 from open_spiel_ppsro import state_simulator
 from open_spiel_ppsro import tree_simulator
 from open_spiel_ppsro.oracles import data_parallel
+from open_spiel_ppsro.oracles import networks
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,12 +48,15 @@ class TrainingReport:
     episodes: episodes trained.
     is_exact: whether the policy is an exact best response, so that more
       training against the same opponents would bring nothing.
+    meetings: the `state_simulator.Meetings` of its training, where it played
+      as its policy does and payoffs are not known without; else None.
   """
   policy: Any
   mean_return: float
   steps: int
   episodes: int
   is_exact: bool = False
+  meetings: Any = None
 
 
 class Assignment(NamedTuple):
@@ -91,7 +95,22 @@ class Learner(abc.ABC):
         is finished, so a little more is trained.
       settled: whether the opponents are final. Until then a learner should
         stay ready to follow them.
+
+    Raises:
+      FloatingPointError: if what it has learned is not finite.
     """
+
+  @abc.abstractmethod
+  def state(self):
+    """Returns all that it is between two calls of `train`.
+
+    As `executors.py` says: plain data and arrays, as `checkpoint.py` takes
+    them, that nobody changes later.
+    """
+
+  @abc.abstractmethod
+  def restore(self, state):
+    """Makes this learner, newly made, equal to another by its `state`."""
 
 
 def make_simulator(game, player):
@@ -131,6 +150,25 @@ def make_learner(tree, config, player, seed_sequence, meeting=None):
                              data_parallel.join(meeting))
 
 
+def pack_policy(policy_of_snapshot):
+  """Returns the policy of a snapshot as plain data and arrays.
+
+  None stands for one that is neither a table nor a network.
+  """
+  if isinstance(policy_of_snapshot, networks.NetworkPolicy):
+    return dataclasses.asdict(policy_of_snapshot)
+  if isinstance(policy_of_snapshot, np.ndarray):
+    return policy_of_snapshot
+  return None
+
+
+def unpack_policy(data):
+  """Returns the policy that `pack_policy` was given; None if it said None."""
+  if isinstance(data, dict):
+    return networks.NetworkPolicy(**{**data, "sizes": tuple(data["sizes"])})
+  return data
+
+
 def seeds(seed_sequence, team):
   """Returns the seeds of a learner's network and of its episodes.
 
@@ -138,6 +176,23 @@ def seeds(seed_sequence, team):
   """
   network_seed, *episode_seeds = seed_sequence.spawn(1 + team.size)
   return network_seed, episode_seeds[team.rank]
+
+
+def check_finite(parameters, mean_return):
+  """Raises FloatingPointError if training has gone astray.
+
+  Args:
+    parameters: of the network, a tensor.
+    mean_return: of the episodes trained.
+  """
+  if not np.isfinite(mean_return):
+    raise FloatingPointError(
+        f"the mean return of its episodes is {mean_return}: check the returns "
+        "of the game")
+  if not torch.isfinite(parameters).all():
+    raise FloatingPointError(
+        "the weights of its network are no longer finite: training diverged; "
+        "a lower learning rate helps")
 
 
 def check_positive(config, *names):

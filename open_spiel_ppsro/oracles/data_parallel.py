@@ -93,9 +93,12 @@ class Team(Alone):
     self.rank, self.size = meeting.rank, meeting.size
     store = distributed.TCPStore(meeting.host, meeting.port, is_master=False,
                                  timeout=_MEETING_PATIENCE)
+    # All meet again when one of them had to be replaced; what they left at the
+    # place where they met before is of no use.
+    time = store.add(f"{meeting.name}/{self.rank}", 1)
     self._group = distributed.ProcessGroupGloo(
-        distributed.PrefixStore(meeting.name, store), self.rank, self.size,
-        _PATIENCE)
+        distributed.PrefixStore(f"{meeting.name}/{time}", store), self.rank,
+        self.size, _PATIENCE)
 
   def mean(self, tensor):
     return tensor.copy_(

@@ -120,6 +120,29 @@ class DQNLearner(base.Learner):
   def initial_policy(self):
     return self._handout()
 
+  def state(self):
+    return {"parameters": networks.as_array(self._network.parameters),
+            "target": networks.as_array(self._target.parameters),
+            "optimizer": self._optimizer.state(),
+            "learning_rate": self._learning_rate,
+            "epsilon": self._epsilon,
+            "return_scale": self._return_scale,
+            "replay": [episodes_lib.pack(batch, self._simulator.constants)
+                       for batch in self._replay],
+            "rng": self._rng.bit_generator.state}
+
+  def restore(self, state):
+    self._network.parameters.copy_(torch.from_numpy(state["parameters"]))
+    self._target.parameters.copy_(torch.from_numpy(state["target"]))
+    self._optimizer.restore(state["optimizer"])
+    self._learning_rate = state["learning_rate"]
+    self._epsilon = state["epsilon"]
+    self._return_scale = state["return_scale"]
+    self._replay.extend(
+        episodes_lib.unpack(batch, self._simulator.constants)
+        for batch in state["replay"])
+    self._rng.bit_generator.state = state["rng"]
+
   def train(self, opponents, num_steps, settled):
     config = self._config
     self._simulator.face(opponents, config.random_opponent_share)
@@ -129,6 +152,7 @@ class DQNLearner(base.Learner):
                                    self._rng)
       self._replay.append(batch)
       self._update(episodes_lib.merge(self._replay))
+      base.check_finite(self._network.parameters, batch.episode_return)
       if settled:
         self._learning_rate = max(
             self._learning_rate * config.learning_rate_decay,

@@ -66,6 +66,12 @@ class ExactLearner(base.Learner):
   def initial_policy(self):
     return self._tree.uniform_table(self._player)
 
+  def state(self):
+    return {"rng": self._rng.bit_generator.state}
+
+  def restore(self, state):
+    self._rng.bit_generator.state = state["rng"]
+
   def train(self, opponents, num_steps, settled):
     response = sequence_form.best_response_to_reach(
         self._tree,

@@ -75,6 +75,13 @@ class GradualLearner(base.Learner):
   def initial_policy(self):
     return self._table
 
+  def state(self):
+    return {"rng": self._rng.bit_generator.state, "table": self._table}
+
+  def restore(self, state):
+    self._rng.bit_generator.state = state["rng"]
+    self._table = state["table"]
+
   def train(self, opponents, num_steps, settled):
     tree, player = self._tree, self._player
     reach = tree_simulator.opponents_reach(tree, opponents, player)

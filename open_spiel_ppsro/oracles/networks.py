@@ -55,7 +55,8 @@ class MLP:
 
     Args:
       sizes: of input, hidden layers and output.
-      torch_generator: draws the weights, on the CPU whatever the device.
+      torch_generator: draws the weights, on the CPU whatever the device; None
+        leaves all of them zero, to be set.
       device: where it lives.
       last_gain: scales the weights of the last layer.
     """
@@ -63,7 +64,8 @@ class MLP:
     self._sizes = tuple(zip(sizes[:-1], sizes[1:]))
     self.parameters = torch.zeros(
         sum((wide + 1) * narrow for wide, narrow in self._sizes))
-    for index, (weight, _) in enumerate(self._layers(self.parameters)):
+    layers = self._layers(self.parameters) if torch_generator else ()
+    for index, (weight, _) in enumerate(layers):
       torch.nn.init.orthogonal_(
           weight, last_gain if index == len(self._sizes) - 1 else 2 ** 0.5,
           generator=torch_generator)
@@ -114,6 +116,75 @@ class MLP:
     return self._gradient
 
 
+class NetworkStack:
+  """Networks of equal shapes that answer together, each at rows of its own.
+
+  Asked one after another, many networks with a few rows each spend nearly all
+  their time on the calls; here a layer of all of them is one product.
+  """
+
+  def __init__(self, policies):
+    """Makes a stack of `NetworkPolicy` of one `kind`."""
+    pin_threads()
+    first = policies[0]
+    self._num_actions = first.num_actions
+    self._temperature = first.temperature
+    self._contexts = None if first.context is None else np.stack(
+        [policy.context for policy in policies])
+    vectors = torch.from_numpy(
+        np.stack([policy.parameters for policy in policies]))
+    self._layers, start = [], 0
+    for wide, narrow in zip(first.sizes[:-1], first.sizes[1:]):
+      weight = vectors[:, start:start + wide * narrow]
+      start += wide * narrow
+      # Copies, aligned as torch does it: results may change with alignment.
+      self._layers.append((
+          weight.view(-1, narrow, wide).clone(
+              memory_format=torch.contiguous_format),
+          vectors[:, None, start:start + narrow].clone(
+              memory_format=torch.contiguous_format)))
+      start += narrow
+
+  def __call__(self, chosen, counts, observations, legal_actions_mask):
+    """Returns action probabilities `[U, A]`, zero where illegal.
+
+    Args:
+      chosen: int `[G]`, positions in the stack, ascending.
+      counts: int `[G]`, how many rows each of these answers; they follow each
+        other, and sum to U.
+      observations: float32 `[U, D]`.
+      legal_actions_mask: bool `[U, A]`.
+    """
+    layers, size = self._layers, len(self._layers[0][0])
+    # Copying weights costs about what it costs to use them: where most are
+    # asked, all compute.
+    if 2 * len(chosen) < size:
+      index = torch.from_numpy(chosen)
+      layers = [(weight[index], bias[index]) for weight, bias in layers]
+      slots, size = np.arange(len(chosen)), len(chosen)
+    else:
+      slots = chosen
+    room = int(counts.max())
+    rows = np.arange(len(observations)) + np.repeat(
+        slots * room - (counts.cumsum() - counts), counts)
+    values = torch.zeros(size * room, layers[0][0].shape[2])
+    inputs = values.numpy()
+    inputs[rows, :observations.shape[1]] = observations
+    if self._contexts is not None:
+      inputs[rows, observations.shape[1]:] = np.repeat(
+          self._contexts[chosen], counts, axis=0)
+    values = values.view(size, room, -1)
+    for index, (weight, bias) in enumerate(layers):
+      values = torch.baddbmm(bias, values, weight.transpose(1, 2))
+      if index < len(layers) - 1:
+        values.relu_()
+    logits = values.reshape(size * room, -1)[
+        torch.from_numpy(rows), :self._num_actions]
+    return masked_log_softmax(
+        logits.double() / self._temperature,
+        torch.from_numpy(~legal_actions_mask)).exp().numpy()
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class NetworkPolicy:
   """A network as a policy that travels, plays, and no longer learns.
@@ -131,14 +202,26 @@ class NetworkPolicy:
   temperature: float = 1.0
   context: np.ndarray | None = None
 
+  # What answers for many policies of one kind.
+  stack = NetworkStack
+
+  @property
+  def kind(self):
+    """Networks of one kind can be stacked; None for one that cannot."""
+    if not self.temperature:
+      return None
+    return (self.sizes, self.num_actions, self.temperature,
+            self.context is None)
+
   @functools.cached_property
   def _network(self):
     pin_threads()
-    network = MLP(self.sizes, torch.Generator(), "cpu")
+    network = MLP(self.sizes, None, "cpu")
     network.parameters.copy_(torch.as_tensor(self.parameters))
     return network
 
   def __getstate__(self):
+    """Returns its fields alone: plain data and arrays."""
     return {name: value for name, value in self.__dict__.items()
             if name != "_network"}
 
@@ -181,6 +264,17 @@ class Adam:
     self._square = torch.zeros_like(self._parameters)
     self._steps = 0
 
+  def state(self):
+    """Returns what it remembers, see `executors.py`; not the parameters."""
+    return {"mean": as_array(self._mean), "square": as_array(self._square),
+            "steps": self._steps}
+
+  def restore(self, state):
+    """Makes it remember what another did."""
+    self._mean.copy_(torch.from_numpy(state["mean"]))
+    self._square.copy_(torch.from_numpy(state["square"]))
+    self._steps = state["steps"]
+
   def step(self, gradient, learning_rate):
     """Moves the parameters against `gradient` `[P]`."""
     self._steps += 1
@@ -192,6 +286,11 @@ class Adam:
     self._parameters.addcdiv_(
         self._mean, deviation,
         value=-learning_rate / (1 - first ** self._steps))
+
+
+def as_array(tensor):
+  """Returns a NumPy copy of a tensor, wherever it lives."""
+  return tensor.detach().cpu().numpy().copy()
 
 
 def masked_log_softmax(logits, illegal):

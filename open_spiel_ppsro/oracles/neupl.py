@@ -150,6 +150,16 @@ class RowWorker:
     self._row = None
     self._return_scale = None
 
+  def state(self):
+    """Returns what it is between two rounds, see `executors.py`."""
+    return {"rng": self._rng.bit_generator.state,
+            "return_scale": self._return_scale}
+
+  def restore(self, state):
+    """Makes it, newly made, equal to another by its `state`."""
+    self._rng.bit_generator.state = state["rng"]
+    self._return_scale = state["return_scale"]
+
   def parameters(self):
     """Returns the parameters of the networks, float32 `[P]`."""
     return self._networks.get()
@@ -357,10 +367,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
           f"max_policies is {self.config.max_policies}, too few for "
           f"{max(p.index for p in policy_ids) + 1} policies with the sink")
     for policy_id in policy_ids:
-      self.executor.create(
-          policy_id, _make_worker, self.config, policy_id.player,
-          np.random.SeedSequence(self.seed),
-          np.random.SeedSequence(self.seed, spawn_key=policy_id))
+      self._create_row(policy_id)
       self._rows[policy_id.index] = np.zeros(self.config.max_policies)
     if policy_ids and self._parameters is None:
       (parameters,) = self.executor.call([(policy_ids[0], "parameters", ())])
@@ -369,7 +376,35 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     return self._snapshots({policy_id: self._rows[policy_id.index]
                          for policy_id in policy_ids})
 
+  def _create_row(self, policy_id, state=None):
+    self.executor.create(
+        policy_id, _make_worker, self.config, policy_id.player,
+        np.random.SeedSequence(self.seed),
+        np.random.SeedSequence(self.seed, spawn_key=policy_id), state=state)
+
+  def state(self, policy_ids):
+    shared = None if self._parameters is None else {
+        "parameters": networks.as_array(self._parameters.parameters),
+        "optimizer": self._optimizer.state()}
+    return {
+        **super().state(policy_ids),
+        "shared": shared,
+        "learning_rate": self._learning_rate,
+        "rows": [[index, row] for index, row in self._rows.items()]}
+
+  def restore(self, policy_ids, state):
+    for policy_id, (worker_state,) in zip(policy_ids, state["learners"]):
+      self._create_row(policy_id, worker_state)
+    if state["shared"] is not None:
+      self._parameters = networks.ParameterVector(
+          state["shared"]["parameters"])
+      self._optimizer = networks.Adam(self._parameters)
+      self._optimizer.restore(state["shared"]["optimizer"])
+    self._learning_rate = state["learning_rate"]
+    self._rows = {index: row for index, row in state["rows"]}
+
   def train(self, assignments):
+    self.executor.save_if_due()
     rows = {a.policy_id: self._padded(a.probabilities[0])
             for a in assignments}
     for policy_id, row in rows.items():
@@ -403,7 +438,8 @@ class NeuPLOracle(pipelined.PipelinedOracle):
 
   def _update(self, assignments, rows):
     """Plays a batch of every unique row and takes the epochs on them."""
-    parameters = self._parameters.parameters.numpy()
+    # The calls may be made again, so that what they are given has to stay.
+    parameters = networks.as_array(self._parameters.parameters)
     answers = self.executor.call([
         (a.policy_id, "play", (
             parameters, rows[a.policy_id], a.opponents[1],
@@ -416,6 +452,9 @@ class NeuPLOracle(pipelined.PipelinedOracle):
            for a in assignments])
       self._optimizer.step(
           torch.from_numpy(np.mean(gradients, axis=0)), self._learning_rate)
+      parameters = networks.as_array(self._parameters.parameters)
+    base.check_finite(self._parameters.parameters,
+                      sum(mean_return for _, _, mean_return in answers))
     self._learning_rate = max(
         self._learning_rate * self.config.learning_rate_decay,
         self.config.final_learning_rate)
@@ -425,7 +464,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     """Returns the policies of `{policy id: row}` with the weights of now."""
     if not rows:
       return []
-    parameters = self._parameters.parameters.numpy()
+    parameters = networks.as_array(self._parameters.parameters)
     return self.executor.call([(policy_id, "snapshot", (parameters, row))
                                 for policy_id, row in rows.items()])
 

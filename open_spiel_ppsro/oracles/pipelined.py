@@ -160,11 +160,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
       For each, its policy before any training, as snapshots keep it.
     """
     for policy_id in policy_ids:
-      workers = self._workers(policy_id)
-      meetings = [None] if self._meetings is None else (
-          self._meetings.of(str(policy_id), len(workers)))
-      for rank, (worker, meeting) in enumerate(zip(workers, meetings)):
-        self._create(worker, policy_id, self.config, meeting, workers[:rank])
+      self._create_all(policy_id)
     return self.executor.call(
         [(policy_id, "initial_policy", ()) for policy_id in policy_ids])
 
@@ -180,9 +176,33 @@ class PipelinedOracle(rl_oracle.RLOracle):
     Raises:
       executors.WorkerError: if the training of one failed.
     """
+    self.executor.save_if_due()
     tasks = [(name, "train", (a.opponents, a.num_steps, a.settled))
              for a in assignments for name in self._workers(a.policy_id)]
     return self.executor.call(tasks)[::self.workers_per_level]
+
+  def state(self, policy_ids):
+    """Returns all that is in training, in plain data and arrays.
+
+    Args:
+      policy_ids: the policies that were opened and not retired.
+    """
+    workers = [name for policy_id in policy_ids
+               for name in self._workers(policy_id)]
+    states = self.executor.states(workers)
+    return {"learners": [states[start:start + self.workers_per_level]
+                         for start in range(0, len(states),
+                                            self.workers_per_level)]}
+
+  def restore(self, policy_ids, state):
+    """Makes the learners of policies, equal to those of another oracle.
+
+    Args:
+      policy_ids: as they were given to `state`.
+      state: of the other oracle; this one has opened nothing.
+    """
+    for policy_id, states in zip(policy_ids, state["learners"]):
+      self._create_all(policy_id, states)
 
   def train_exploiters(self, mixtures, num_steps):
     """Trains a best response of each population that joins none.
@@ -220,12 +240,22 @@ class PipelinedOracle(rl_oracle.RLOracle):
     return [policy_id, *(_Worker(policy_id, rank)
                          for rank in range(1, self.workers_per_level))]
 
-  def _create(self, name, policy_id, config, meeting=None, apart_from=()):
+  def _create_all(self, policy_id, states=None):
+    """Makes the learners of all workers of a policy."""
+    workers = self._workers(policy_id)
+    meetings = [None] if self._meetings is None else (
+        self._meetings.of(str(policy_id), len(workers)))
+    for rank, (worker, meeting) in enumerate(zip(workers, meetings)):
+      self._create(worker, policy_id, self.config, meeting, workers[:rank],
+                   states and states[rank])
+
+  def _create(self, name, policy_id, config, meeting=None, apart_from=(),
+              state=None):
     self.executor.create(
         name, base.make_learner, config,
         self.tree.roles.index(policy_id.player),
         np.random.SeedSequence(self.seed, spawn_key=policy_id), meeting,
-        apart_from=apart_from)
+        apart_from=apart_from, state=state)
 
   def retire(self, policy_id):
     """Ends the learner of a policy."""

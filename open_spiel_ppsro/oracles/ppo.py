@@ -243,6 +243,22 @@ class PPOLearner(base.Learner):
   def initial_policy(self):
     return self._handout()
 
+  def state(self):
+    return {"parameters": networks.as_array(self._network.parameters),
+            "optimizer": self._optimizer.state(),
+            "learning_rate": self._learning_rate,
+            "return_scale": self._return_scale,
+            "has_trained": self._has_trained,
+            "rng": self._rng.bit_generator.state}
+
+  def restore(self, state):
+    self._network.parameters.copy_(torch.from_numpy(state["parameters"]))
+    self._optimizer.restore(state["optimizer"])
+    self._learning_rate = state["learning_rate"]
+    self._return_scale = state["return_scale"]
+    self._has_trained = state["has_trained"]
+    self._rng.bit_generator.state = state["rng"]
+
   def train(self, opponents, num_steps, settled):
     self._simulator.face(opponents, self._config.random_opponent_share)
     if not self._has_trained and self._config.imitation_steps:
@@ -253,6 +269,7 @@ class PPOLearner(base.Learner):
       batch = self._simulator.draw(self._policy,
                                    self._episodes_per_batch, self._rng)
       self._update(batch)
+      base.check_finite(self._network.parameters, batch.episode_return)
       if settled:
         self._learning_rate = max(
             self._learning_rate * self._config.learning_rate_decay,
@@ -264,7 +281,8 @@ class PPOLearner(base.Learner):
     return base.TrainingReport(
         policy=self._handout() if self._team.rank == 0 else None,
         mean_return=total_return / episodes,
-        steps=int(steps), episodes=int(episodes))
+        steps=int(steps), episodes=int(episodes),
+        meetings=self._simulator.meetings())
 
   def _imitate(self, mixture):
     """Fits the policy to how a `Mixture` plays, and a little randomness."""

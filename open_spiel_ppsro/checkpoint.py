@@ -1,0 +1,153 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Checkpoint files: plain data and arrays, in one file, whole or not at all.
+
+A file is an npz of NumPy arrays without pickles: one flat array per dtype,
+which holds all arrays of that dtype, and a JSON text that says what is where.
+Reading one executes nothing of it. A leaf: what the data mean is not its
+business.
+"""
+
+import io
+import json
+import os
+import pathlib
+import zipfile
+
+import numpy as np
+
+_FORMAT = "open_spiel_ppsro checkpoint"
+_VERSION = 1
+_STRUCTURE = "structure"
+_ARRAY = "__array__"
+
+
+def write(path, data):
+  """Writes a checkpoint; a reader sees the file before it or this one.
+
+  Args:
+    path: of the file.
+    data: dicts with strings as keys, lists, tuples (which come back as
+      lists), strings, numbers, booleans, None, and NumPy arrays of numbers or
+      booleans, nested.
+
+  Raises:
+    OSError: if it cannot be written; nothing is left of it then.
+    TypeError: if there is anything else in the data.
+  """
+  path = pathlib.Path(path)
+  arrays = _Arrays()
+  structure = json.dumps({"format": _FORMAT, "version": _VERSION,
+                          "data": _pack(data, arrays)}).encode()
+  temporary = path.with_name(f".{path.name}.tmp")
+  try:
+    with open(temporary, "wb") as file:
+      np.savez(file, **{_STRUCTURE: np.frombuffer(structure, np.uint8)}, **{
+          dtype: np.concatenate(parts)
+          for dtype, parts in arrays.parts.items()})
+      file.flush()
+      os.fsync(file.fileno())
+    os.replace(temporary, path)
+  except BaseException:
+    temporary.unlink(missing_ok=True)
+    raise
+  directory = os.open(path.parent, os.O_RDONLY)
+  try:
+    os.fsync(directory)  # So that the new name outlives a power cut.
+  finally:
+    os.close(directory)
+
+
+class _Arrays:
+  """Many arrays, end to end, by dtype."""
+
+  def __init__(self):
+    self.parts = {}
+    self._sizes = {}
+
+  def add(self, array):
+    """Returns where an array is now: dtype, start, shape."""
+    dtype = array.dtype.str[1:]
+    start = self._sizes.get(dtype, 0)
+    self._sizes[dtype] = start + array.size
+    self.parts.setdefault(dtype, []).append(array.ravel())
+    return dtype, start, array.shape
+
+
+def _pack(data, arrays):
+  """Returns `data` as JSON has it; the arrays go to `arrays`."""
+  if isinstance(data, dict):
+    if not all(isinstance(key, str) and key != _ARRAY for key in data):
+      raise TypeError(f"the keys of a checkpoint are strings, got {list(data)}")
+    return {key: _pack(value, arrays) for key, value in data.items()}
+  if isinstance(data, (list, tuple)):
+    return [_pack(value, arrays) for value in data]
+  if isinstance(data, np.ndarray):
+    if data.dtype.kind not in "biuf":
+      raise TypeError(f"a checkpoint cannot hold arrays of {data.dtype}")
+    return {_ARRAY: arrays.add(data)}
+  if isinstance(data, np.generic):
+    return _pack(data.item(), arrays)
+  if data is None or isinstance(data, (str, bool, int, float)):
+    return data
+  raise TypeError(f"a checkpoint cannot hold a {type(data).__name__}")
+
+
+def read(path):
+  """Returns the data of a checkpoint.
+
+  Raises:
+    ValueError: if the file is none, is of a later version, or is damaged.
+    OSError: if it cannot be read.
+  """
+  content = pathlib.Path(path).read_bytes()
+  if not zipfile.is_zipfile(io.BytesIO(content)):
+    raise ValueError(f"{path} is not a checkpoint, or it is cut short")
+  try:
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+      arrays = {name: file[name] for name in file.files}
+  except Exception as error:  # zipfile and NumPy raise many things.
+    raise ValueError(f"{path} is damaged: {_first_line(error)}") from error
+  try:
+    found = json.loads(bytes(arrays.pop(_STRUCTURE)))
+    is_ours = found["format"] == _FORMAT
+  except (KeyError, TypeError, ValueError):
+    is_ours = False
+  if not is_ours:
+    raise ValueError(f"{path} is not a checkpoint of open_spiel_ppsro")
+  if found["version"] != _VERSION:
+    raise ValueError(
+        f"{path} is a checkpoint of version {found['version']}; this "
+        f"open_spiel_ppsro reads version {_VERSION}")
+  try:
+    return _unpack(found["data"], arrays)
+  except (KeyError, ValueError) as error:
+    raise ValueError(f"{path} is damaged: arrays are missing") from error
+
+
+def _unpack(data, arrays):
+  if isinstance(data, list):
+    return [_unpack(value, arrays) for value in data]
+  if not isinstance(data, dict):
+    return data
+  if _ARRAY in data:
+    dtype, start, shape = data[_ARRAY]
+    size = int(np.prod(shape))
+    return arrays[dtype][start:start + size].reshape(shape).copy()
+  return {key: _unpack(value, arrays) for key, value in data.items()}
+
+
+def _first_line(error):
+  return (str(error) or type(error).__name__).splitlines()[0]

@@ -1,0 +1,116 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Tests of checkpoint files: what comes back, and what is refused."""
+
+import json
+import pathlib
+import tempfile
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import hypothesis
+from hypothesis import strategies as st
+import numpy as np
+
+from open_spiel_ppsro import checkpoint
+
+DATA = {"numbers": [1, -2.5, 2 ** 100, float("inf"), True, None, "text"],
+        "matrix": np.arange(6.0).reshape(2, 3), "empty": np.zeros((0, 3)),
+        "single": np.float32(2.5) * np.ones((2, 1), np.float32),
+        "nested": [{"mask": np.array([True, False]), "scalar": np.array(3)}]}
+
+
+def same(one, other):
+  """Returns whether two pieces of data are equal, in type and in bits."""
+  if isinstance(one, np.ndarray):
+    return (isinstance(other, np.ndarray) and one.dtype == other.dtype
+            and one.shape == other.shape and one.tobytes() == other.tobytes())
+  if isinstance(one, dict):
+    return one.keys() == other.keys() and all(
+        same(value, other[key]) for key, value in one.items())
+  if isinstance(one, (list, tuple)):
+    return len(one) == len(other) and all(map(same, one, other))
+  return type(one) is type(other) and (one == other or one != one)
+
+
+arrays = st.builds(
+    lambda values, dtype: np.array(values).astype(dtype),
+    st.lists(st.integers(0, 100), max_size=5),
+    st.sampled_from(["f8", "f4", "i8", "u1", "?"]))
+trees = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+    | arrays,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
+        st.text(max_size=5), inner, max_size=4), max_leaves=12)
+
+
+class CheckpointTest(parameterized.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    directory = tempfile.TemporaryDirectory()
+    self.addCleanup(directory.cleanup)
+    self.path = pathlib.Path(directory.name) / "checkpoint.npz"
+
+  @hypothesis.given(trees)
+  @hypothesis.settings(deadline=None, max_examples=200)
+  def test_comes_back(self, data):
+    checkpoint.write(self.path, data)
+    self.assertTrue(same(checkpoint.read(self.path), data))
+
+  @hypothesis.given(st.data())
+  @hypothesis.settings(deadline=None, max_examples=300)
+  def test_damage_is_found_or_does_no_harm(self, choice):
+    checkpoint.write(self.path, DATA)
+    content = bytearray(self.path.read_bytes())
+    if choice.draw(st.booleans()):
+      for _ in range(choice.draw(st.integers(1, 4))):
+        place = choice.draw(st.integers(0, len(content) - 1))
+        content[place] ^= 1 << choice.draw(st.integers(0, 7))
+    else:
+      content = content[:choice.draw(st.integers(0, len(content) - 1))]
+    self.path.write_bytes(content)
+    try:
+      found = checkpoint.read(self.path)
+    except ValueError as error:
+      self.assertIn(str(self.path), str(error))
+      self.assertLen(str(error).splitlines(), 1)
+    else:
+      self.assertTrue(same(found, DATA))
+
+  def test_foreign_and_future_files(self):
+    write = lambda **arrays: np.savez(self.path, **arrays)
+    write(weights=np.ones(3))
+    with self.assertRaisesRegex(ValueError, "not a checkpoint of open_spiel"):
+      checkpoint.read(self.path)
+    write(structure=np.frombuffer(json.dumps({
+        "format": "open_spiel_ppsro checkpoint", "version": 7,
+        "data": 1}).encode(), np.uint8))
+    with self.assertRaisesRegex(ValueError, "of version 7; .* reads version 1"):
+      checkpoint.read(self.path)
+    np.savez(self.path, structure=np.array([print], dtype=object))
+    with self.assertRaisesRegex(ValueError, "damaged: Object arrays"):
+      checkpoint.read(self.path)
+
+  @parameterized.parameters(({"a": {1, 2}},), ({1: 2},), ([object()],),
+                            (np.array(["text"]),))
+  def test_refuses_what_it_cannot_hold(self, data):
+    with self.assertRaises(TypeError):
+      checkpoint.write(self.path, data)
+    self.assertEmpty(list(self.path.parent.iterdir()))
+
+
+if __name__ == "__main__":
+  absltest.main()
