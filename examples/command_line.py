@@ -123,6 +123,14 @@ WORKER_TIMEOUT_SECONDS = flags.DEFINE_float(
     "worker_timeout_seconds", 1800,
     "A worker that has not answered for so many seconds counts as dead, and is "
     "replaced; longer than any one call of a learner.")
+FREE_RUNNING = flags.DEFINE_boolean(
+    "free_running", None,
+    "Take the results of learners as they come, for workers of unequal speed, "
+    "instead of waiting for all in every round. No two runs are the same.")
+MAX_STALENESS = flags.DEFINE_integer(
+    "max_staleness", None,
+    "With --free_running: a learner whose opponents were drawn so many rounds "
+    "ago is waited for; 8 if not given.", lower_bound=1)
 WORKERS_PER_LEVEL = flags.DEFINE_integer(
     "workers_per_level", None,
     "Workers that train each policy together, usually 1 to 5; 1 if not given. "
@@ -162,6 +170,8 @@ TARGET_EXPLOITABILITY = flags.DEFINE_float(
     "Stop when the exploitability (NashConv divided by the number of players) "
     "of the meta-strategy over frozen policies is at most this.")
 
+_DEFAULT_STALENESS = 8
+
 # Who reads a flag; given for others alone, it is refused.
 _FOR_SCHEMES = {
     "num_levels": ("naive", "dch", "pipeline", "neupl"),
@@ -175,6 +185,7 @@ _FOR_SCHEMES = {
     "plateau_window": ("sequential", "naive", "rectified", "pipeline"),
     "workers_per_level": ("sequential", "naive", "rectified", "dch",
                           "pipeline"),
+    "free_running": ("sequential", "naive", "rectified", "dch", "pipeline"),
 }
 _FOR_ORACLES = {
     "tie_break": ("exact",),
@@ -207,6 +218,11 @@ def check(schemes):
   if NUM_WORKERS.value is not None and EXECUTOR.value == "serial":
     raise ValueError("--num_workers does nothing with --executor=serial; it "
                      "is for processes and ray")
+  if FREE_RUNNING.value and EXECUTOR.value == "serial":
+    raise ValueError("--free_running does nothing with --executor=serial; it "
+                     "is for processes and ray")
+  if MAX_STALENESS.value is not None and not FREE_RUNNING.value:
+    raise ValueError("--max_staleness does nothing without --free_running")
   if RAY_ADDRESS.value is not None and EXECUTOR.value != "ray":
     raise ValueError("--ray_address does nothing with --executor="
                      f"{EXECUTOR.value}; it is for ray")
@@ -326,10 +342,13 @@ def make_solver(oracle, scheme):
   plateau = ppsro.default_plateau(oracle, **_given(
       delta=PLATEAU_DELTA, window=PLATEAU_WINDOW, min_steps=MIN_STEPS,
       max_steps=MAX_STEPS))
+  max_staleness = 0
+  if FREE_RUNNING.value:
+    max_staleness = MAX_STALENESS.value or _DEFAULT_STALENESS
   return ppsro.PipelinePSROSolver(
       tree.game, oracle, scheme, META_STRATEGY.value,
       opponent_update_freq=OPPONENT_UPDATE_FREQ.value, plateau=plateau,
-      payoff_episodes=PAYOFF_EPISODES.value)
+      payoff_episodes=PAYOFF_EPISODES.value, max_staleness=max_staleness)
 
 
 def limits():

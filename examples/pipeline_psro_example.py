@@ -152,6 +152,7 @@ def main():
       "rounds": solver.rounds,
       "episodes": solver.episodes,
       "wall_seconds": f"{time.perf_counter() - _START + spent:.2f}",
+      **({"staleness": solver.staleness} if solver.max_staleness else {}),
       "seed": _SEED.value,
       "stopped_by": stopped_by,
       "output_dir": output_dir,

@@ -190,8 +190,18 @@ def play(solver, directory, limits, start, label="", checkpoint_seconds=None,
   progress = Progress(limits.time_limit_seconds, label, solver)
   last_save = time.perf_counter()
 
+  def record(result):
+    seconds = time.perf_counter() - start
+    directory.append_metrics(result.metrics(seconds))
+    progress.show(result, seconds)
+    return seconds
+
   def save():
     nonlocal last_save
+    if solver.in_training:
+      with signals.breakable():
+        result = solver.catch_up()
+      record(result)
     if checkpoint_seconds is not None:
       last_save = time.perf_counter()
       directory.write_checkpoint(
@@ -200,16 +210,14 @@ def play(solver, directory, limits, start, label="", checkpoint_seconds=None,
           keep_checkpoints)
 
   stopped_by = limits.reached(solver, time.perf_counter() - start)
-  if not solver.rounds:
-    save()
   with Signals() as signals:
     try:
+      if not solver.rounds:
+        save()
       while not stopped_by and not signals.received:
         with signals.breakable():
           result = solver.round()
-        seconds = time.perf_counter() - start
-        directory.append_metrics(result.metrics(seconds))
-        progress.show(result, seconds)
+        seconds = record(result)
         stopped_by = limits.reached(solver, seconds, result.round_seconds)
         if not stopped_by and not signals.received and (
             checkpoint_seconds is not None

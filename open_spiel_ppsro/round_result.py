@@ -32,12 +32,14 @@ class LevelStatus:
     payoff: of its new snapshot against its opponents of this round, in game
       utility.
     settled: whether its opponents stood still in this round.
+    staleness: how many rounds ago its opponents were drawn; 0 in lockstep.
   """
   policy_id: population_lib.PolicyId
   steps: int
   mean_return: float
   payoff: float
   settled: bool
+  staleness: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +54,7 @@ class RoundResult:
     num_policies: per player (one number where one population plays all),
       over how many policies the result ranges: the frozen ones, initial one
       included, or all where none ever freezes.
-    levels: the `LevelStatus` of every policy that trained.
+    levels: the `LevelStatus` of every policy that has trained.
     training_episodes: all episodes trained so far, by all policies.
     evaluation_episodes: all episodes played so far to measure payoffs; 0
       where evaluation is exact.
@@ -102,6 +104,8 @@ class RoundResult:
         "training_seconds": f"{self.training_seconds:.4f}",
         "evaluation_seconds": f"{self.evaluation_seconds:.4f}",
         "round_seconds": f"{self.round_seconds:.4f}",
+        "staleness": max((level.staleness for level in self.levels),
+                         default=0),
         "levels": " ".join(
             f"{level.policy_id.player}/{level.policy_id.index}/{level.steps}/"
             f"{level.mean_return:.5g}/"

@@ -64,6 +64,8 @@ METRICS = {
     "evaluation_seconds": "of this round, spent on measuring payoffs",
     "round_seconds": "of this round, in all; most of the rest solves "
                      "meta-games",
+    "staleness": "the most rounds ago that the opponents of a policy that "
+                 "trained were drawn; 0 in lockstep",
     "levels": "the policies that trained in the round, separated by spaces, "
               "each as player/index/steps/mean return/settled or moving (do "
               "its opponents stand still?)",

@@ -303,8 +303,8 @@ class SampledEvaluator:
     """Plays the matches of a plan in the workers and adds up the returns."""
     self._calls += 1
     tasks = _cut(plan)
-    names = [self._names[index % len(self._names)]
-             for index in range(len(tasks))]
+    ready = self._executor.idle(self._names) or self._names
+    names = [ready[index % len(ready)] for index in range(len(tasks))]
     profiles = [[[population_lib.PolicyId(role, cell[player])
                   for player, role in enumerate(self.game.roles)]
                  for cell in task] for task in tasks]

@@ -76,11 +76,21 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
   `get_policies()`, `get_meta_game()` and `get_meta_strategies()` speak of the
   frozen policies, in opening order, with psro_v2's shapes.
+
+  Attributes:
+    scheme: who trains against whom, a `Scheme`.
+    opponent_update_freq: environment steps that each policy trains in a round.
+    plateau_rule: the `PlateauRule` of all policies.
+    is_exact: whether payoffs are exact, of an enumerated game.
+    max_staleness: the bound of `staleness`; 0 in lockstep.
+    staleness: the most rounds ago that the opponents of a policy were drawn
+      when it reported, since this solver was made.
   """
 
   def __init__(self, game, oracle, scheme=None, meta_strategy_method="nash",
                initial_policies=None, opponent_update_freq=None,
                plateau=None, sweep=False, payoff_episodes=None,
+               max_staleness=0,
                **meta_strategy_options):
     """Makes a solver; nothing trains before the first round.
 
@@ -102,6 +112,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       payoff_episodes: of a sampled game, episodes to play per round to measure
         payoffs, in all; by default about a sixth of those trained, and 0.3 of
         all of NeuPL's.
+      max_staleness: 0 is lockstep: a round waits for all who train. With n,
+        it takes the results that are there, one at least, and waits only for
+        those whose opponents were drawn n rounds ago: nobody waits for a slow
+        worker, and no two runs are the same.
       **meta_strategy_options: reach the meta-strategy through `get_kwargs()`.
 
     Raises:
@@ -140,10 +154,20 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     if oracle.needs_separate_opponents and not scheme.shares_learner:
       raise ValueError("a NeuPLOracle serves the NeuPL scheme alone; use a "
                        f"PipelinedOracle for {type(scheme).__name__}")
+    if max_staleness < 0:
+      raise ValueError(f"max_staleness is {max_staleness}; it takes 0 or more")
+    if max_staleness and (sweep or scheme.shares_learner):
+      raise ValueError(
+          f"max_staleness is {max_staleness}; policies that train in turn, or "
+          "share a network, wait for each other: use 0")
     self.scheme = scheme
     self._meta_strategy_name = meta_strategies.resolve(
         meta_strategy_method)[0]
     self._sweep = sweep
+    self.max_staleness = max_staleness
+    self.staleness = 0
+    # Of each policy in training, the round it began in and its row.
+    self._in_training = {}
     self.opponent_update_freq = opponent_update_freq
     self.plateau_rule = (default_plateau(oracle) if plateau is None
                          else plateau)
@@ -221,6 +245,11 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
   def rounds(self):
     """How many rounds have been played."""
     return self._rounds
+
+  @property
+  def in_training(self):
+    """How many policies are in training between rounds; 0 in lockstep."""
+    return len(self._in_training)
 
   @property
   def training_episodes(self):
@@ -304,13 +333,28 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
   def round(self):
     """Plays one round and returns its `RoundResult`."""
+    return self._round(begins=True)
+
+  def catch_up(self):
+    """Plays a round that begins nothing and waits for all who train.
+
+    Returns:
+      Its `RoundResult`. Nobody is in training then, so that `state` works.
+    """
+    return self._round(begins=False)
+
+  def _round(self, begins):
     start = time.perf_counter()
     self._training_seconds = 0.0
     self._evaluation_seconds = 0.0
-    self._open(self.scheme.openings(self._population, self._solve))
     levels, frozen = [], []
-    for wave in self._waves():
-      for level, is_exact in self._train(wave):
+    if begins:
+      self._open(self.scheme.openings(self._population, self._solve))
+    for wave in self._waves() if begins else [[]]:
+      self._begin([policy_id for policy_id in wave
+                   if policy_id not in self._in_training])
+      for level, is_exact in self._finish(
+          self.max_staleness if begins else 0):
         levels.append(level)
         if self.scheme.freezes and self._has_plateaued(level, is_exact):
           frozen.append(level.policy_id)
@@ -351,13 +395,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     return [[policy_id for policy_id in active if policy_id.index == level]
             for level in sorted({policy_id.index for policy_id in active})]
 
-  def _train(self, policy_ids):
-    """Mixes, trains, publishes and measures some policies, all at once.
-
-    Returns:
-      For each a pair of its `LevelStatus` and whether it is now an exact best
-      response.
-    """
+  def _begin(self, policy_ids):
+    """Draws the opponents of some policies and begins to train them."""
+    if not policy_ids:
+      return
     graph = schemes.interaction_graph(
         self.scheme, self._population, self._empirical_game, self._solve_row,
         policy_ids)
@@ -372,26 +413,49 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
                 self._oracle.needs_separate_opponents) and joint is None
             else self._population, joint)
     start = time.perf_counter()
-    reports = self._oracle.train(
+    self._oracle.begin(
         [base.Assignment(policy_id, opponents[id(row.probabilities)],
                          self.opponent_update_freq, row.settled,
                          row.probabilities)
          for policy_id, row in graph.items()])
     self._training_seconds += time.perf_counter() - start
-    for policy_id, report in zip(graph, reports):
+    for policy_id, row in graph.items():
+      self._in_training[policy_id] = self._rounds, row
+
+  def _finish(self, max_staleness):
+    """Publishes and measures the policies that have ended their training.
+
+    Args:
+      max_staleness: policies that began so many rounds ago are waited for.
+
+    Returns:
+      For each a pair of its `LevelStatus` and whether it is now an exact best
+      response.
+    """
+    if not self._in_training:
+      return []
+    start = time.perf_counter()
+    reports = self._oracle.finished(
+        [policy_id for policy_id, (begun, _) in self._in_training.items()
+         if self._rounds - begun >= max_staleness])
+    self._training_seconds += time.perf_counter() - start
+    for policy_id, report in reports.items():
       if report.meetings is not None:
         self._evaluator.add_meetings(policy_id, report.meetings)
       self._publish(policy_id, report)
-    self._measure(list(graph), len(graph) / len(self._population.active()))
-    return [
-        (round_result.LevelStatus(
-            policy_id, self._population[policy_id].steps, report.mean_return,
-            # Of sampled payoffs those met in training are the most precise.
-            self._empirical_game.expected_return(
-                policy_id, row.indices, row.probabilities, row.joint)
-            if self.is_exact else report.mean_return,
-            row.settled), report.is_exact)
-        for (policy_id, row), report in zip(graph.items(), reports)]
+    self._measure(list(reports), len(reports) / len(self._population.active()))
+    found = []
+    for policy_id, report in reports.items():
+      begun, row = self._in_training.pop(policy_id)
+      self.staleness = max(self.staleness, self._rounds - begun)
+      found.append((round_result.LevelStatus(
+          policy_id, self._population[policy_id].steps, report.mean_return,
+          # Of sampled payoffs those met in training are the most precise.
+          self._empirical_game.expected_return(
+              policy_id, row.indices, row.probabilities, row.joint)
+          if self.is_exact else report.mean_return,
+          row.settled, self._rounds - begun), report.is_exact))
+    return found
 
   def exploitability(self):
     """Returns the `Exploitability` of what the run has found.
@@ -489,6 +553,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         "opponent_update_freq": self.opponent_update_freq,
         "payoff_episodes": None if self.is_exact else self._payoff_episodes,
         "sweep": self._sweep,
+        "max_staleness": self.max_staleness,
         **{f"plateau {name}": value for name, value in
            dataclasses.asdict(self.plateau_rule).items()}}
 
@@ -499,7 +564,13 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       Plain data and arrays that do not change later, as `checkpoint.write`
       takes them: population, meta-game, plateaus, learners with their
       optimisers, replay buffers and random states, and counters.
+
+    Raises:
+      ValueError: if policies are in training; see `catch_up`.
     """
+    if self._in_training:
+      raise ValueError(f"{len(self._in_training)} policies are in training; "
+                       "catch_up() waits for them")
     active = [member.policy_id for member in self._population.active()]
     return {
         "settings": self.settings(),

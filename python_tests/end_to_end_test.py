@@ -264,6 +264,10 @@ class PipelineExampleTest(ExampleTestCase):
       ("--workers_per_level=0", "workers_per_level"),
       ("--workers_per_level=9 --num_workers=2", "workers per level"),
       ("--workers_per_level=2 --oracle=exact", "ppo, dqn"),
+      ("--free_running --executor=serial", "processes and ray"),
+      ("--free_running --scheme=neupl", "sequential, naive"),
+      ("--max_staleness=3", "without --free_running"),
+      ("--free_running --max_staleness=0", "max_staleness"),
       ("--ray_address=auto", "for ray"),
       ("--executor=ray --ray_address=127.0.0.1:1", "no Ray cluster"),
       ("--executor=ray --ray_address=here", "host:port"),
@@ -324,6 +328,24 @@ class PipelineExampleTest(ExampleTestCase):
     self.assertAlmostEqual(exploitability.nash_conv(pi.game, pi),
                            float(result["nash_conv"]), places=5)
 
+
+  def test_free_running(self):
+    code, lines, errors = run(
+        "pipeline_psro_example", *QUICK, self.output_dir, "--num_workers=2",
+        "--free_running", "--max_staleness=5", "--max_iterations=4",
+        "--checkpoint_seconds=0.2")
+    self.assertEqual(code, 0, errors)
+    self.assertLessEqual(int(result_of(lines)["staleness"]), 5)
+    code, lines, errors = run(
+        "pipeline_psro_example", "--resume", self.output_dir,
+        "--max_iterations=12")
+    self.assertEqual(code, 0, errors)
+    result = result_of(lines)
+    metrics = run_directory.read_metrics(self.path / "run")
+    self.assertEqual(list(metrics["round"]),
+                     list(range(1, 1 + int(result["rounds"]))))
+    self.assertBetween(max(metrics["staleness"]), 1, 5)
+    self.assertLess(float(result["nash_conv"]), 0.6)
 
   @parameterized.parameters("ppo", "dqn")
   def test_a_learner_that_diverges_stops_the_run(self, learner):

@@ -359,6 +359,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     self._optimizer = None
     self._learning_rate = config.learning_rate
     self._rows = {0: np.zeros(config.max_policies)}  # The sink has none.
+    self._reports = {}
 
   def open(self, policy_ids):
     if policy_ids and max(p.index for p in policy_ids) >= (
@@ -403,8 +404,17 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     self._learning_rate = state["learning_rate"]
     self._rows = {index: row for index, row in state["rows"]}
 
-  def train(self, assignments):
+  def begin(self, assignments):
+    # Rows share their network, so that all of them end together.
     self.executor.save_if_due()
+    self._reports = dict(zip([a.policy_id for a in assignments],
+                             self._train(assignments)))
+
+  def finished(self, policy_ids=()):
+    return self._reports
+
+  def _train(self, assignments):
+    """Returns the `TrainingReport` of each assignment."""
     rows = {a.policy_id: self._padded(a.probabilities[0])
             for a in assignments}
     for policy_id, row in rows.items():

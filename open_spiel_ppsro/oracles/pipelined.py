@@ -20,6 +20,7 @@ them a stretch at a time and closes them when they freeze. Plain
 all players, trained at once.
 """
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -135,6 +136,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
     self.executor.start(game)
     self._meetings = None if workers_per_level == 1 else (
         data_parallel.Meetings(self.executor.host))
+    self._tickets = {}  # Of each policy in training, those of its workers.
     self._num_opened = 0  # By psro_v2's calls.
 
   @property
@@ -176,10 +178,50 @@ class PipelinedOracle(rl_oracle.RLOracle):
     Raises:
       executors.WorkerError: if the training of one failed.
     """
+    self.begin(assignments)
+    reports = self.finished([a.policy_id for a in assignments])
+    return [reports[a.policy_id] for a in assignments]
+
+  def begin(self, assignments):
+    """Begins to train policies that are not in training; see `finished`.
+
+    Args:
+      assignments: a list of `base.Assignment`.
+    """
     self.executor.save_if_due()
-    tasks = [(name, "train", (a.opponents, a.num_steps, a.settled))
-             for a in assignments for name in self._workers(a.policy_id)]
-    return self.executor.call(tasks)[::self.workers_per_level]
+    tickets = iter(self.executor.submit(
+        [(name, "train", (a.opponents, a.num_steps, a.settled))
+         for a in assignments for name in self._workers(a.policy_id)]))
+    for a in assignments:
+      self._tickets[a.policy_id] = list(itertools.islice(
+          tickets, self.workers_per_level))
+
+  def finished(self, policy_ids=()):
+    """Waits for some policies in training, or for any if none is named.
+
+    Args:
+      policy_ids: whom to wait for.
+
+    Returns:
+      `{policy id: TrainingReport}` of all that have ended their training by
+      then, in the order in which they began it.
+
+    Raises:
+      executors.WorkerError: if the training of one failed.
+    """
+    owner = {ticket: policy_id for policy_id, tickets in self._tickets.items()
+             for ticket in tickets}
+    collect = self.executor.collect
+    answers = collect([ticket for ticket, policy_id in owner.items()
+                       if policy_id in policy_ids])
+    answers.update(collect([t for t in owner if t not in answers],
+                           at_least=0 if answers else 1))
+    done = {owner[ticket] for ticket in answers}
+    # The workers of a policy end together.
+    answers.update(collect([t for t in owner if t not in answers
+                            and owner[t] in done]))
+    return {policy_id: answers[self._tickets.pop(policy_id)[0]]
+            for policy_id in list(self._tickets) if policy_id in done}
 
   def state(self, policy_ids):
     """Returns all that is in training, in plain data and arrays.
