@@ -32,7 +32,6 @@ import open_spiel_ppsro as ppsro
 from open_spiel_ppsro import meta_game as meta_game_lib
 from open_spiel_ppsro import meta_strategies
 from open_spiel_ppsro import population as population_lib
-from open_spiel_ppsro import state_simulator
 from open_spiel_ppsro.oracles import base
 import scaling_model
 
@@ -46,7 +45,7 @@ WARM_UP_ROUNDS = 3
 _GROWN = (64, 256)
 _GROWN_ROUNDS = 4
 _OPENED_AT_ONCE = 16
-_SOLUTIONS = 5
+_SOLUTIONS = 16
 _SLOWDOWN_SECONDS = 8.0
 
 
@@ -89,19 +88,19 @@ class TimedExecutor(ppsro.SerialExecutor):
     self.tasks.append(TimedTask("create", time.perf_counter() - start))
     self.spent["create"] += self.tasks[-1].seconds
 
-  def call(self, tasks):
-    answers = []
+  def submit(self, tasks):
+    tickets = []
     for task in tasks:
       start = time.perf_counter()
-      answers += super().call([task])
+      tickets += super().submit([task])
       seconds = time.perf_counter() - start
       _, method, args = task
       self.tasks.append(TimedTask(
-          method, seconds, _size(task), _size(answers[-1]),
+          method, seconds, _size(task), _size(self._answers[tickets[-1]]),
           sum(len(mixture.snapshots) for mixture in args[0])
           if method == "train" else 0))
       self.spent[method] += time.perf_counter() - start
-    return answers
+    return tickets
 
 
 def _size(message):
@@ -246,8 +245,8 @@ def calibrate(game, config, num_rounds, seed, report):
     report(f"calibrating: a population of {size} policies")
     by_size[size] = serial_run(game, config, DEFAULT_LEVELS, _GROWN_ROUNDS,
                                seed, size).timed[1:]
-  tasks = lambda method, timed=usual: [
-      task for r in timed for task in r.tasks if task.method == method]
+  tasks = lambda method: [
+      task for r in usual for task in r.tasks if task.method == method]
   trained = tasks("train")
   per_policy = lambda total: total / sum(r.active for r in usual)
   # An enumerated game's opponents travel as one table for each player.
@@ -266,24 +265,17 @@ def calibrate(game, config, num_rounds, seed, report):
   per_freeze = {levels: rounds_per_freeze([r.frozen for r in run.timed],
                                           game.num_populations)
                 for levels, run in runs.items()}
-  rounds_settled = max(1.0, min(per_freeze.values()))
-  share = 1.0
-  if is_sampled:
-    report("calibrating: batches of half the episodes")
-    whole, half = (
-        statistics.mean(task.seconds for task in tasks("train", timed))
-        for timed in (rounds[1], serial_run(
-            game, _with_half_the_episodes(game, config), 1, num_rounds // 2,
-            seed).timed[WARM_UP_ROUNDS:]))
-    share = min(1.0, max(0.0, 2 * half / whole - 1))
+  rounds_settled, rounds_shared = line(
+      [1 / levels for levels in per_freeze], list(per_freeze.values()))
+  rounds_settled = max(1.0, rounds_settled)
   report("calibrating: meta-strategies")
   return scaling_model.Costs(
       populations=game.num_populations,
       train_seconds=tuple(
           max(0.0, task.seconds - opponent_seconds * task.opponents)
           for task in trained),
-      rounds_alone=max(rounds_settled, per_freeze[1]),
       rounds_settled=rounds_settled,
+      rounds_shared=rounds_shared,
       open_seconds=sum(
           statistics.mean(task.seconds for task in tasks(method))
           for method in ("create", "initial_policy")),
@@ -294,8 +286,8 @@ def calibrate(game, config, num_rounds, seed, report):
                       / sum(task.opponents for task in trained)),
       solve_seconds=scaling_model.curve({
           now: statistics.mean(
-              r.solve_seconds for r in usual) / DEFAULT_LEVELS,
-          **{size: solve_seconds(size, exponent) for size in _GROWN}}),
+              r.solve_seconds for r in usual) / (DEFAULT_LEVELS + 1),
+          **solve_seconds(_GROWN, exponent)}),
       payoff_seconds=main_curve(lambda r: r.payoff_seconds),
       match_seconds=per_policy(sum(
           task.seconds for task in tasks("play_held"))),
@@ -303,14 +295,7 @@ def calibrate(game, config, num_rounds, seed, report):
       match_tasks=-(-len(tasks("play_held")) // len(usual)) or 1,
       other_seconds=main_curve(
           lambda r: r.other_seconds - round_seconds),
-      round_seconds=round_seconds,
-      fixed_share=share,
-      gradient_steps=2 * getattr(config, "epochs", 8)), per_freeze
-
-
-def _with_half_the_episodes(game, config):
-  episodes = config.episodes_per_batch or state_simulator.default_episodes(game)
-  return dataclasses.replace(config, episodes_per_batch=max(1, episodes // 2))
+      round_seconds=round_seconds), per_freeze
 
 
 def line(x, y):
@@ -329,28 +314,42 @@ def line(x, y):
   return start, slope
 
 
-def solve_seconds(size, exponent):
-  """Returns the seconds of solving a meta-game anew after a round.
+def solve_seconds(sizes, exponent):
+  """Returns `{size: seconds}` of solving a meta-game anew after a round.
 
-  The meta-game is a random one of a low rank, whose solutions have about the
-  support that real ones have: `size ** exponent`. It is solved from the
-  solution before, as a run does.
+  The meta-game grows as one of a run does: policies are points of a sphere,
+  and those in training move to the best response to the solution before.
+
+  Args:
+    sizes: numbers of policies of each player, ascending.
+    exponent: the support is about `size ** exponent`.
   """
   rng = np.random.default_rng(0)
-  sides = rng.normal(size=(2, size, max(1, round(size ** exponent))))
+  rank = max(2, round(sizes[-1] ** exponent))
+  matrix = rng.normal(size=(rank, rank))
+  sides = list(_on_sphere(rng.normal(size=(2, 1, rank))))
   game = meta_game_lib.MetaGame((0, 1))
-  game.grow((size, size))
   solve = meta_strategies.SubGameSolver(game, "nash")
-  seconds = []
-  for _ in range(1 + _SOLUTIONS):
-    sides[:, -DEFAULT_LEVELS:] += 0.1 * rng.normal(
-        size=sides[:, -DEFAULT_LEVELS:].shape)
-    payoffs = sides[0] @ sides[1].T
+  found = []
+  for size in range(1, 1 + sizes[-1]):
+    payoffs = sides[0] @ matrix @ sides[1].T
+    game.grow((size, size))
     game.fill([range(size)] * 2, np.stack([payoffs, -payoffs]))
     start = time.perf_counter()
-    solve((tuple(range(size)),) * 2)
-    seconds.append(time.perf_counter() - start)
-  return statistics.median(seconds[1:])
+    p, q = solve((tuple(range(size)),) * 2).probabilities
+    found.append(time.perf_counter() - start)
+    responses = matrix @ (q @ sides[1]), -(p @ sides[0]) @ matrix
+    for side, response in enumerate(responses):
+      sides[side] = np.vstack([sides[side], rng.normal(size=rank)])
+      sides[side][-1:] = _on_sphere(sides[side][-1:])
+      active = sides[side][-DEFAULT_LEVELS:]
+      active[:] = _on_sphere(active + _on_sphere(response))
+  return {size: statistics.mean(found[size - _SOLUTIONS:size])
+          for size in sizes}
+
+
+def _on_sphere(points):
+  return points / np.linalg.norm(points, axis=-1, keepdims=True)
 
 
 def slowdowns(game, config, cores, seed):
@@ -391,21 +390,3 @@ def slowdowns(game, config, cores, seed):
       groups += seconds(workers[:cores]) + seconds(workers[cores:])
       together += seconds(workers)
   return max(1.0, groups * cores / alone), max(1.0, together / groups)
-
-
-def measured_rounds(game, config, workers, num_rounds, seed):
-  """Plays rounds in worker processes; returns the mean seconds of a round.
-
-  Args:
-    game: a `GameTree` or a `StateGame`.
-    config: of the learners.
-    workers: processes.
-    num_rounds: to play; the first `WARM_UP_ROUNDS` are not counted.
-    seed: of the run.
-  """
-  with ppsro.PipelinedOracle(
-      game, config, ppsro.ProcessExecutor(workers), seed) as oracle:
-    solver = ppsro.PipelinePSROSolver(game.game, oracle,
-                                      ppsro.Pipeline(DEFAULT_LEVELS))
-    seconds = [solver.round().round_seconds for _ in range(num_rounds)]
-  return statistics.mean(seconds[WARM_UP_ROUNDS:])

@@ -20,14 +20,14 @@ assumes:
 * A round is what the solver does in one: the main process opens, solves and
   sends, the workers train, the main process measures and judges, and nothing
   of one round overlaps another.
-* A level of the pipeline needs `rounds_alone` rounds of training in all, and
-  `rounds_settled` of them after all below it have frozen, of which one at
-  least. So with L levels one freezes every max(rounds_settled, rounds_alone /
-  L) rounds, and levels beyond the ratio of the two, the depth of the pipeline,
-  add work and no speed.
+* A level of the pipeline needs `rounds_settled` rounds of training after all
+  below it have frozen, and before that `rounds_shared` more, in which those
+  above it train, too. So with L levels one freezes every rounds_settled +
+  rounds_shared / L rounds: the depth of the pipeline binds as the serial part
+  does in Amdahl's law.
 * An iteration, one more frozen policy for every player, is worth the same
   whatever the number of levels.
-* Several workers of a level share its episodes, and average each gradient.
+* One worker trains a policy; workers of one level do not share it.
 """
 
 import collections
@@ -73,14 +73,15 @@ class Costs:
     populations: policies of a level.
     train_seconds: of a policy's training in a round, opponents apart: a sample,
       drawn from with equal probability.
-    rounds_alone: rounds that a level needs if it is the only one in training.
-    rounds_settled: of these, how many after all below it have frozen.
+    rounds_settled: that a level needs after all below it have frozen.
+    rounds_shared: that it needs before, while levels above it train, too.
     open_seconds: to make a learner, on its worker.
     snapshot_bytes: of a policy, with the report of its training.
     opponents: curve, how many policies a learner faces.
     opponent_seconds: that each of them adds to a round's training.
     opponent_bytes: that each of them adds to what a worker is sent.
-    solve_seconds: curve, of the meta-strategies, per level.
+    solve_seconds: curve, of a meta-strategy; a round has one for each level and
+      one more.
     payoff_seconds: curve, of measuring payoffs in the main process, per active
       policy.
     match_seconds: of playing for them, on workers, per active policy; 0 where
@@ -89,14 +90,11 @@ class Costs:
     match_tasks: into how many tasks the playing of a round is cut.
     other_seconds: curve, of the main process, per active policy.
     round_seconds: of the main process, once a round.
-    fixed_share: the share of training that several workers of a level do not
-      split, but each does.
-    gradient_steps: of a policy in a round, each averaged over its workers.
   """
   populations: int
   train_seconds: tuple[float, ...]
-  rounds_alone: float
   rounds_settled: float
+  rounds_shared: float
   open_seconds: float = 0.0
   snapshot_bytes: float = 0.0
   opponents: Callable[[float], float] = nothing
@@ -109,17 +107,10 @@ class Costs:
   match_tasks: int = 8
   other_seconds: Callable[[float], float] = nothing
   round_seconds: float = 0.0
-  fixed_share: float = 1.0
-  gradient_steps: int = 0
 
   def rounds_per_iteration(self, levels):
     """Returns how many rounds it takes one level of `levels` to freeze."""
-    return max(self.rounds_settled, self.rounds_alone / levels)
-
-  @property
-  def depth(self):
-    """The number of levels beyond which more do not freeze faster."""
-    return math.ceil(self.rounds_alone / self.rounds_settled - 1e-9)
+    return self.rounds_settled + self.rounds_shared / levels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,9 +120,8 @@ class Machine:
   Attributes:
     workers: processes that train, of one thread each.
     cores: that they share, one machine's or a cluster's.
-    busy_slowdown: how much longer a task takes when `busy_cores` cores are
-      busy, of memory and clock that they share; 1 is no longer.
-    busy_cores: see there.
+    busy_slowdown: how much longer a task takes when all cores are busy, of
+      memory and clock that they share; 1 is no longer.
     shared_slowdown: how much longer than twice as long, or three times, tasks
       take when there are two or more of them to a core.
     bytes_per_second: of the link of the main process, each way.
@@ -141,7 +131,6 @@ class Machine:
   workers: int
   cores: int
   busy_slowdown: float = 1.0
-  busy_cores: int = 2
   shared_slowdown: float = 1.0
   bytes_per_second: float = math.inf
   latency_seconds: float = 0.0
@@ -149,8 +138,7 @@ class Machine:
 
   def speed(self, running):
     """Returns the speed of each of `running` tasks; 1 is alone."""
-    crowd = min(1.0, (min(running, self.cores) - 1)
-                / max(1, self.busy_cores - 1))
+    crowd = (min(running, self.cores) - 1) / max(1, self.cores - 1)
     speed = 1 / (1 + (self.busy_slowdown - 1) * crowd)
     if running > self.cores:
       waiting = min(1.0, (running - self.cores) / self.cores)
@@ -216,14 +204,13 @@ def schedule(machine, tasks):
   return last, traffic
 
 
-def play_round(costs, machine, levels, team, frozen, opens, rng):
+def play_round(costs, machine, levels, frozen, opens, rng):
   """Plays a round.
 
   Args:
     costs: `Costs`.
     machine: a `Machine`.
     levels: policies of each player that train at once.
-    team: workers that train each of them.
     frozen: how many policies of each player have frozen.
     opens: whether a level has just opened.
     rng: a NumPy generator; draws from samples of costs.
@@ -233,7 +220,7 @@ def play_round(costs, machine, levels, team, frozen, opens, rng):
   """
   policies, active = frozen + levels, levels * costs.populations
   seconds = dict.fromkeys(CAUSES, 0.0)
-  seconds["meta-Nash"] = levels * costs.solve_seconds(policies)
+  seconds["meta-Nash"] = (levels + 1) * costs.solve_seconds(policies)
   seconds["payoffs"] = active * costs.payoff_seconds(policies)
   seconds["other"] = (costs.round_seconds
                       + active * costs.other_seconds(policies))
@@ -241,10 +228,11 @@ def play_round(costs, machine, levels, team, frozen, opens, rng):
   if opens:
     calls.append(("training", costs.populations * [
         Task(costs.open_seconds, 0.0, costs.snapshot_bytes)]))
+  opponents = costs.opponents(policies)
   calls.append(("training", [
-      task for train_seconds in rng.choice(costs.train_seconds, active)
-      for task in _training(costs, machine, team, train_seconds,
-                            costs.opponents(policies))]))
+      Task(train_seconds + opponents * costs.opponent_seconds,
+           opponents * costs.opponent_bytes, costs.snapshot_bytes)
+      for train_seconds in rng.choice(costs.train_seconds, active)]))
   if costs.match_seconds:
     task = Task(active * costs.match_seconds / costs.match_tasks)
     sent = task._replace(bytes_sent=active * costs.match_bytes)
@@ -260,19 +248,6 @@ def play_round(costs, machine, levels, team, frozen, opens, rng):
   return seconds
 
 
-def _training(costs, machine, team, seconds, opponents):
-  """Returns the tasks of the workers that train a policy."""
-  seconds += opponents * costs.opponent_seconds
-  if team > 1:
-    seconds *= costs.fixed_share + (1 - costs.fixed_share) / team
-    # A ring: each worker passes on all but its own part, twice.
-    seconds += costs.gradient_steps * 2 * (team - 1) * (
-        machine.latency_seconds
-        + costs.snapshot_bytes / team / machine.bytes_per_second)
-  return [Task(seconds, opponents * costs.opponent_bytes,
-               0.0 if rank else costs.snapshot_bytes) for rank in range(team)]
-
-
 @dataclasses.dataclass(frozen=True)
 class Prediction:
   """What a pipeline does on a machine.
@@ -280,14 +255,12 @@ class Prediction:
   Attributes:
     workers: of the machine.
     levels: in training at once.
-    team: workers that train each policy.
     seconds_per_round: mean.
     seconds_per_iteration: mean; an iteration is a frozen policy per player.
     shares: `{cause: share of the time}`, see `CAUSES`.
   """
   workers: int
   levels: int
-  team: int
   seconds_per_round: float
   seconds_per_iteration: float
   shares: dict[str, float]
@@ -298,7 +271,7 @@ class Prediction:
     return max(self.shares, key=self.shares.get)
 
 
-def predict(costs, machine, levels, team, populations):
+def predict(costs, machine, levels, populations):
   """Returns the `Prediction`, mean over iterations at several sizes.
 
   Of an iteration the first round, in which a level opens, and one of the
@@ -308,7 +281,6 @@ def predict(costs, machine, levels, team, populations):
     costs: `Costs`.
     machine: a `Machine`.
     levels: policies of each player that train at once.
-    team: workers that train each of them.
     populations: numbers of frozen policies of each player.
   """
   rng = np.random.default_rng(0)
@@ -317,34 +289,25 @@ def predict(costs, machine, levels, team, populations):
   for frozen in populations:
     for opens, weight in ((True, 1), (False, rounds - 1)):
       for cause, seconds in play_round(
-          costs, machine, levels, team, frozen, opens, rng).items():
+          costs, machine, levels, frozen, opens, rng).items():
         total[cause] += weight * seconds / len(populations)
   seconds = sum(total.values())
   return Prediction(
-      machine.workers, levels, team, seconds / rounds, seconds,
+      machine.workers, levels, seconds / rounds, seconds,
       {cause: part / seconds for cause, part in total.items()})
 
 
-def best(costs, machine, levels, teams, populations):
+def best(costs, machine, levels, populations):
   """Returns the fastest `Prediction` per iteration.
 
   Args:
     costs: `Costs`.
     machine: a `Machine`.
     levels: numbers of levels to try, ascending.
-    teams: numbers of workers of a policy to try; larger ones only where there
-      is a worker for everyone.
     populations: as for `predict`.
   """
   few = [count for count in levels if count * costs.populations
          <= _MOST_PER_WORKER * machine.workers]
-  return min((predict(costs, machine, count, team, populations)
-              for count in few or levels[:1] for team in teams
-              if team == 1
-              or count * team * costs.populations <= machine.workers),
+  return min((predict(costs, machine, count, populations)
+              for count in few or levels[:1]),
              key=lambda prediction: prediction.seconds_per_iteration)
-
-
-def powers_of_two(most):
-  """Returns 1, 2, 4, ... and `most` itself."""
-  return [2 ** k for k in range(math.ceil(math.log2(most)))] + [most]
