@@ -46,7 +46,7 @@ _GROWN = (64, 256)
 _GROWN_ROUNDS = 4
 _OPENED_AT_ONCE = 16
 _SOLUTIONS = 16
-_SLOWDOWN_SECONDS = 8.0
+_SLOWDOWN_SECONDS = 6.0
 
 
 class TimedTask(NamedTuple):
@@ -252,8 +252,8 @@ def calibrate(game, config, num_rounds, seed, report):
   # An enumerated game's opponents travel as one table for each player.
   support = [np.count_nonzero(p) for p in
              runs[DEFAULT_LEVELS].get_meta_strategies()]
-  exponent = max(0.0, float(
-      np.log(np.mean(support)) / np.log(runs[DEFAULT_LEVELS].num_policies[0])))
+  exponent = float(np.log(np.mean(support)) / np.log(
+      max(2, *runs[DEFAULT_LEVELS].num_policies)))
   _, opponent_seconds = line([task.opponents for task in trained],
                              [task.seconds for task in trained])
   everything = [r for timed in rounds.values() for r in timed]
@@ -352,23 +352,18 @@ def _on_sphere(points):
   return points / np.linalg.norm(points, axis=-1, keepdims=True)
 
 
-def slowdowns(game, config, cores, seed):
-  """Measures what processes that train at once cost each other.
+def slowdown(game, config, cores, seed):
+  """Returns how much longer a task takes when all cores are busy.
 
   Args:
     game: a `GameTree` or a `StateGame`.
     config: of the learners.
     cores: of this machine.
     seed: of the learners.
-
-  Returns:
-    How much longer a task takes when all cores are busy, and how much longer
-    than its share of a core says when there are two processes to a core.
   """
-  workers = range(2 * cores)
   with ppsro.PipelinedOracle(
-      game, config, ppsro.ProcessExecutor(len(workers)), seed) as oracle:
-    policy_ids = [population_lib.PolicyId(0, 1 + worker) for worker in workers]
+      game, config, ppsro.ProcessExecutor(cores), seed) as oracle:
+    policy_ids = [population_lib.PolicyId(0, 1 + core) for core in range(cores)]
     oracle.open(policy_ids)
     opponents = tuple(population_lib.Mixture(
         (population_lib.Snapshot(population_lib.PolicyId(role, 0), 0,
@@ -378,15 +373,15 @@ def slowdowns(game, config, cores, seed):
 
     def seconds(some):
       start = time.perf_counter()
-      oracle.train([base.Assignment(policy_ids[worker], opponents, steps, False)
-                    for worker in some])
+      oracle.train([base.Assignment(policy_id, opponents, steps, False)
+                    for policy_id in some])
       return time.perf_counter() - start
 
-    seconds(workers)
-    alone = groups = together = 0.0
+    seconds(policy_ids)
+    alone = together = 0.0
     start = time.perf_counter()
     while not together or time.perf_counter() - start < _SLOWDOWN_SECONDS:
-      alone += sum(seconds([worker]) for worker in workers)
-      groups += seconds(workers[:cores]) + seconds(workers[cores:])
-      together += seconds(workers)
-  return max(1.0, groups * cores / alone), max(1.0, together / groups)
+      alone += statistics.mean(
+          seconds([policy_id]) for policy_id in policy_ids)
+      together += seconds(policy_ids)
+  return max(1.0, together / alone)

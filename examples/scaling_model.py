@@ -122,32 +122,20 @@ class Machine:
     cores: that they share, one machine's or a cluster's.
     busy_slowdown: how much longer a task takes when all cores are busy, of
       memory and clock that they share; 1 is no longer.
-    shared_slowdown: how much longer than twice as long, or three times, tasks
-      take when there are two or more of them to a core.
     bytes_per_second: of the link of the main process, each way.
-    latency_seconds: of a message, which keeps the link free.
-    message_seconds: of a message, which keeps it busy.
+    latency_seconds: of a message, in which the link takes others.
   """
   workers: int
   cores: int
   busy_slowdown: float = 1.0
-  shared_slowdown: float = 1.0
   bytes_per_second: float = math.inf
   latency_seconds: float = 0.0
-  message_seconds: float = 0.0
 
   def speed(self, running):
     """Returns the speed of each of `running` tasks; 1 is alone."""
     crowd = (min(running, self.cores) - 1) / max(1, self.cores - 1)
-    speed = 1 / (1 + (self.busy_slowdown - 1) * crowd)
-    if running > self.cores:
-      waiting = min(1.0, (running - self.cores) / self.cores)
-      speed *= self.cores / running / (1 + (self.shared_slowdown - 1) * waiting)
-    return speed
-
-  def transfer_seconds(self, size):
-    """Returns how long a message of `size` bytes keeps the link busy."""
-    return self.message_seconds + size / self.bytes_per_second
+    return (min(1.0, self.cores / running)
+            / (1 + (self.busy_slowdown - 1) * crowd))
 
 
 class Task(NamedTuple):
@@ -176,7 +164,7 @@ def schedule(machine, tasks):
             for worker in range(min(machine.workers, len(tasks)))]
   arrivals, link = collections.deque(), 0.0
   for worker, share in enumerate(shares):
-    link += machine.transfer_seconds(sum(task.bytes_sent for task in share))
+    link += sum(task.bytes_sent for task in share) / machine.bytes_per_second
     arrivals.append((link + machine.latency_seconds, worker))
   running, began = [], {}  # A heap of (progress when it ends, worker).
   # Progress is the work done for a task that has run from the start.
@@ -194,8 +182,8 @@ def schedule(machine, tasks):
       began[worker] = time
     else:
       progress, worker = heapq.heappop(running)
-      link = max(link, time) + machine.transfer_seconds(
-          shares[worker].popleft().bytes_answered)
+      link = max(link, time) + (
+          shares[worker].popleft().bytes_answered / machine.bytes_per_second)
       if link + machine.latency_seconds >= last:
         last = link + machine.latency_seconds
         traffic = last - (time - began[worker])

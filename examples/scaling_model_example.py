@@ -52,7 +52,7 @@ _ROUNDS = flags.DEFINE_integer(
     "rounds", 40, "Rounds of each calibrating run, and of each run to check.",
     lower_bound=5)
 _REPEATS = flags.DEFINE_integer(
-    "repeats", 5, "How often each run to check is done; the median counts. 0 "
+    "repeats", 3, "How often each run to check is done; the median counts. 0 "
     "for no check.", lower_bound=0)
 _SEED = flags.DEFINE_integer(
     "seed", 1, "Of the runs that calibrate and check.", lower_bound=0)
@@ -68,9 +68,8 @@ _POPULATIONS = (1, 32, 64, 96, 128, 160, 192, 224, 256)
 # before all below them have frozen, so that deeper pipelines help.
 _HARDER = 100
 _LEVELS = tuple(2 ** k for k in range(11))
-# Of 10 gigabit Ethernet, and of one message in the main process.
-_NETWORK = {"bytes_per_second": 1.25e9, "latency_seconds": 1e-4,
-            "message_seconds": 5e-5}
+# Of 10 gigabit Ethernet.
+_NETWORK = {"bytes_per_second": 1.25e9, "latency_seconds": 1e-4}
 
 
 def progress(text):
@@ -117,9 +116,7 @@ def costs_table(costs, per_freeze, here):
       for size in (10, 256))))
   rows += [
       ("snapshot", f"{costs.snapshot_bytes / 1e3:,.0f} kB", ""),
-      ("all cores busy, a task takes", f"{here.busy_slowdown:.2f} times", ""),
-      ("two processes a core, further", f"{here.shared_slowdown:.2f} times",
-       "")]
+      ("all cores busy, a task takes", f"{here.busy_slowdown:.2f} times", "")]
   rows += [(f"rounds to a freeze, {levels} level(s)", f"{rounds:.2f}",
             f"model {costs.rounds_per_iteration(levels):.2f}")
            for levels, rounds in per_freeze.items()]
@@ -176,7 +173,7 @@ def held_against_runs(game, config, costs, here):
     # Others may use the machine, too, and not always as much: what processes
     # cost each other is measured anew, just before the runs.
     progress(f"check {repeat + 1} of {_REPEATS.value}")
-    busy, shared = scaling_calibration.slowdowns(
+    busy_slowdown = scaling_calibration.slowdown(
         game, config, here.cores, _SEED.value)
     for workers in _CHECK_WORKERS:
       with ppsro.PipelinedOracle(
@@ -188,8 +185,7 @@ def held_against_runs(game, config, costs, here):
           found[scaling_calibration.WARM_UP_ROUNDS:]))
       predicted[workers].append(scaling_model.predict(
           costs, dataclasses.replace(
-              here, workers=workers, busy_slowdown=busy,
-              shared_slowdown=shared),
+              here, workers=workers, busy_slowdown=busy_slowdown),
           levels, populations).seconds_per_round)
   rows = [("workers", "measured s/round", "predicted s/round",
            "predicted / measured")]
@@ -214,9 +210,8 @@ def main():
   cores = len(os.sched_getaffinity(0)) if hasattr(
       os, "sched_getaffinity") else os.cpu_count()
   progress("calibrating: processes that share this machine")
-  busy, shared = scaling_calibration.slowdowns(
-      game, config, cores, _SEED.value)
-  here = scaling_model.Machine(cores, cores, busy, shared)
+  here = scaling_model.Machine(cores, cores, scaling_calibration.slowdown(
+      game, config, cores, _SEED.value))
   costs, per_freeze = scaling_calibration.calibrate(
       game, config, _ROUNDS.value, _SEED.value, progress)
   texts = [f"{_GAME_NAME.value}, {_ORACLE.value}, {cores} cores\n"

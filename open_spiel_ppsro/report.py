@@ -172,6 +172,7 @@ def plot_scaling(path, title, workers, speedups, shares):
   for label, values in speedups.items():
     left.plot(workers, values, "o-", markersize=3, linewidth=1.3, label=label)
   left.set_yscale("log")
+  left.yaxis.set_major_formatter("{x:g}")
   left.set_ylim(0.8, 4 * max(max(values) for values in speedups.values()))
   left.set_ylabel("speedup")
   left.legend(frameon=False, fontsize=8)
@@ -181,12 +182,14 @@ def plot_scaling(path, title, workers, speedups, shares):
     axis.set_title(label, fontsize=10)
     axis.set_ylabel("share of the time of a round")
     axis.set_ylim(0, 1)
-    axis.legend(fontsize=8, loc="lower left")
   for axis in (left, *others):
     axis.set_xscale("log")
+    axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.set_xlim(workers[0], max(workers[-1], workers[0] + 1))
     axis.set_xlabel("workers")
     axis.grid(True, which="major", alpha=0.25)
+  axis.legend(frameon=False, fontsize=8, loc="center left",
+              bbox_to_anchor=(1, 0.5), reverse=True)
   figure.suptitle(title)
   figure.savefig(path, dpi=120)
   return path
