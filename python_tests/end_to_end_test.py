@@ -278,6 +278,7 @@ class PipelineExampleTest(ExampleTestCase):
       ("--time_limit_seconds=0", "time_limit_seconds"),
       ("--time_limit_seconds=nan", "time_limit_seconds"),
       ("--max_iterations=0", "max_iterations"),
+      ("--max_rounds=0", "max_rounds"),
       ("--max_episodes=-3", "max_episodes"),
       ("--target_exploitability=0", "target_exploitability"),
       ("--output_dir=/proc/none", "/proc/none"),
@@ -461,6 +462,8 @@ class OtherExamplesTest(ExampleTestCase):
       ("compare_schemes_example", "--output_dir=/proc/none", "/proc/none"),
       ("psro_v2_match_example", "--game_name=kuhn_poker(players=3)",
        "two-player"),
+      ("soak_example", "--executor=serial", "--executor=processes"),
+      ("soak_example", "--kill_every_seconds=0", "kill_every_seconds"),
       ("random_normal_form_example", "--sizes=1", "sizes"),
       ("random_normal_form_example", "--learning_rates=2", "learning_rates"),
       ("random_normal_form_example", "--methods=pipeline-x", "pipeline-N"),
@@ -500,6 +503,19 @@ class OtherExamplesTest(ExampleTestCase):
       self.assertAlmostEqual(
           float(episodes.replace(",", "")) / float(peers.replace(",", "")),
           float(ratio.rstrip("x")), delta=1 + abs(float(ratio[:-1])) / 100)
+
+  def test_soak(self):
+    code, lines, errors = run(
+        "soak_example", *QUICK, "--time_limit_seconds=14",
+        "--kill_every_seconds=3", "--num_workers=2", self.output_dir)
+    self.assertEqual(code, 0, errors)
+    result = result_of(lines)
+    self.assertEqual(result["identical"], "yes")
+    self.assertGreater(int(result["kills"]), 0)
+    rows = [(self.path / "run" / name / "metrics.csv").read_text()
+            for name in ("disturbed", "undisturbed")]
+    for row, other in zip(*map(str.splitlines, rows), strict=True):
+      self.assertEqual(row.split(",")[-1], other.split(",")[-1])
 
   def test_match_against_psro_v2(self):
     code, lines, errors = run(
