@@ -506,8 +506,8 @@ class OtherExamplesTest(ExampleTestCase):
 
   def test_soak(self):
     code, lines, errors = run(
-        "soak_example", *QUICK, "--time_limit_seconds=14",
-        "--kill_every_seconds=3", "--num_workers=2", self.output_dir)
+        "soak_example", *QUICK, "--time_limit_seconds=20",
+        "--kill_every_seconds=6", "--num_workers=2", self.output_dir)
     self.assertEqual(code, 0, errors)
     result = result_of(lines)
     self.assertEqual(result["identical"], "yes")
