@@ -298,6 +298,26 @@ class PipelineExampleTest(ExampleTestCase):
     self.assertTrue(errors.startswith("error: "), errors)
     self.assertIn(names, errors)
 
+  def test_a_second_signal_ends_at_once(self):
+    process = start("pipeline_psro_example", "--game_name=kuhn_poker",
+                    "--opponent_update_freq=4000000000", "--num_workers=2",
+                    self.output_dir)
+    checkpoint = self.path / "run" / "checkpoint_00000000.npz"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not checkpoint.exists():
+      time.sleep(0.05)
+    time.sleep(0.5)  # The first round is long, and under way.
+    workers = children_of(process.pid)
+    process.terminate()
+    time.sleep(0.5)
+    self.assertIsNone(process.poll())  # It waits for the round, ten seconds.
+    process.terminate()
+    self.assertEqual(process.wait(5), 143)
+    deadline = time.monotonic() + 15
+    while any(map(is_alive, workers)) and time.monotonic() < deadline:
+      time.sleep(0.05)
+    self.assertFalse(any(map(is_alive, workers)))  # Promised: 5, unloaded.
+
   @parameterized.parameters("serial", "processes", "ray")
   def test_ctrl_c_leaves_a_run_directory_and_no_process(self, executor):
     process = start("pipeline_psro_example", "--game_name=leduc_poker",
