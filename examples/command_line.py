@@ -162,6 +162,8 @@ MAX_ITERATIONS = flags.DEFINE_integer(
     "max_iterations", None,
     "Stop when so many policies have frozen for every player; of dch and "
     "neupl, which never freeze, after so many rounds.")
+MAX_ROUNDS = flags.DEFINE_integer(
+    "max_rounds", None, "Stop after so many rounds.")
 MAX_EPISODES = flags.DEFINE_integer(
     "max_episodes", None,
     "Stop when so many episodes have been trained and evaluated in all.")
@@ -203,7 +205,7 @@ def check(schemes):
   Args:
     schemes: the names of the schemes that will run.
   """
-  for flag in (TIME_LIMIT_SECONDS, MAX_ITERATIONS, MAX_EPISODES,
+  for flag in (TIME_LIMIT_SECONDS, MAX_ITERATIONS, MAX_ROUNDS, MAX_EPISODES,
                TARGET_EXPLOITABILITY):
     if flag.value is not None and not flag.value > 0:
       raise ValueError(
@@ -354,8 +356,8 @@ def make_solver(oracle, scheme):
 def limits():
   """Returns the `Limits` of a run."""
   return recorded_run.Limits(
-      TIME_LIMIT_SECONDS.value, MAX_ITERATIONS.value, MAX_EPISODES.value,
-      TARGET_EXPLOITABILITY.value)
+      TIME_LIMIT_SECONDS.value, MAX_ITERATIONS.value, MAX_ROUNDS.value,
+      MAX_EPISODES.value, TARGET_EXPLOITABILITY.value)
 
 
 def run_settings(main_module, solver, config, executor, **settings):

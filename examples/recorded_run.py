@@ -46,11 +46,13 @@ class Limits:
   Attributes:
     time_limit_seconds: from the start of the run.
     max_iterations: policies frozen for every player.
+    max_rounds: however many policies have frozen by then.
     max_episodes: of training and evaluation.
     target_exploitability: of the meta-strategy over frozen policies.
   """
   time_limit_seconds: float
   max_iterations: int | None = None
+  max_rounds: int | None = None
   max_episodes: int | None = None
   target_exploitability: float | None = None
 
@@ -68,6 +70,8 @@ class Limits:
     if (self.max_iterations is not None
         and solver.iterations >= self.max_iterations):
       return "max_iterations"
+    if self.max_rounds is not None and solver.rounds >= self.max_rounds:
+      return "max_rounds"
     if self.max_episodes is not None and solver.episodes >= self.max_episodes:
       return "max_episodes"
     if seconds + round_seconds + _WRAP_UP_SECONDS >= self.time_limit_seconds:
@@ -95,10 +99,11 @@ class Progress:
     rate = ((result.training_episodes - self._episodes_before)
             / (now - self._training_start))
     left = max(0.0, self._time_limit_seconds - seconds)
+    left = "" if left == math.inf else f"  {left:.0f} s left"
     line = (f"{self._label}round {result.round}  "
             f"frozen {'/'.join(map(str, result.num_policies))}  "
             f"{self._nash_conv(result)}"
-            f"{rate:,.0f} episodes/s  {left:.0f} s left")
+            f"{rate:,.0f} episodes/s{left}")
     if self._live:
       sys.stderr.write(f"\r\x1b[K{line}")
       sys.stderr.flush()

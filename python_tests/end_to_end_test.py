@@ -278,6 +278,7 @@ class PipelineExampleTest(ExampleTestCase):
       ("--time_limit_seconds=0", "time_limit_seconds"),
       ("--time_limit_seconds=nan", "time_limit_seconds"),
       ("--max_iterations=0", "max_iterations"),
+      ("--max_rounds=0", "max_rounds"),
       ("--max_episodes=-3", "max_episodes"),
       ("--target_exploitability=0", "target_exploitability"),
       ("--output_dir=/proc/none", "/proc/none"),
@@ -296,6 +297,26 @@ class PipelineExampleTest(ExampleTestCase):
     self.assertLen(errors.splitlines(), 1, errors)
     self.assertTrue(errors.startswith("error: "), errors)
     self.assertIn(names, errors)
+
+  def test_a_second_signal_ends_at_once(self):
+    process = start("pipeline_psro_example", "--game_name=kuhn_poker",
+                    "--opponent_update_freq=4000000000", "--num_workers=2",
+                    self.output_dir)
+    checkpoint = self.path / "run" / "checkpoint_00000000.npz"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not checkpoint.exists():
+      time.sleep(0.05)
+    time.sleep(0.5)  # The first round is long, and under way.
+    workers = children_of(process.pid)
+    process.terminate()
+    time.sleep(0.5)
+    self.assertIsNone(process.poll())  # It waits for the round, ten seconds.
+    process.terminate()
+    self.assertEqual(process.wait(5), 143)
+    deadline = time.monotonic() + 15
+    while any(map(is_alive, workers)) and time.monotonic() < deadline:
+      time.sleep(0.05)
+    self.assertFalse(any(map(is_alive, workers)))  # Promised: 5, unloaded.
 
   @parameterized.parameters("serial", "processes", "ray")
   def test_ctrl_c_leaves_a_run_directory_and_no_process(self, executor):
@@ -461,6 +482,8 @@ class OtherExamplesTest(ExampleTestCase):
       ("compare_schemes_example", "--output_dir=/proc/none", "/proc/none"),
       ("psro_v2_match_example", "--game_name=kuhn_poker(players=3)",
        "two-player"),
+      ("soak_example", "--executor=serial", "--executor=processes"),
+      ("soak_example", "--kill_every_seconds=0", "kill_every_seconds"),
       ("random_normal_form_example", "--sizes=1", "sizes"),
       ("random_normal_form_example", "--learning_rates=2", "learning_rates"),
       ("random_normal_form_example", "--methods=pipeline-x", "pipeline-N"),
@@ -500,6 +523,19 @@ class OtherExamplesTest(ExampleTestCase):
       self.assertAlmostEqual(
           float(episodes.replace(",", "")) / float(peers.replace(",", "")),
           float(ratio.rstrip("x")), delta=1 + abs(float(ratio[:-1])) / 100)
+
+  def test_soak(self):
+    code, lines, errors = run(
+        "soak_example", *QUICK, "--time_limit_seconds=20",
+        "--kill_every_seconds=6", "--num_workers=2", self.output_dir)
+    self.assertEqual(code, 0, errors)
+    result = result_of(lines)
+    self.assertEqual(result["identical"], "yes")
+    self.assertGreater(int(result["kills"]), 0)
+    rows = [(self.path / "run" / name / "metrics.csv").read_text()
+            for name in ("disturbed", "undisturbed")]
+    for row, other in zip(*map(str.splitlines, rows), strict=True):
+      self.assertEqual(row.split(",")[-1], other.split(",")[-1])
 
   def test_match_against_psro_v2(self):
     code, lines, errors = run(
