@@ -203,13 +203,13 @@ class ExampleTest(parameterized.TestCase):
   def test_kuhn_poker_from_end_to_end(self):
     with tempfile.TemporaryDirectory() as path:
       code, output, errors = self.run_example(
-          "--game_name=kuhn_poker", "--episodes_per_batch=256", "--rounds=30",
-          "--repeats=1", "--max_workers=16", f"--output_dir={path}")
+          "--game_name=kuhn_poker", "--episodes_per_batch=256", "--rounds=24",
+          "--repeats=1", "--max_workers=8", f"--output_dir={path}")
       self.assertEqual(code, 0, errors)
       *_, last = output.splitlines()
       found = dict(pair.split("=", 1) for pair in last.split()[1:])
       self.assertTrue(last.startswith("result: game=kuhn_poker "), last)
-      self.assertEqual(found["workers"], "16")
+      self.assertEqual(found["workers"], "8")
       self.assertGreaterEqual(float(found["speedup"]), 1)
       self.assertRegex(found["ratios"], r"^1:[0-9.]+,2:[0-9.]+,4:[0-9.]+$")
       self.assertEqual(pathlib.Path(found["plot"]).read_bytes()[:4],
