@@ -16,7 +16,7 @@
 
     config.json         the resolved settings of the run
     metrics.csv         a row per round, see `METRICS`
-    checkpoint_*.npz    what it takes to resume it, by round, see `checkpoint.py`
+    checkpoint_*.npz    what it takes to resume it, by round
     final_policy.npz    the policy that the run found, see `read_policy`
     nash_conv.png       drawn by `report.py`
 
@@ -212,7 +212,8 @@ class RunDirectory:
       raise ValueError("a row of metrics has the keys "
                        f"{', '.join(METRICS)}; got {', '.join(row)}")
     with open(self.path / _METRICS, "a", newline="") as file:
-      csv.writer(file, lineterminator="\n").writerow([row[name] for name in METRICS])
+      csv.writer(file, lineterminator="\n").writerow(
+          [row[name] for name in METRICS])
 
   def write_policy(self, game, infostates, tables):
     """Writes a policy for every player.

@@ -159,9 +159,9 @@ class DQNLearner(base.Learner):
             config.final_learning_rate)
         self._epsilon = max(self._epsilon * config.epsilon_decay,
                             config.final_epsilon)
-      totals += self._team.sums(
+      totals += self._team.gather(
           batch.num_steps, batch.num_episodes,
-          batch.num_episodes * batch.episode_return)
+          batch.num_episodes * batch.episode_return).sum(axis=0)
     steps, episodes, total_return = totals.tolist()
     return base.TrainingReport(
         policy=self._handout() if self._team.rank == 0 else None,
@@ -199,8 +199,8 @@ class DQNLearner(base.Learner):
     if self._return_scale is None:
       self._return_scale = float(np.sqrt(
           batch.count @ batch.mean_return ** 2 / batch.count.sum())) or 1.0
-      self._return_scale = self._team.sums(
-          self._return_scale)[0] / self._team.size
+      self._return_scale = float(
+          self._team.gather(self._return_scale).mean())
 
     as_tensor = lambda array: torch.as_tensor(
         array, dtype=torch.float32, device=config.device)

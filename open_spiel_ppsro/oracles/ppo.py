@@ -21,6 +21,7 @@ gain over it, and on Leduc poker the population needs fewer policies.
 """
 
 import dataclasses
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -268,15 +269,17 @@ class PPOLearner(base.Learner):
     while totals[0] < num_steps:
       batch = self._simulator.draw(self._policy,
                                    self._episodes_per_batch, self._rng)
-      self._update(batch)
+      samples = self._samples(batch)
+      everyone = self._team.gather(
+          len(samples.observations), batch.num_steps, batch.num_episodes,
+          batch.num_episodes * batch.episode_return)
+      self._update(samples, self._count_minibatches(everyone[:, 0]))
       base.check_finite(self._network.parameters, batch.episode_return)
       if settled:
         self._learning_rate = max(
             self._learning_rate * self._config.learning_rate_decay,
             self._config.final_learning_rate)
-      totals += self._team.sums(
-          batch.num_steps, batch.num_episodes,
-          batch.num_episodes * batch.episode_return)
+      totals += everyone[:, 1:].sum(axis=0)
     steps, episodes, total_return = totals.tolist()
     return base.TrainingReport(
         policy=self._handout() if self._team.rank == 0 else None,
@@ -296,7 +299,7 @@ class PPOLearner(base.Learner):
     observations = self._observations(observations)
     illegal = self._illegal(mask)
     optimizer = networks.Adam(self._network, epsilon=_IMITATION_EPSILON)
-    minibatches = self._count_minibatches(len(target))
+    minibatches = self._count_minibatches(self._team.gather(len(target)))
     for step in range(self._config.imitation_steps):
       for rows in self._minibatches(len(target), minibatches):
         activations = self._network.activations(observations[rows])
@@ -320,12 +323,10 @@ class PPOLearner(base.Learner):
         self._illegal(mask))
     return log_probs.exp().double().cpu().numpy()
 
-  def _update(self, batch):
-    """Takes `epochs` passes over a batch."""
+  def _update(self, samples, minibatches):
+    """Takes `epochs` passes over a batch, each in so many steps."""
     config = self._config
-    samples = self._samples(batch)
     num_rows = len(samples.observations)
-    minibatches = self._count_minibatches(num_rows)
     for _ in range(config.epochs):
       for rows in self._minibatches(num_rows, minibatches):
         part = samples.rows(rows)
@@ -343,8 +344,8 @@ class PPOLearner(base.Learner):
     if self._return_scale is None:
       self._return_scale = float(np.sqrt(
           visits @ value_target ** 2 / visits.sum())) or 1.0
-      self._return_scale = self._team.sums(
-          self._return_scale)[0] / self._team.size
+      self._return_scale = float(
+          self._team.gather(self._return_scale).mean())
 
     observations = self._observations(batch.observations)
     illegal = self._illegal(batch.legal_actions_mask)
@@ -373,8 +374,8 @@ class PPOLearner(base.Learner):
         value_target=value_target)
 
   def _count_minibatches(self, num_rows):
-    """Returns in how many parts all workers of the level take their rows."""
-    return self._team.most(-(-num_rows // self._config.minibatch_rows))
+    """Returns in how many parts all take their rows, given each worker's."""
+    return math.ceil(num_rows.max() / self._config.minibatch_rows)
 
   def _minibatches(self, num_rows, count):
     """Yields `count` slices or index arrays that cover the rows once."""
