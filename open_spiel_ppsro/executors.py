@@ -111,10 +111,6 @@ class Executor(abc.ABC):
     then, so that little has to be done again.
     """
 
-  def idle(self, names):
-    """Returns those of some actors that would answer a call at once."""
-    return list(names)
-
   @abc.abstractmethod
   def discard(self, name):
     """Forgets the actor `name`."""

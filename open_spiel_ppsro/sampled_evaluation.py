@@ -155,7 +155,7 @@ class SampledEvaluator:
   played at all has a payoff, and one that was played a lot is its own mean.
   """
 
-  def __init__(self, game, executor, seed, payoff_episodes):
+  def __init__(self, game, executor, seed, payoff_episodes, waits=True):
     """Makes an evaluator.
 
     Args:
@@ -163,6 +163,8 @@ class SampledEvaluator:
       executor: a started executor; the matches are played by its actors.
       seed: of the matches.
       payoff_episodes: how many episodes to play per round, in all.
+      waits: whether `measure` waits for its matches. If not, it begins new
+        ones when those before have been played, and takes what there is.
     """
     self.game = game
     self.episodes = 0
@@ -177,6 +179,9 @@ class SampledEvaluator:
     self._sums = np.zeros((2, n) + (0,) * n)
     self._names = [("match", worker) for worker in range(
         executor.num_workers)]
+    self._waits = waits
+    # Of matches under way, by ticket: pairs of a cell and its episodes.
+    self._under_way = {}
     self._held = {}  # Per match and policy id, the version that it holds.
     for name in self._names:
       executor.create(name, make_match)
@@ -208,9 +213,12 @@ class SampledEvaluator:
           cells = (slice(None),) * player + (policy_id.index,)
           self._weight[cells] *= _KEPT
           self._sums[(slice(None),) * 2 + cells] *= _KEPT
+    self._take(at_least=0)
     plan = self._plan(population, importance, share * self._payoff_episodes)
-    if plan:
-      self._play(population, plan)
+    if plan and not self._under_way:
+      self._begin(population, plan)
+    if self._waits:
+      self._take()
     means, _ = self._estimate()
     meta_game.fill([range(size) for size in shape], means)
 
@@ -232,7 +240,11 @@ class SampledEvaluator:
         self._add(cell[::-1], meetings.episodes[number], sums[:, ::-1])
 
   def state(self):
-    """Returns all that it has measured, in plain data and arrays."""
+    """Returns all that it has measured, in plain data and arrays.
+
+    It waits for matches under way.
+    """
+    self._take()
     return {"weight": self._weight.copy(), "sums": self._sums.copy(),
             "calls": self._calls, "episodes": self.episodes}
 
@@ -299,29 +311,41 @@ class SampledEvaluator:
     cells = np.argwhere(count.reshape(shape))
     return dict(zip(map(tuple, cells.tolist()), count[count > 0].tolist()))
 
-  def _play(self, population, plan):
-    """Plays the matches of a plan in the workers and adds up the returns."""
+  def _begin(self, population, plan):
+    """Begins to play the matches of a plan in the workers."""
     self._calls += 1
     tasks = _cut(plan)
-    ready = self._executor.idle(self._names) or self._names
-    names = [ready[index % len(ready)] for index in range(len(tasks))]
+    names = [self._names[index % len(self._names)]
+             for index in range(len(tasks))]
     profiles = [[[population_lib.PolicyId(role, cell[player])
                   for player, role in enumerate(self.game.roles)]
                  for cell in task] for task in tasks]
-    answers = self._executor.call(
-        self._unknown(population, names, profiles)
+    unknown = self._unknown(population, names, profiles)
+    tickets = self._executor.submit(
+        unknown
         + [(name, "play_held", (
             chosen, [plan[cell] for cell in task], np.random.SeedSequence(
                 self._seed, spawn_key=(_SEED_KEY, self._calls, index))))
            for index, (name, task, chosen) in enumerate(
-               zip(names, tasks, profiles))])[-len(tasks):]
-    for task, (sums, _) in zip(tasks, answers):
-      for number, cell in enumerate(task):
-        self._add(cell, plan[cell], sums[:, :, number])
+               zip(names, tasks, profiles))])
+    self._under_way = dict(zip(tickets, [[]] * len(unknown) + [
+        [(cell, plan[cell]) for cell in task] for task in tasks]))
+
+  def _take(self, at_least=None):
+    """Adds up the returns of matches that have been played.
+
+    Args:
+      at_least: how many calls to wait for; all by default.
+    """
+    answers = self._executor.collect(list(self._under_way), at_least)
+    seats = 2 if self.game.plays_all_seats else 1
+    for ticket in sorted(answers):
+      for number, (cell, episodes) in enumerate(self._under_way.pop(ticket)):
+        sums = answers[ticket][0][:, :, number]
+        self._add(cell, episodes, sums)
         if self.game.plays_all_seats:
-          self._add(cell[::-1], plan[cell], sums[:, ::-1, number])
-    self.episodes += sum(plan.values()) * (
-        2 if self.game.plays_all_seats else 1)
+          self._add(cell[::-1], episodes, sums[:, ::-1])
+        self.episodes += seats * episodes
 
   def _unknown(self, population, names, profiles):
     """Returns the tasks that tell the matches of policies new to them."""

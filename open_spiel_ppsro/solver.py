@@ -189,7 +189,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     self._evaluator = (
         evaluation.ExactEvaluator(tree) if self.is_exact else
         sampled_evaluation.SampledEvaluator(
-            tree, oracle.executor, oracle.seed, payoff_episodes))
+            tree, oracle.executor, oracle.seed, payoff_episodes,
+            waits=not max_staleness))
     self._importance = None
     self._rounds = 0
     self._training_episodes = 0
@@ -639,7 +640,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     policy_ids = [
         self._population.open(opening.player, opening.parent).policy_id
         for opening in openings]
-    for policy_id, policy in zip(policy_ids, self._oracle.open(policy_ids)):
+    for policy_id, policy in zip(policy_ids, self._oracle.open(
+        policy_ids, waits=not self.max_staleness)):
       self._population.publish(policy_id, policy)
     if policy_ids:  # They will be played when they have trained.
       self._measure(policy_ids, share=0.0)

@@ -274,10 +274,6 @@ class WorkerExecutor(executors.Executor):
     self._journal = [task for task in self._journal if task[0] not in known]
     return states
 
-  def idle(self, names):
-    return [name for name in names
-            if not self._unanswered[self._placement.home(name)]]
-
   def save_if_due(self):
     now = time.monotonic()
     if now - self._saved_at >= _SAVE_SECONDS:

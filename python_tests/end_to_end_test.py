@@ -524,6 +524,19 @@ class OtherExamplesTest(ExampleTestCase):
           float(episodes.replace(",", "")) / float(peers.replace(",", "")),
           float(ratio.rstrip("x")), delta=1 + abs(float(ratio[:-1])) / 100)
 
+  def test_free_running_benchmark(self):
+    if len(os.sched_getaffinity(0)) < 2:
+      self.skipTest("it needs two cores")
+    code, lines, errors = run(
+        "free_running_benchmark", "--games=kuhn_poker", "--seconds=1",
+        "--repeats=1", "--max_staleness=3")
+    self.assertEqual(code, 0, errors)
+    lockstep, free = (line.split() for line in lines[1:])
+    self.assertEqual(lockstep[:2] + lockstep[4:],
+                     ["kuhn_poker", "lockstep", "0"])
+    self.assertEqual(free[:2], ["kuhn_poker", "free-running"])
+    self.assertLessEqual(int(free[4]), 3)
+
   def test_soak(self):
     code, lines, errors = run(
         "soak_example", *QUICK, "--time_limit_seconds=20",

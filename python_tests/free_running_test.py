@@ -42,9 +42,11 @@ class LatestFirst(executors.SerialExecutor):
     return super().collect(chosen)
 
 
-def rounds(number, executor, max_staleness, scheme=None, **kwargs):
+def rounds(number, executor, max_staleness, scheme=None, evaluation="exact",
+           **kwargs):
   """Returns a solver and its results after some rounds on Kuhn poker."""
-  oracle = pipelined.PipelinedOracle("kuhn_poker", PPO, executor, seed=3)
+  oracle = pipelined.PipelinedOracle("kuhn_poker", PPO, executor, seed=3,
+                                     evaluation=evaluation)
   solver = solver_lib.PipelinePSROSolver(
       "kuhn_poker", oracle, scheme or schemes.Pipeline(3),
       max_staleness=max_staleness, **kwargs)
@@ -59,12 +61,20 @@ def played(results):
 
 class FreeRunningTest(parameterized.TestCase):
 
-  def test_where_all_is_done_at_once_it_is_lockstep(self):
-    _, free = rounds(12, executors.SerialExecutor(), 5)
-    _, lockstep = rounds(12, executors.SerialExecutor(), 0)
-    self.assertEqual(played(free), played(lockstep))
-    _, lockstep = rounds(12, LatestFirst(), 0)
-    self.assertEqual(played(free), played(lockstep))
+  def test_in_lockstep_it_does_not_matter_who_is_first(self):
+    _, ours = rounds(12, LatestFirst(), 0)
+    _, theirs = rounds(12, executors.SerialExecutor(), 0)
+    self.assertEqual(played(ours), played(theirs))
+
+  def test_matches_are_not_waited_for_and_not_lost(self):
+    solver, results = rounds(40, LatestFirst(), 4, evaluation="sampled")
+    played_late = [result.evaluation_episodes for result in results]
+    self.assertEqual(played_late, sorted(played_late))
+    # LatestFirst has none ready before it is made to wait for all.
+    self.assertEqual(played_late[-1], 0)
+    solver.catch_up()
+    self.assertGreater(len(solver.state()["evaluator"]["weight"]), 2)
+    self.assertGreater(solver.episodes, solver.training_episodes)
 
   @parameterized.product(
       max_staleness=(1, 2, 4, 7),

@@ -361,7 +361,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     self._rows = {0: np.zeros(config.max_policies)}  # The sink has none.
     self._reports = {}
 
-  def open(self, policy_ids):
+  def open(self, policy_ids, waits=True):
     if policy_ids and max(p.index for p in policy_ids) >= (
         self.config.max_policies):
       raise ValueError(

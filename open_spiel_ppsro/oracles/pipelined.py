@@ -152,17 +152,23 @@ class PipelinedOracle(rl_oracle.RLOracle):
     """
     return self.workers_per_level * self.config.steps_per_batch(self.tree)
 
-  def open(self, policy_ids):
+  def open(self, policy_ids, waits=True):
     """Makes the learners of new policies.
 
     Args:
       policy_ids: their ids.
+      waits: whether to wait for the learners, which may have to wait for
+        others in training.
 
     Returns:
-      For each, its policy before any training, as snapshots keep it.
+      For each, its policy before any training, as snapshots keep it; the
+      uniformly random one if that would be to wait.
     """
     for policy_id in policy_ids:
       self._create_all(policy_id)
+    if not waits:
+      return [self.uniform_policy(policy_id.player)
+              for policy_id in policy_ids]
     return self.executor.call(
         [(policy_id, "initial_policy", ()) for policy_id in policy_ids])
 
