@@ -12,7 +12,7 @@ setuptools.setup(
     long_description=long_description,
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    packages=["open_spiel_ppsro", "open_spiel_ppsro.oracles"],
+    packages=setuptools.find_packages(include=["open_spiel_ppsro*"]),
     python_requires=">=3.11",
     install_requires=[
         "absl-py",

@@ -31,8 +31,8 @@ from open_spiel.python import policy as policy_lib
 from open_spiel.python.algorithms import expected_game_score
 from open_spiel.python.algorithms import exploitability
 from open_spiel.python.algorithms import policy_aggregator
-from open_spiel_ppsro import game_tree
-from open_spiel_ppsro import sequence_form
+from open_spiel_ppsro.games import game_tree
+from open_spiel_ppsro.games import sequence_form
 
 _GAME_NAME = flags.DEFINE_string(
     "game_name", "leduc_poker", "The OpenSpiel game.")

@@ -33,7 +33,7 @@ import numpy as np
 import command_line
 import entry_point
 import open_spiel_ppsro as ppsro
-from open_spiel_ppsro import state_simulator
+from open_spiel_ppsro.simulators import state_simulator
 import psro_v2_peer
 import recorded_run
 

@@ -32,7 +32,7 @@ from open_spiel.python import rl_environment
 from open_spiel.python.algorithms.psro_v2 import psro_v2
 from open_spiel.python.algorithms.psro_v2 import rl_oracle
 import open_spiel_ppsro as ppsro
-from open_spiel_ppsro import game_tree
+from open_spiel_ppsro.games import game_tree
 
 _AGENT = {
     "hidden_layers_sizes": [256] * 4,

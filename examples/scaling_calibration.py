@@ -29,10 +29,10 @@ from typing import NamedTuple
 import numpy as np
 
 import open_spiel_ppsro as ppsro
-from open_spiel_ppsro import meta_game as meta_game_lib
-from open_spiel_ppsro import meta_strategies
+from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
+from open_spiel_ppsro.meta_games import meta_strategies
 from open_spiel_ppsro import population as population_lib
-from open_spiel_ppsro.oracles import base
+from open_spiel_ppsro.oracles import learner as learner_lib
 import scaling_model
 
 DEFAULT_LEVELS = 4
@@ -373,7 +373,7 @@ def slowdown(game, config, cores, seed):
 
     def seconds(some):
       start = time.perf_counter()
-      oracle.train([base.Assignment(policy_id, opponents, steps, False)
+      oracle.train([learner_lib.Assignment(policy_id, opponents, steps, False)
                     for policy_id in some])
       return time.perf_counter() - start
 

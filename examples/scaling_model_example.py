@@ -33,7 +33,7 @@ from absl import flags
 
 import entry_point
 import open_spiel_ppsro as ppsro
-from open_spiel_ppsro import report
+from open_spiel_ppsro.runs import report
 import scaling_calibration
 import scaling_model
 

@@ -35,7 +35,7 @@ import torch
 import entry_point
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro import population
-from open_spiel_ppsro.oracles import base
+from open_spiel_ppsro.oracles import learner as learner_lib
 import psro_v2_peer
 
 _GAMES = flags.DEFINE_string(
@@ -84,7 +84,7 @@ def team(game, mixtures, workers):
       workers_per_level=workers) as oracle:
     policy_id = population.PolicyId(0, 1)
     oracle.open([policy_id])
-    assignment = base.Assignment(
+    assignment = learner_lib.Assignment(
         policy_id, tuple(mixtures), int(4 * oracle.steps_per_batch), False)
     yield lambda: oracle.train([assignment])[0].episodes
 
@@ -116,7 +116,7 @@ def main():
     game = ppsro.open_game(name, evaluation="sampled")
     mixtures = [mixture_of_networks(game, player)
                 for player in range(game.num_players)]
-    simulator = base.make_simulator(game, 0)
+    simulator = learner_lib.make_simulator(game, 0)
     simulator.face(mixtures)
     policy = mixture_of_networks(game, 0).snapshots[0].policy
     rng = np.random.default_rng(0)

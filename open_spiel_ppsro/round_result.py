@@ -16,7 +16,7 @@
 
 import dataclasses
 
-from open_spiel_ppsro import evaluation
+from open_spiel_ppsro.evaluation import exact_evaluator
 from open_spiel_ppsro import population as population_lib
 
 
@@ -74,8 +74,8 @@ class RoundResult:
   training_episodes: int
   evaluation_episodes: int
   environment_steps: int
-  of_frozen: evaluation.Exploitability
-  of_all: evaluation.Exploitability
+  of_frozen: exact_evaluator.Exploitability
+  of_all: exact_evaluator.Exploitability
   training_seconds: float
   evaluation_seconds: float
   round_seconds: float

@@ -28,7 +28,7 @@ import dataclasses
 
 import numpy as np
 
-from open_spiel_ppsro import meta_strategies
+from open_spiel_ppsro.meta_games import meta_strategies
 
 
 @dataclasses.dataclass(frozen=True)

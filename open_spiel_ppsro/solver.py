@@ -29,16 +29,16 @@ import numpy as np
 
 from open_spiel.python.algorithms.psro_v2 import psro_v2
 
-from open_spiel_ppsro import evaluation
-from open_spiel_ppsro import game_tree
-from open_spiel_ppsro import meta_game as meta_game_lib
-from open_spiel_ppsro import meta_strategies
+from open_spiel_ppsro.evaluation import exact_evaluator
+from open_spiel_ppsro.games import game_tree
+from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
+from open_spiel_ppsro.meta_games import meta_strategies
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro import round_result
-from open_spiel_ppsro import sampled_evaluation
+from open_spiel_ppsro.evaluation import sampled_evaluator
 from open_spiel_ppsro import schemes
-from open_spiel_ppsro import state_game
-from open_spiel_ppsro.oracles import base
+from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.oracles import learner as learner_lib
 
 
 # Batches, counted in the steps of uniformly random play; near an equilibrium
@@ -181,14 +181,14 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       payoff_episodes = int(np.ceil(
           (_NEUPL_SHARE if scheme.shares_learner else _PAYOFF_SHARE)
           * scheme.num_levels * tree.num_populations
-          * opponent_update_freq / base.steps_per_batch(tree, 1)))
+          * opponent_update_freq / learner_lib.steps_per_batch(tree, 1)))
     if payoff_episodes < 1:
       raise ValueError(f"payoff_episodes is {payoff_episodes}; it takes 1 or "
                        "more")
     self._payoff_episodes = payoff_episodes
     self._evaluator = (
-        evaluation.ExactEvaluator(tree) if self.is_exact else
-        sampled_evaluation.SampledEvaluator(
+        exact_evaluator.ExactEvaluator(tree) if self.is_exact else
+        sampled_evaluator.SampledEvaluator(
             tree, oracle.executor, oracle.seed, payoff_episodes,
             waits=not max_staleness))
     self._importance = None
@@ -415,7 +415,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
             else self._population, joint)
     start = time.perf_counter()
     self._oracle.begin(
-        [base.Assignment(policy_id, opponents[id(row.probabilities)],
+        [learner_lib.Assignment(policy_id, opponents[id(row.probabilities)],
                          self.opponent_update_freq, row.settled,
                          row.probabilities)
          for policy_id, row in graph.items()])
@@ -482,7 +482,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     An interrupt in the middle of a round leaves it at what the round before
     had found.
     """
-    return evaluation.mixtures(self._tree.roles, *self._answer,
+    return exact_evaluator.mixtures(self._tree.roles, *self._answer,
                                self._population)
 
   def lower_bound(self, exploiter_steps, num_episodes=None):
@@ -501,16 +501,16 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     if num_episodes is None:
       fewest, most = _BOUND_EPISODES
       num_episodes = int(np.clip(
-          exploiter_steps / base.steps_per_batch(tree, 1), fewest, most))
+          exploiter_steps / learner_lib.steps_per_batch(tree, 1), fewest, most))
     exploiters = self._oracle.train_exploiters(mixtures, exploiter_steps)
     gain, variance, episodes = 0.0, 0.0, self._evaluator.episodes
     value = np.zeros(tree.num_players)
     if not tree.is_zero_sum:  # Otherwise the values sum to zero.
       value, error = self._evaluator.mean_returns(
-          sampled_evaluation.profiles_of(mixtures), num_episodes, key=0)
+          sampled_evaluator.profiles_of(mixtures), num_episodes, key=0)
       variance += float(error @ error)
     for player, role in enumerate(tree.roles):
-      against = sampled_evaluation.profiles_of(
+      against = sampled_evaluator.profiles_of(
           [mixture for p, mixture in enumerate(mixtures) if p != player])
       profiles = [
           (others[:player] + [exploiters[role]] + others[player:], weight)
@@ -519,7 +519,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
           profiles, num_episodes, key=1 + player)
       gain += float(mean[player] - value[player])
       variance += float(error[player]) ** 2
-    return evaluation.LowerBound(gain, variance ** 0.5, exploiter_steps,
+    return exact_evaluator.LowerBound(gain, variance ** 0.5, exploiter_steps,
                                  self._evaluator.episodes - episodes)
 
   def final_tables(self):
@@ -578,7 +578,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         "rounds": self._rounds,
         "training_episodes": self._training_episodes,
         "environment_steps": self._environment_steps,
-        "population": self._population.state(base.pack_policy),
+        "population": self._population.state(learner_lib.pack_policy),
         "payoffs": self._empirical_game.payoffs.copy(),
         "importance": self._importance,
         "plateaus": [[policy_id, plateau.state()]
@@ -617,7 +617,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
                for member in self._population.members()}
     self._population.restore(
         state["population"], lambda policy_id, data: (
-            initial[policy_id] if data is None else base.unpack_policy(data)))
+            initial[policy_id] if data is None else learner_lib.unpack_policy(data)))
     self._empirical_game.restore(state["payoffs"])
     self._evaluator.restore(state["evaluator"], self._population)
     self._solve.restore(state["meta_strategies"])

@@ -24,7 +24,7 @@ import hypothesis
 from hypothesis import strategies as st
 import numpy as np
 
-from open_spiel_ppsro import checkpoint
+from open_spiel_ppsro import plain_data
 
 DATA = {"numbers": [1, -2.5, 2 ** 100, float("inf"), True, None, "text"],
         "matrix": np.arange(6.0).reshape(2, 3), "empty": np.zeros((0, 3)),
@@ -67,13 +67,13 @@ class CheckpointTest(parameterized.TestCase):
   @hypothesis.given(trees)
   @hypothesis.settings(deadline=None, max_examples=200)
   def test_comes_back(self, data):
-    checkpoint.write(self.path, data)
-    self.assertTrue(same(checkpoint.read(self.path), data))
+    plain_data.write(self.path, data)
+    self.assertTrue(same(plain_data.read(self.path), data))
 
   @hypothesis.given(st.data())
   @hypothesis.settings(deadline=None, max_examples=300)
   def test_damage_is_found_or_does_no_harm(self, choice):
-    checkpoint.write(self.path, DATA)
+    plain_data.write(self.path, DATA)
     content = bytearray(self.path.read_bytes())
     if choice.draw(st.booleans()):
       for _ in range(choice.draw(st.integers(1, 4))):
@@ -83,7 +83,7 @@ class CheckpointTest(parameterized.TestCase):
       content = content[:choice.draw(st.integers(0, len(content) - 1))]
     self.path.write_bytes(content)
     try:
-      found = checkpoint.read(self.path)
+      found = plain_data.read(self.path)
     except ValueError as error:
       self.assertIn(str(self.path), str(error))
       self.assertLen(str(error).splitlines(), 1)
@@ -94,21 +94,21 @@ class CheckpointTest(parameterized.TestCase):
     write = lambda **arrays: np.savez(self.path, **arrays)
     write(weights=np.ones(3))
     with self.assertRaisesRegex(ValueError, "not a checkpoint of open_spiel"):
-      checkpoint.read(self.path)
+      plain_data.read(self.path)
     write(structure=np.frombuffer(json.dumps({
         "format": "open_spiel_ppsro checkpoint", "version": 7,
         "data": 1}).encode(), np.uint8))
     with self.assertRaisesRegex(ValueError, "of version 7; .* reads version 1"):
-      checkpoint.read(self.path)
+      plain_data.read(self.path)
     np.savez(self.path, structure=np.array([print], dtype=object))
     with self.assertRaisesRegex(ValueError, "damaged: Object arrays"):
-      checkpoint.read(self.path)
+      plain_data.read(self.path)
 
   @parameterized.parameters(({"a": {1, 2}},), ({1: 2},), ([object()],),
                             (np.array(["text"]),))
   def test_refuses_what_it_cannot_hold(self, data):
     with self.assertRaises(TypeError):
-      checkpoint.write(self.path, data)
+      plain_data.write(self.path, data)
     self.assertEmpty(list(self.path.parent.iterdir()))
 
 

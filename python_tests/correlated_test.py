@@ -21,7 +21,7 @@ from absl.testing import parameterized
 import numpy as np
 
 from open_spiel.python.algorithms import jpsro
-from open_spiel_ppsro import correlated
+from open_spiel_ppsro.meta_games import correlated
 
 DILEMMA = np.array([[3., 0], [5, 1]])
 CHICKEN = np.array([[6., 2], [7, 0]])

@@ -21,8 +21,7 @@ from absl.testing import parameterized
 import numpy as np
 import torch
 
-from open_spiel_ppsro import executors
-from open_spiel_ppsro import process_executor
+from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.oracles import data_parallel

@@ -20,7 +20,6 @@ import os
 import pathlib
 import runpy
 import signal
-import stat
 import subprocess
 import sys
 import tempfile
@@ -30,8 +29,8 @@ from absl.testing import absltest
 from absl.testing import parameterized
 
 from open_spiel.python.algorithms import exploitability
-from open_spiel_ppsro import network_mixture
-from open_spiel_ppsro import run_directory
+from open_spiel_ppsro.policies import storage
+from open_spiel_ppsro.runs import run_directory
 
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
 QUICK = ("--game_name=kuhn_poker", "--episodes_per_batch=1024",
@@ -223,7 +222,7 @@ class PipelineExampleTest(ExampleTestCase):
       self.assertNotIn("NashConv", errors.replace("; NashConv is that", ""))
       metrics = run_directory.read_metrics(directory)
       self.assertGreater(metrics["evaluation_episodes"][-1], 0)
-      pi = network_mixture.read_networks(directory)
+      pi = storage.read_networks(directory)
       state = pi.game.new_initial_state()
       while state.is_chance_node():
         state.apply_action(state.legal_actions()[0])

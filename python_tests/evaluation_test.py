@@ -20,11 +20,11 @@ import numpy as np
 
 from open_spiel.python.algorithms import exploitability
 from open_spiel.python.algorithms import policy_aggregator
-from open_spiel_ppsro import evaluation
-from open_spiel_ppsro import game_tree
-from open_spiel_ppsro import meta_game
+from open_spiel_ppsro.evaluation import exact_evaluator
+from open_spiel_ppsro.games import game_tree
+from open_spiel_ppsro.meta_games import meta_game
 from open_spiel_ppsro import population as population_lib
-from open_spiel_ppsro import seat_symmetry
+from open_spiel_ppsro.games import seat_symmetry
 
 
 class MetaGameTest(absltest.TestCase):
@@ -81,7 +81,7 @@ class ExactEvaluatorTest(parameterized.TestCase):
     else:
       tree = game_tree.enumerate_game(name)
     population = self.populated(tree, 2)
-    evaluator = evaluation.ExactEvaluator(tree)
+    evaluator = exact_evaluator.ExactEvaluator(tree)
     game = meta_game.MetaGame(tree.roles)
     ids = [m.policy_id for m in population.members()]
     evaluator.measure(population, game, ids)
@@ -93,7 +93,7 @@ class ExactEvaluatorTest(parameterized.TestCase):
     population.publish(added, other[added].snapshot.policy)
     evaluator.measure(population, game, [ids[1], ids[-1], added])
     scratch = meta_game.MetaGame(tree.roles)
-    evaluation.ExactEvaluator(tree).measure(
+    exact_evaluator.ExactEvaluator(tree).measure(
         population, scratch, [m.policy_id for m in population.members()])
     self.assertFalse(np.isnan(game.payoffs).any())
     np.testing.assert_allclose(game.payoffs, scratch.payoffs, atol=1e-12)
@@ -103,7 +103,7 @@ class ExactEvaluatorTest(parameterized.TestCase):
   def test_exploitability_is_openspiels(self, name):
     tree = game_tree.enumerate_game(name)
     population = self.populated(tree, 3)
-    evaluator = evaluation.ExactEvaluator(tree)
+    evaluator = exact_evaluator.ExactEvaluator(tree)
     evaluator.measure(population, meta_game.MetaGame(tree.roles),
                       [m.policy_id for m in population.members()])
     indices = tuple((0, 2) for _ in tree.roles)

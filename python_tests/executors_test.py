@@ -27,8 +27,8 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
-from open_spiel_ppsro import executors
-from open_spiel_ppsro import process_executor
+from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.executors import process_executor
 
 
 class Counter:
@@ -78,7 +78,7 @@ class Counter:
 
 
 EXECUTORS = {
-    "serial": executors.SerialExecutor,
+    "serial": executor_lib.SerialExecutor,
     "one": lambda: process_executor.ProcessExecutor(1),
     "two": lambda: process_executor.ProcessExecutor(2),
     "three": lambda: process_executor.ProcessExecutor(3),
@@ -111,12 +111,12 @@ class ExecutorTest(parameterized.TestCase):
       executor.create("bad", Counter, -1)
       executor.create("breaks", Counter, 1)
       with self.assertRaisesRegex(
-          executors.WorkerError, "(?s)breaks.*ArithmeticError: the counter"):
+          executor_lib.WorkerError, "(?s)breaks.*ArithmeticError: the counter"):
         executor.call([("good", "add", (1,)), ("breaks", "fail", ())])
     with make() as executor:
       executor.start(None)
       executor.create("bad", Counter, -1)
-      with self.assertRaisesRegex(executors.WorkerError,
+      with self.assertRaisesRegex(executor_lib.WorkerError,
                                   "(?s)bad.*cannot start at -1"):
         executor.call([("bad", "add", (1,))])
 
@@ -125,7 +125,7 @@ class ExecutorTest(parameterized.TestCase):
       executor.start(None)
       executor.create("a", Counter, 0)
       executor.create("b", Counter, 0)
-      with self.assertRaisesRegex(executors.WorkerError, "of b died 3 times.*exit code 7"):
+      with self.assertRaisesRegex(executor_lib.WorkerError, "of b died 3 times.*exit code 7"):
         executor.call([("a", "add", (1,)), ("b", "die", ())])
     self.assertEmpty(multiprocessing.active_children())
 
@@ -186,7 +186,7 @@ class ExecutorTest(parameterized.TestCase):
 
   def test_workers_end_with_their_parent(self):
     code = ("import multiprocessing, os, signal, executors_test\n"
-            "from open_spiel_ppsro import process_executor\n"
+            "from open_spiel_ppsro.executors import process_executor\n"
             "if __name__ == '__main__':\n"
             "  executor = process_executor.ProcessExecutor(2)\n"
             "  executor.start(None)\n"

@@ -22,8 +22,8 @@ import time
 from absl.testing import absltest
 from absl.testing import parameterized
 
-from open_spiel_ppsro import executors
-from open_spiel_ppsro import process_executor
+from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.oracles import neupl
@@ -33,7 +33,7 @@ from open_spiel_ppsro.oracles import ppo
 PPO = ppo.PPOConfig(episodes_per_batch=256)
 
 
-class LatestFirst(executors.SerialExecutor):
+class LatestFirst(executor_lib.SerialExecutor):
   """The fewest answers that will do, the last call's first."""
 
   def collect(self, tickets, at_least=None):
@@ -63,7 +63,7 @@ class FreeRunningTest(parameterized.TestCase):
 
   def test_in_lockstep_it_does_not_matter_who_is_first(self):
     _, ours = rounds(12, LatestFirst(), 0)
-    _, theirs = rounds(12, executors.SerialExecutor(), 0)
+    _, theirs = rounds(12, executor_lib.SerialExecutor(), 0)
     self.assertEqual(played(ours), played(theirs))
 
   def test_matches_are_not_waited_for_and_not_lost(self):
@@ -145,7 +145,7 @@ class FreeRunningTest(parameterized.TestCase):
       (-1, {}, "takes 0 or more"), (2, {"sweep": True}, "use 0"))
   def test_out_of_range(self, max_staleness, options, message):
     with self.assertRaisesRegex(ValueError, message):
-      rounds(0, executors.SerialExecutor(), max_staleness, **options)
+      rounds(0, executor_lib.SerialExecutor(), max_staleness, **options)
 
   def test_rows_of_one_network_wait_for_each_other(self):
     oracle = neupl.NeuPLOracle("kuhn_poker")

@@ -22,7 +22,7 @@ from absl.testing import parameterized
 import numpy as np
 
 from open_spiel.python import policy
-from open_spiel_ppsro import game_tree
+from open_spiel_ppsro.games import game_tree
 
 GOOFSPIEL = "goofspiel(num_cards=4,imp_info=True,points_order=descending)"
 

@@ -37,13 +37,13 @@ EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
 sys.path.insert(0, str(EXAMPLES))
 
 # pylint: disable=wrong-import-position
-from open_spiel_ppsro import checkpoint
+from open_spiel_ppsro import plain_data
 from open_spiel_ppsro import population
-from open_spiel_ppsro import process_executor
-from open_spiel_ppsro import run_directory
+from open_spiel_ppsro.executors import process_executor
+from open_spiel_ppsro.runs import run_directory
 from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro import schemes
-from open_spiel_ppsro.oracles import networks
+from open_spiel_ppsro.policies import networks
 import recorded_run
 import resume_test
 
@@ -220,7 +220,7 @@ class KillPointsTest(parameterized.TestCase):
     self.assertIn(f"{newest} is not a checkpoint, or it is cut short",
                   logs.output[0])
     self.assertEqual(found["solver"]["rounds"],
-                     checkpoint.read(before)["solver"]["rounds"])
+                     plain_data.read(before)["solver"]["rounds"])
     before.write_bytes(b"nothing of the kind")
     with self.assertRaisesRegex(ValueError, f"{before} is not a checkpoint"):
       run_directory.read_checkpoint(path)

@@ -19,8 +19,8 @@ from absl.testing import parameterized
 import numpy as np
 import scipy.optimize
 
-from open_spiel_ppsro import meta_game
-from open_spiel_ppsro import meta_strategies
+from open_spiel_ppsro.meta_games import meta_game
+from open_spiel_ppsro.meta_games import meta_strategies
 
 RPS = np.array([[0., -1, 1], [1, 0, -1], [-1, 1, 0]])
 RANDOM = np.random.default_rng(0)

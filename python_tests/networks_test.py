@@ -21,7 +21,7 @@ from absl.testing import parameterized
 import numpy as np
 import torch
 
-from open_spiel_ppsro.oracles import networks
+from open_spiel_ppsro.policies import networks
 from open_spiel_ppsro.oracles import ppo
 
 

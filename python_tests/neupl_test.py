@@ -19,9 +19,9 @@ from absl.testing import parameterized
 import numpy as np
 
 from open_spiel.python import policy
-from open_spiel_ppsro import executors
-from open_spiel_ppsro import process_executor
-from open_spiel_ppsro import normal_form
+from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.executors import process_executor
+from open_spiel_ppsro.games import normal_form
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.oracles import dqn
@@ -89,18 +89,18 @@ class KuhnTest(absltest.TestCase):
       return tables(solver), results
 
   def test_same_bits_for_any_executor(self):
-    reference, results = self.run_rounds(executors.SerialExecutor(), 6)
+    reference, results = self.run_rounds(executor_lib.SerialExecutor(), 6)
     for executor in (process_executor.ProcessExecutor(1),
                      process_executor.ProcessExecutor(3)):
       found, _ = self.run_rounds(executor, 6)
       for ours, theirs in zip(found, reference):
         np.testing.assert_array_equal(ours, theirs)
-    other, _ = self.run_rounds(executors.SerialExecutor(), 6, seed=1)
+    other, _ = self.run_rounds(executor_lib.SerialExecutor(), 6, seed=1)
     self.assertFalse(np.array_equal(other[-1], reference[-1]))
     self.assertLess(results[-1].of_all.nash_conv, results[0].of_all.nash_conv)
 
   def test_equal_rows_are_one_policy(self):
-    found, results = self.run_rounds(executors.SerialExecutor(), 2)
+    found, results = self.run_rounds(executor_lib.SerialExecutor(), 2)
     # After the first round every row but the first looks at untrained equals;
     # whatever rows coincide, their policies coincide, and steps count once.
     trained = [level for level in results[0].levels if level.steps]

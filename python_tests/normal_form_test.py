@@ -22,10 +22,10 @@ from absl.testing import parameterized
 import numpy as np
 
 from open_spiel.python import policy
-from open_spiel_ppsro import meta_strategies
-from open_spiel_ppsro import normal_form
+from open_spiel_ppsro.meta_games import meta_strategies
+from open_spiel_ppsro.games import normal_form
 from open_spiel_ppsro import schemes
-from open_spiel_ppsro import sequence_form
+from open_spiel_ppsro.games import sequence_form
 from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.oracles import exact
 from open_spiel_ppsro.oracles import gradual

@@ -24,11 +24,11 @@ from open_spiel.python import rl_environment
 from open_spiel.python.algorithms import exploitability
 from open_spiel.python.algorithms import policy_aggregator
 from open_spiel.python.algorithms.psro_v2 import psro_v2
-from open_spiel_ppsro import executors
-from open_spiel_ppsro import process_executor
-from open_spiel_ppsro import game_tree
-from open_spiel_ppsro import meta_strategies
-from open_spiel_ppsro import sequence_form
+from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.executors import process_executor
+from open_spiel_ppsro.games import game_tree
+from open_spiel_ppsro.meta_games import meta_strategies
+from open_spiel_ppsro.games import sequence_form
 from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import exact
 from open_spiel_ppsro.oracles import pipelined
@@ -129,7 +129,7 @@ class InsidePsroV2Test(parameterized.TestCase):
   def test_in_worker_processes_the_same(self):
     config = ppo.PPOConfig(episodes_per_batch=512)
     found = []
-    for executor in (executors.SerialExecutor(), process_executor.ProcessExecutor(2)):
+    for executor in (executor_lib.SerialExecutor(), process_executor.ProcessExecutor(2)):
       with pipelined.PipelinedOracle("kuhn_poker", config, executor, seed=5,
                                      number_training_steps=3000) as oracle:
         solver = psro_v2_solver(oracle)

@@ -21,8 +21,8 @@ import numpy as np
 from open_spiel.python.algorithms import projected_replicator_dynamics
 from open_spiel.python.algorithms import regret_matching
 from open_spiel.python.egt import alpharank
-from open_spiel_ppsro import meta_strategies
-from open_spiel_ppsro import population_dynamics
+from open_spiel_ppsro.meta_games import meta_strategies
+from open_spiel_ppsro.meta_games import population_dynamics
 
 RPS = np.array([[0., -1, 1], [1, 0, -1], [-1, 1, 0]])
 BIASED_RPS = np.array([[0., -2, 1], [2, 0, -1], [-1, 1, 0]])

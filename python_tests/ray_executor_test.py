@@ -25,11 +25,11 @@ import ray
 from ray import cluster_utils
 
 import executors_test
-from open_spiel_ppsro import executors
-from open_spiel_ppsro import ray_executor
+from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.executors import ray_executor
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
-from open_spiel_ppsro import worker_executor
+from open_spiel_ppsro.executors import worker_executor
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
 
@@ -58,17 +58,17 @@ class LocalTest(absltest.TestCase):
       self.assertEqual(executor.call([]), [])
       self.assertEqual(executor.call([(0, "threads", ())]), ["1"])
       executor.create("bad", executors_test.Counter, -1)
-      with self.assertRaisesRegex(executors.WorkerError,
+      with self.assertRaisesRegex(executor_lib.WorkerError,
                                   "(?s)bad.*cannot start at -1"):
         executor.call([("bad", "add", (1,))])
       with self.assertRaisesRegex(
-          executors.WorkerError, "(?s)of 3.*ArithmeticError: the counter"):
+          executor_lib.WorkerError, "(?s)of 3.*ArithmeticError: the counter"):
         executor.call([(0, "add", (1,)), (3, "fail", ())])
       before = executor.call([(1, "add", (0,))])
       self.assertEqual(
           executor.call([(1, "add_and_die_once", (5, self.once))]),
           [before[0][1] + 5])
-      with self.assertRaisesRegex(executors.WorkerError,
+      with self.assertRaisesRegex(executor_lib.WorkerError,
                                   "of 1 died 3 times in a row"):
         executor.call([(0, "add", (1,)), (1, "die", ())])
     self.assertFalse(ray.is_initialized())
@@ -126,7 +126,7 @@ class ClusterTest(absltest.TestCase):
         self.assertEqual(
             play(executor, lambda: cluster.remove_node(
                 second, allow_graceful=False)),
-            play(executors.SerialExecutor(), lambda: None))
+            play(executor_lib.SerialExecutor(), lambda: None))
       # The cluster was joined, so it is still there, and one node works.
       with ray_executor.RayExecutor(1, cluster.address) as executor:
         executor.start("shared")

@@ -21,7 +21,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 
 import open_spiel_ppsro
-from open_spiel_ppsro import run_directory
+from open_spiel_ppsro.runs import run_directory
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

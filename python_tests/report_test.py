@@ -21,8 +21,8 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
-from open_spiel_ppsro import report
-from open_spiel_ppsro import run_directory
+from open_spiel_ppsro.runs import report
+from open_spiel_ppsro.runs import run_directory
 
 STEPS = (np.array([10., 20., 40.]), np.array([1., .5, .25]))
 LATER = (np.array([15., 30.]), np.array([2., 1.]))

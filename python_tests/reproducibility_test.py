@@ -20,9 +20,9 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
-from open_spiel_ppsro import executors
-from open_spiel_ppsro import process_executor
-from open_spiel_ppsro import ray_executor
+from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.executors import process_executor
+from open_spiel_ppsro.executors import ray_executor
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.oracles import dqn
@@ -53,9 +53,9 @@ class LockstepTest(parameterized.TestCase):
   @parameterized.parameters(ppo.PPOConfig(episodes_per_batch=512),
                             dqn.DQNConfig(episodes_per_batch=512))
   def test_any_executor_any_worker_count(self, config):
-    tables, payoffs, metrics = play(config, executors.SerialExecutor())
+    tables, payoffs, metrics = play(config, executor_lib.SerialExecutor())
     self.assertGreater(len(tables), 8)  # Some froze, others opened.
-    for make in (executors.SerialExecutor,
+    for make in (executor_lib.SerialExecutor,
                  lambda: process_executor.ProcessExecutor(1),
                  lambda: process_executor.ProcessExecutor(2),
                  lambda: process_executor.ProcessExecutor(3),
@@ -66,12 +66,12 @@ class LockstepTest(parameterized.TestCase):
         np.testing.assert_array_equal(ours, theirs)
       np.testing.assert_array_equal(found[1], payoffs)
       self.assertEqual(found[2], metrics)
-    _, _, other = play(config, executors.SerialExecutor(), seed=1)
+    _, _, other = play(config, executor_lib.SerialExecutor(), seed=1)
     self.assertNotEqual(other, metrics)
 
   def test_sampled_games_too(self):
     config = ppo.PPOConfig(episodes_per_batch=512)
-    _, payoffs, metrics = play(config, executors.SerialExecutor(),
+    _, payoffs, metrics = play(config, executor_lib.SerialExecutor(),
                                evaluation="sampled")
     for workers in (1, 2, 3):
       found = play(config, process_executor.ProcessExecutor(workers),

@@ -22,9 +22,9 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
-from open_spiel_ppsro import checkpoint
-from open_spiel_ppsro import executors
-from open_spiel_ppsro import process_executor
+from open_spiel_ppsro import plain_data
+from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.oracles import dqn
@@ -118,9 +118,9 @@ class ResumeTest(parameterized.TestCase):
       results.append(whole.round())
     self.assertGreater(len(content(whole)[0]), 2)
     for number, state in states:  # What they hold has not changed since.
-      checkpoint.write(self.path, state)
+      plain_data.write(self.path, state)
       resumed = make_solver(config, make_scheme(), **options)
-      resumed.restore(checkpoint.read(self.path))
+      resumed.restore(plain_data.read(self.path))
       self.assertEqual(
           without_clocks(resumed.round() for _ in range(number, ROUNDS)),
           without_clocks(results[number:]))
@@ -132,11 +132,11 @@ class ResumeTest(parameterized.TestCase):
       whole = make_solver(PPO, schemes.Pipeline(2), executor, **options)
       for _ in range(3):
         whole.round()
-      checkpoint.write(self.path, whole.state())
+      plain_data.write(self.path, whole.state())
       results = [whole.round() for _ in range(4)]
     with process_executor.ProcessExecutor(3) as executor:
       resumed = make_solver(PPO, schemes.Pipeline(2), executor, **options)
-      resumed.restore(checkpoint.read(self.path))
+      resumed.restore(plain_data.read(self.path))
       self.assertEqual(without_clocks(resumed.round() for _ in range(4)),
                        without_clocks(results))
     self.assert_same(content(resumed), content(whole))
@@ -155,7 +155,7 @@ class ResumeTest(parameterized.TestCase):
          "meta_strategy is 'nash' there and 'uniform' here")):
       with self.assertRaisesRegex(ValueError, message):
         other.restore(state)
-    played = make_solver(PPO, schemes.Pipeline(2), executors.SerialExecutor())
+    played = make_solver(PPO, schemes.Pipeline(2), executor_lib.SerialExecutor())
     played.round()
     with self.assertRaisesRegex(ValueError, "has played 1"):
       played.restore(state)

@@ -21,8 +21,8 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
-from open_spiel_ppsro import meta_game as meta_game_lib
-from open_spiel_ppsro import meta_strategies
+from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
+from open_spiel_ppsro.meta_games import meta_strategies
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro import schemes
 

@@ -18,10 +18,10 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
-from open_spiel_ppsro import game_tree
-from open_spiel_ppsro import normal_form
-from open_spiel_ppsro import seat_symmetry
-from open_spiel_ppsro import sequence_form
+from open_spiel_ppsro.games import game_tree
+from open_spiel_ppsro.games import normal_form
+from open_spiel_ppsro.games import seat_symmetry
+from open_spiel_ppsro.games import sequence_form
 
 
 def random_table(tree, player, rng):

@@ -22,8 +22,8 @@ from open_spiel.python.algorithms import best_response as spiel_best_response
 from open_spiel.python.algorithms import expected_game_score
 from open_spiel.python.algorithms import exploitability
 from open_spiel.python.algorithms import policy_aggregator
-from open_spiel_ppsro import game_tree
-from open_spiel_ppsro import sequence_form
+from open_spiel_ppsro.games import game_tree
+from open_spiel_ppsro.games import sequence_form
 import pyspiel
 
 GAMES = (

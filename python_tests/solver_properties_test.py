@@ -24,7 +24,7 @@ import hypothesis
 from hypothesis import strategies as st
 import numpy as np
 
-from open_spiel_ppsro import checkpoint
+from open_spiel_ppsro import plain_data
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.oracles import dqn
@@ -93,8 +93,8 @@ class PropertiesTest(absltest.TestCase):
     results = [solver.round() for _ in range(before)]
     with tempfile.TemporaryDirectory() as directory:
       path = pathlib.Path(directory) / "checkpoint.npz"
-      checkpoint.write(path, solver.state())
-      other.restore(checkpoint.read(path))
+      plain_data.write(path, solver.state())
+      other.restore(plain_data.read(path))
     going_on = [solver.round() for _ in range(after)]
     for ours, theirs in zip(going_on, [other.round() for _ in range(after)]):
       np.testing.assert_equal(_without_clocks(ours), _without_clocks(theirs))

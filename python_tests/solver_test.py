@@ -26,14 +26,14 @@ from open_spiel.python.algorithms import expected_game_score
 from open_spiel.python.algorithms import exploitability
 from open_spiel.python.algorithms import policy_aggregator
 from open_spiel.python.algorithms.psro_v2 import meta_strategies as psro_v2_meta
-from open_spiel_ppsro import executors
-from open_spiel_ppsro import process_executor
-from open_spiel_ppsro import game_tree
+from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.executors import process_executor
+from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro import schemes
-from open_spiel_ppsro import seat_symmetry
-from open_spiel_ppsro import sequence_form
+from open_spiel_ppsro.games import seat_symmetry
+from open_spiel_ppsro.games import sequence_form
 from open_spiel_ppsro import solver as solver_lib
-from open_spiel_ppsro import tree_simulator
+from open_spiel_ppsro.simulators import tree_simulator
 from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import exact
 from open_spiel_ppsro.oracles import pipelined
@@ -331,14 +331,14 @@ class FailuresTest(parameterized.TestCase):
       with self.assertRaisesRegex(ValueError, "give both the same game"):
         solver_lib.PipelinePSROSolver("leduc_poker", oracle)
 
-  @parameterized.parameters(executors.SerialExecutor(),
+  @parameterized.parameters(executor_lib.SerialExecutor(),
                             process_executor.ProcessExecutor(2))
   def test_a_learners_exception_names_the_policy(self, executor):
     oracle, solver = make("kuhn_poker", BrokenConfig(), schemes.Sequential(),
                           executor=executor)
     with oracle:
       with self.assertRaisesRegex(
-          executors.WorkerError,
+          executor_lib.WorkerError,
           "(?s)player [01] policy 1.*broken_train.*cannot learn this"):
         solver.round()
 

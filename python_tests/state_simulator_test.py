@@ -21,19 +21,19 @@ from absl.testing import parameterized
 import numpy as np
 
 from open_spiel.python.algorithms import expected_game_score
-from open_spiel_ppsro import episodes
-from open_spiel_ppsro import executors
-from open_spiel_ppsro import game_tree
-from open_spiel_ppsro import meta_game as meta_game_lib
+from open_spiel_ppsro.simulators import simulator as simulator_lib
+from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.games import game_tree
+from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
 from open_spiel_ppsro import population as population_lib
-from open_spiel_ppsro import sampled_evaluation
-from open_spiel_ppsro import seat_symmetry
-from open_spiel_ppsro import sequence_form
-from open_spiel_ppsro import state_game
-from open_spiel_ppsro import state_simulator
-from open_spiel_ppsro import tree_simulator
-from open_spiel_ppsro.oracles import base
-from open_spiel_ppsro.oracles import networks
+from open_spiel_ppsro.evaluation import sampled_evaluator
+from open_spiel_ppsro.games import seat_symmetry
+from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.simulators import state_simulator
+from open_spiel_ppsro.simulators import tree_simulator
+from open_spiel_ppsro.oracles import learner as learner_lib
+from open_spiel_ppsro.policies import networks
 
 GAMES = ("kuhn_poker", "leduc_poker", "kuhn_poker(players=3)",
          "goofspiel(num_cards=3,imp_info=true)")
@@ -210,7 +210,7 @@ class AgainstTheTreeTest(parameterized.TestCase):
     policies = [network_policy(game, seed) for seed in range(3)]
     mixed = mixture(policies, (.2, .5, .3))
     simulator.face([mixed] * game.num_players)
-    batch = episodes.merge([
+    batch = simulator_lib.merge([
         simulator.draw(policies[0], 200, np.random.default_rng(seed))
         for seed in range(2)])
     found = simulator.behaviour(mixed, batch)
@@ -295,12 +295,12 @@ class SampledEvaluatorTest(parameterized.TestCase):
                   for member in population.members(role)])
         for player, role in enumerate(game.roles)]
     exact = sequence_form.payoff_tensors(tree, plans)
-    executor = executors.SerialExecutor()
+    executor = executor_lib.SerialExecutor()
     executor.start(game)
     scores = []
     for seed in range(3):
       meta_game = meta_game_lib.MetaGame(game.roles)
-      evaluator = sampled_evaluation.SampledEvaluator(
+      evaluator = sampled_evaluator.SampledEvaluator(
           game, executor, seed, num_episodes)
       evaluator.measure(population, meta_game, ids)
       weights = [np.ones(count) / count] * game.num_populations
@@ -351,9 +351,9 @@ class SampledEvaluatorTest(parameterized.TestCase):
       simulator.draw(population[learner].snapshot.policy, 10_000, rng)
     meetings = simulator.meetings()
     np.testing.assert_allclose(meetings.episodes, [4800, 11200], rtol=0.1)
-    executor = executors.SerialExecutor()
+    executor = executor_lib.SerialExecutor()
     executor.start(game)
-    evaluator = sampled_evaluation.SampledEvaluator(game, executor, 0, 1)
+    evaluator = sampled_evaluator.SampledEvaluator(game, executor, 0, 1)
     meta_game = meta_game_lib.MetaGame(game.roles)
     evaluator.measure(population, meta_game, ids, share=0.0)
     evaluator.add_meetings(learner, meetings)
@@ -380,7 +380,7 @@ class SampledEvaluatorTest(parameterized.TestCase):
     weight = rng.integers(0, 9, true.shape)  # Some were never played.
     weight[0, 0] = 100_000
     own = true + rng.normal(size=true.shape) / np.sqrt(np.maximum(weight, 1))
-    means, errors = sampled_evaluation.estimate(
+    means, errors = sampled_evaluator.estimate(
         weight.astype(float), weight * own, weight * own ** 2 + weight - 1.)
     off = (means - true)
     self.assertLess(np.abs(off).mean(), 0.45 * np.abs(own - true).mean())
@@ -391,16 +391,16 @@ class SampledEvaluatorTest(parameterized.TestCase):
   @parameterized.parameters(0., 1., -1.)
   def test_estimates_where_nothing_is_random(self, value):
     weight = np.array([[4., 0.], [0., 0.]])
-    means, errors = sampled_evaluation.estimate(
+    means, errors = sampled_evaluator.estimate(
         weight, weight * value, weight * value ** 2)
     np.testing.assert_allclose(means, value)
     self.assertTrue((errors > 0).all() and np.isfinite(errors).all())
-    means, errors = sampled_evaluation.estimate(*np.zeros((3, 2, 3)))
+    means, errors = sampled_evaluator.estimate(*np.zeros((3, 2, 3)))
     np.testing.assert_array_equal(means, 0)
     self.assertTrue((errors > 0).all() and np.isfinite(errors).all())
 
   def test_chance_is_shared_out(self):
-    chance = sampled_evaluation._stratified(  # pylint: disable=protected-access
+    chance = sampled_evaluator._stratified(  # pylint: disable=protected-access
         100, 64, np.random.default_rng(0))
     self.assertLen(chance, 100)
     for start in (0, 32, 64):
@@ -414,9 +414,9 @@ class SampledEvaluatorTest(parameterized.TestCase):
     ids = [population.open(p).policy_id for p in range(2) for _ in range(6)]
     for seed, policy_id in enumerate(ids):
       population.publish(policy_id, network_policy(game, seed))
-    executor = executors.SerialExecutor()
+    executor = executor_lib.SerialExecutor()
     executor.start(game)
-    evaluator = sampled_evaluation.SampledEvaluator(game, executor, 0, 5_000)
+    evaluator = sampled_evaluator.SampledEvaluator(game, executor, 0, 5_000)
     meta_game = meta_game_lib.MetaGame(game.roles)
     evaluator.measure(population, meta_game, ids)
     weights = [np.array([.5, .5, 0, 0, 0, 0])] * 2
@@ -426,19 +426,19 @@ class SampledEvaluatorTest(parameterized.TestCase):
 
   def test_mean_returns_against_openspiel(self):
     game = state_game.state_game("kuhn_poker")
-    executor = executors.SerialExecutor()
+    executor = executor_lib.SerialExecutor()
     executor.start(game)
-    evaluator = sampled_evaluation.SampledEvaluator(game, executor, 0, 1)
+    evaluator = sampled_evaluator.SampledEvaluator(game, executor, 0, 1)
     policies = [network_policy(game, seed) for seed in range(4)]
     mixtures = (mixture(policies[:2], (.4, .6)),
                 mixture(policies[2:], (.1, .9)))
-    profiles = sampled_evaluation.profiles_of(mixtures)
+    profiles = sampled_evaluator.profiles_of(mixtures)
     self.assertAlmostEqual(sum(weight for _, weight in profiles), 1)
     mean, error = evaluator.mean_returns(profiles, 40_000, 7)
     expected = sum(
         weight * np.array(expected_game_score.policy_value(
             game.game.new_initial_state(),
-            [base.FunctionPolicy(game, [p], policy)
+            [learner_lib.FunctionPolicy(game, [p], policy)
              for p, policy in enumerate(profile)]))
         for profile, weight in profiles)
     self.assertLess((np.abs(mean - expected) / error).max(), 4)

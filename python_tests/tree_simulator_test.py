@@ -18,11 +18,11 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
-from open_spiel_ppsro import episodes
-from open_spiel_ppsro import game_tree
+from open_spiel_ppsro.simulators import simulator as simulator_lib
+from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro import population
-from open_spiel_ppsro import sequence_form
-from open_spiel_ppsro import tree_simulator
+from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.simulators import tree_simulator
 
 EPISODES = 200_000
 
@@ -170,7 +170,7 @@ class TreeSimulatorTest(parameterized.TestCase):
 class MergeTest(absltest.TestCase):
 
   def batch(self, observations, first_row):
-    return episodes.EpisodeBatch(
+    return simulator_lib.EpisodeBatch(
         observations=observations,
         legal_actions_mask=np.ones((2, 2), bool),
         row=np.array([0, 1]), action=np.array([1, 0]),
@@ -181,11 +181,11 @@ class MergeTest(absltest.TestCase):
 
   def test_shared_and_separate_observations(self):
     shared = np.zeros((2, 3), np.float32)
-    merged = episodes.merge([self.batch(shared, 0), self.batch(shared, 1)])
+    merged = simulator_lib.merge([self.batch(shared, 0), self.batch(shared, 1)])
     self.assertIs(merged.observations, shared)
     np.testing.assert_array_equal(merged.row, [0, 1, 0, 1])
     np.testing.assert_array_equal(merged.next_row, [1, -1, 1, -1])
-    apart = episodes.merge([self.batch(np.zeros((2, 3)), 0),
+    apart = simulator_lib.merge([self.batch(np.zeros((2, 3)), 0),
                               self.batch(np.ones((2, 3)), 1)])
     self.assertEqual(apart.observations.shape, (4, 3))
     np.testing.assert_array_equal(apart.row, [0, 1, 2, 3])

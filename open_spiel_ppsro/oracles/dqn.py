@@ -24,10 +24,10 @@ import dataclasses
 import numpy as np
 import torch
 
-from open_spiel_ppsro import episodes as episodes_lib
-from open_spiel_ppsro.oracles import base
+from open_spiel_ppsro.simulators import simulator as simulator_lib
+from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import data_parallel
-from open_spiel_ppsro.oracles import networks
+from open_spiel_ppsro.policies import networks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,21 +70,21 @@ class DQNConfig:
   device: str = "cpu"
 
   def __post_init__(self):
-    base.check_positive(
+    learner_lib.check_positive(
         self, "replay_batches", "updates_per_batch",
         "learning_rate", "final_learning_rate",
         "learning_rate_decay", "epsilon_decay", "target_rate")
-    base.check_sizes(self)
-    base.check_share(self, "epsilon", "final_epsilon", "random_opponent_share")
+    learner_lib.check_sizes(self)
+    learner_lib.check_share(self, "epsilon", "final_epsilon", "random_opponent_share")
 
   def steps_per_batch(self, tree):
     """Returns the environment steps in a batch of uniformly random play."""
-    return base.steps_per_batch(tree, self.episodes_per_batch)
+    return learner_lib.steps_per_batch(tree, self.episodes_per_batch)
 
   def make_learner(self, tree, player, seed_sequence,
                    team=data_parallel.Alone()):
     """Returns a `DQNLearner` of `player` in a `GameTree` or `StateGame`."""
-    return DQNLearner(base.make_simulator(tree, player), self,
+    return DQNLearner(learner_lib.make_simulator(tree, player), self,
                       seed_sequence, team)
 
   def exploiters(self):
@@ -92,7 +92,7 @@ class DQNConfig:
     return [self]
 
 
-class DQNLearner(base.Learner):
+class DQNLearner(learner_lib.Learner):
   """Trains a Q-network on batches of episodes from a simulator."""
 
   def __init__(self, simulator, config, seed_sequence, team):
@@ -102,7 +102,7 @@ class DQNLearner(base.Learner):
     self._config = config
     self._episodes_per_batch = (
         config.episodes_per_batch or simulator.episodes_per_batch)
-    network_seed, episode_seed = base.seeds(seed_sequence, team)
+    network_seed, episode_seed = learner_lib.seeds(seed_sequence, team)
     self._rng = np.random.default_rng(episode_seed)
     self._network = networks.MLP(
         (simulator.num_features, *config.hidden_sizes,
@@ -127,7 +127,7 @@ class DQNLearner(base.Learner):
             "learning_rate": self._learning_rate,
             "epsilon": self._epsilon,
             "return_scale": self._return_scale,
-            "replay": [episodes_lib.pack(batch, self._simulator.constants)
+            "replay": [simulator_lib.pack(batch, self._simulator.constants)
                        for batch in self._replay],
             "rng": self._rng.bit_generator.state}
 
@@ -139,7 +139,7 @@ class DQNLearner(base.Learner):
     self._epsilon = state["epsilon"]
     self._return_scale = state["return_scale"]
     self._replay.extend(
-        episodes_lib.unpack(batch, self._simulator.constants)
+        simulator_lib.unpack(batch, self._simulator.constants)
         for batch in state["replay"])
     self._rng.bit_generator.state = state["rng"]
 
@@ -151,8 +151,8 @@ class DQNLearner(base.Learner):
       batch = self._simulator.draw(self._explore, self._episodes_per_batch,
                                    self._rng)
       self._replay.append(batch)
-      self._update(episodes_lib.merge(self._replay))
-      base.check_finite(self._network.parameters, batch.episode_return)
+      self._update(simulator_lib.merge(self._replay))
+      learner_lib.check_finite(self._network.parameters, batch.episode_return)
       if settled:
         self._learning_rate = max(
             self._learning_rate * config.learning_rate_decay,
@@ -163,7 +163,7 @@ class DQNLearner(base.Learner):
           batch.num_steps, batch.num_episodes,
           batch.num_episodes * batch.episode_return).sum(axis=0)
     steps, episodes, total_return = totals.tolist()
-    return base.TrainingReport(
+    return learner_lib.TrainingReport(
         policy=self._handout() if self._team.rank == 0 else None,
         mean_return=total_return / episodes,
         steps=int(steps), episodes=int(episodes))

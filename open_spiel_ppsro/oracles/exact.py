@@ -21,9 +21,9 @@ import dataclasses
 
 import numpy as np
 
-from open_spiel_ppsro import sequence_form
-from open_spiel_ppsro import tree_simulator
-from open_spiel_ppsro.oracles import base
+from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.simulators import tree_simulator
+from open_spiel_ppsro.oracles import learner as learner_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +54,7 @@ class ExactConfig:
     return ExactLearner(tree, player, self, seed_sequence)
 
 
-class ExactLearner(base.Learner):
+class ExactLearner(learner_lib.Learner):
   """Learns the best response in one step; it trains no episodes."""
 
   def __init__(self, tree, player, config, seed_sequence):
@@ -77,6 +77,6 @@ class ExactLearner(base.Learner):
         self._tree,
         tree_simulator.opponents_reach(self._tree, opponents, self._player),
         self._player, self._config.tie_break, self._rng)
-    return base.TrainingReport(
+    return learner_lib.TrainingReport(
         policy=response.table, mean_return=response.value, steps=0, episodes=0,
         is_exact=True)

@@ -25,9 +25,9 @@ import dataclasses
 
 import numpy as np
 
-from open_spiel_ppsro import sequence_form
-from open_spiel_ppsro import tree_simulator
-from open_spiel_ppsro.oracles import base
+from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.simulators import tree_simulator
+from open_spiel_ppsro.oracles import learner as learner_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +42,8 @@ class GradualConfig:
   needs_tree = True
 
   def __post_init__(self):
-    base.check_positive(self, "learning_rate")
-    base.check_share(self, "learning_rate")
+    learner_lib.check_positive(self, "learning_rate")
+    learner_lib.check_share(self, "learning_rate")
 
   def steps_per_batch(self, tree):
     """Returns 1: a step of training is one move."""
@@ -61,7 +61,7 @@ def random_table(mask, rng):
   return table / table.sum(axis=1, keepdims=True)
 
 
-class GradualLearner(base.Learner):
+class GradualLearner(learner_lib.Learner):
   """Moves to its best response, `num_steps` times a call."""
 
   def __init__(self, tree, player, config, seed_sequence):
@@ -94,7 +94,7 @@ class GradualLearner(base.Learner):
     kept = (1 - self._rate) ** num_steps
     plan = kept * plan + (1 - kept) * target
     self._table = sequence_form.behaviour(tree, plan, player)
-    return base.TrainingReport(
+    return learner_lib.TrainingReport(
         policy=self._table,
         mean_return=float(
             plan @ sequence_form.values_of_reach(tree, reach, player)),

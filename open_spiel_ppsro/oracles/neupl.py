@@ -29,10 +29,10 @@ import dataclasses
 import numpy as np
 import torch
 
-from open_spiel_ppsro import episodes as episodes_lib
+from open_spiel_ppsro.simulators import simulator as simulator_lib
 from open_spiel_ppsro import population
-from open_spiel_ppsro.oracles import base
-from open_spiel_ppsro.oracles import networks
+from open_spiel_ppsro.oracles import learner as learner_lib
+from open_spiel_ppsro.policies import networks
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
 
@@ -84,14 +84,14 @@ class NeuPLConfig:
   device: str = "cpu"
 
   def __post_init__(self):
-    base.check_positive(self, "max_policies", "epochs", "learning_rate",
+    learner_lib.check_positive(self, "max_policies", "epochs", "learning_rate",
                         "final_learning_rate", "learning_rate_decay", "clip",
                         "row_tolerance")
-    base.check_sizes(self)
+    learner_lib.check_sizes(self)
     if not self.anchor_coefficient >= 0:
       raise ValueError(f"anchor_coefficient is {self.anchor_coefficient}; it "
                        "takes 0 or more")
-    base.check_share(self, "exploration", "random_opponent_share")
+    learner_lib.check_share(self, "exploration", "random_opponent_share")
 
   def exploiters(self):
     """Returns the configurations of the exploiters of a lower bound."""
@@ -100,7 +100,7 @@ class NeuPLConfig:
 
   def steps_per_batch(self, tree):
     """Returns the environment steps in a batch of uniformly random play."""
-    return base.steps_per_batch(tree, self.episodes_per_batch)
+    return learner_lib.steps_per_batch(tree, self.episodes_per_batch)
 
 
 class ConditionalNetworks:
@@ -141,7 +141,7 @@ class RowWorker:
 
   def __init__(self, tree, config, player, network_seed, episode_seed):
     networks.pin_threads()
-    self._simulator = base.make_simulator(tree, player)
+    self._simulator = learner_lib.make_simulator(tree, player)
     self._config = config
     self._networks = ConditionalNetworks(self._simulator, config, network_seed)
     self._rng = np.random.default_rng(episode_seed)
@@ -251,7 +251,7 @@ class RowWorker:
       batches: a list of pairs of an `EpisodeBatch` and the opponent's row.
       mixture: the row's own.
     """
-    merged = episodes_lib.merge([batch for batch, _ in batches])
+    merged = simulator_lib.merge([batch for batch, _ in batches])
     observations = self._observations(merged.observations)
     illegal = self._illegal(merged.legal_actions_mask)
     count, total = ppo.sums_per_action(merged)
@@ -442,7 +442,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
       steps, episodes, mean_return = trained[leader]
       if leader != assignment.policy_id:  # Counted once.
         steps, episodes = 0, 0
-      reports.append(base.TrainingReport(
+      reports.append(learner_lib.TrainingReport(
           tables[leader], mean_return, steps, episodes))
     return reports
 
@@ -463,7 +463,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
       self._optimizer.step(
           torch.from_numpy(np.mean(gradients, axis=0)), self._learning_rate)
       parameters = networks.as_array(self._parameters.parameters)
-    base.check_finite(self._parameters.parameters,
+    learner_lib.check_finite(self._parameters.parameters,
                       sum(mean_return for _, _, mean_return in answers))
     self._learning_rate = max(
         self._learning_rate * self.config.learning_rate_decay,

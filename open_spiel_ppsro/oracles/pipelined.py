@@ -28,13 +28,13 @@ import numpy as np
 from open_spiel.python.algorithms.psro_v2 import rl_oracle
 from open_spiel.python.algorithms.psro_v2 import utils
 
-from open_spiel_ppsro import executors
-from open_spiel_ppsro import game_tree
+from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro import population
-from open_spiel_ppsro import seat_symmetry
-from open_spiel_ppsro import state_game
-from open_spiel_ppsro import state_simulator
-from open_spiel_ppsro.oracles import base
+from open_spiel_ppsro.games import seat_symmetry
+from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.simulators import state_simulator
+from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import data_parallel
 from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import exact
@@ -97,7 +97,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
       ValueError: if the game cannot be opened, or if the configuration needs
         an enumerated one.
     """
-    super().__init__(env=None, best_response_class=base.BestResponsePolicy,
+    super().__init__(env=None, best_response_class=learner_lib.BestResponsePolicy,
                      best_response_kwargs={}, **kwargs)
     if not isinstance(game, (game_tree.GameTree, state_game.StateGame)):
       game = state_game.open_game(game, max_histories, evaluation)
@@ -111,7 +111,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
     self.tree = game
     self.seed = seed
     self.config = ppo.PPOConfig() if config is None else config
-    self.executor = executors.SerialExecutor() if executor is None else (
+    self.executor = executor_lib.SerialExecutor() if executor is None else (
         executor)
     if workers_per_level < 1:
       raise ValueError(f"workers_per_level is {workers_per_level}; it takes 1 "
@@ -182,7 +182,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
       A `TrainingReport` for each, in the same order.
 
     Raises:
-      executors.WorkerError: if the training of one failed.
+      executor_lib.WorkerError: if the training of one failed.
     """
     self.begin(assignments)
     reports = self.finished([a.policy_id for a in assignments])
@@ -213,7 +213,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
       then, in the order in which they began it.
 
     Raises:
-      executors.WorkerError: if the training of one failed.
+      executor_lib.WorkerError: if the training of one failed.
     """
     owner = {ticket: policy_id for policy_id, tickets in self._tickets.items()
              for ticket in tickets}
@@ -300,7 +300,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
   def _create(self, name, policy_id, config, meeting=None, apart_from=(),
               state=None):
     self.executor.create(
-        name, base.make_learner, config,
+        name, learner_lib.make_learner, config,
         self.tree.roles.index(policy_id.player),
         np.random.SeedSequence(self.seed, spawn_key=policy_id), meeting,
         apart_from=apart_from, state=state)
@@ -325,7 +325,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
     """
     tree = self.tree.original or self.tree
     if isinstance(self.tree, state_game.StateGame):
-      return base.FunctionPolicy(self.tree, [
+      return learner_lib.FunctionPolicy(self.tree, [
           player for player, role in enumerate(self.tree.roles)
           if role == population_index], policy, frozen)
     table = policy
@@ -333,7 +333,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
       tables = dict(enumerate(self.tree.seat_tables([table])))
     else:
       tables = {population_index: table}
-    return base.BestResponsePolicy(
+    return learner_lib.BestResponsePolicy(
         tree.game,
         {player: (tree.infostates[player], seat_table)
          for player, seat_table in tables.items()}, frozen)
@@ -351,7 +351,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
       ValueError: if the game is sampled and the policy not one of ours.
     """
     if isinstance(self.tree, state_game.StateGame):
-      if not isinstance(pi, base.FunctionPolicy):
+      if not isinstance(pi, learner_lib.FunctionPolicy):
         raise ValueError(
             f"{self.tree.game} is sampled, and its policies are networks; "
             f"{type(pi).__name__} cannot be one of them")
@@ -408,7 +408,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
                         for p, own in enumerate(positions)], axis=1),
               joint[joint != 0])
         self._num_opened += 1
-        assignments.append(base.Assignment(
+        assignments.append(learner_lib.Assignment(
             population.PolicyId(player, self._num_opened), opponents,
             self._number_training_steps, True))
     self.open([assignment.policy_id for assignment in assignments])

@@ -27,10 +27,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from open_spiel_ppsro import state_game
-from open_spiel_ppsro.oracles import base
+from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import data_parallel
-from open_spiel_ppsro.oracles import networks
+from open_spiel_ppsro.policies import networks
 
 
 _IMITATION_LEARNING_RATE = 2e-2
@@ -88,15 +88,15 @@ class PPOConfig:
   device: str = "cpu"
 
   def __post_init__(self):
-    base.check_positive(
+    learner_lib.check_positive(
         self, "epochs", "minibatch_rows",
         "learning_rate", "final_learning_rate", "learning_rate_decay", "clip")
-    base.check_sizes(self)
-    base.check_share(self, "imitation_noise", "random_opponent_share")
+    learner_lib.check_sizes(self)
+    learner_lib.check_share(self, "imitation_noise", "random_opponent_share")
 
   def steps_per_batch(self, tree):
     """Returns the environment steps in a batch of uniformly random play."""
-    return base.steps_per_batch(tree, self.episodes_per_batch)
+    return learner_lib.steps_per_batch(tree, self.episodes_per_batch)
 
   def make_learner(self, tree, player, seed_sequence,
                    team=data_parallel.Alone()):
@@ -106,7 +106,7 @@ class PPOConfig:
       config = dataclasses.replace(
           self, entropy_coefficient=_SAMPLED_ENTROPY * isinstance(
               tree, state_game.StateGame))
-    return PPOLearner(base.make_simulator(tree, player), player, config,
+    return PPOLearner(learner_lib.make_simulator(tree, player), player, config,
                       seed_sequence, team)
 
   def exploiters(self):
@@ -217,7 +217,7 @@ def normalised_advantage(returns, value, value_target, visits, weight, taken):
   return advantage / (deviation + 1e-8)
 
 
-class PPOLearner(base.Learner):
+class PPOLearner(learner_lib.Learner):
   """Trains one network on batches of episodes from a simulator."""
 
   def __init__(self, simulator, player, config, seed_sequence, team):
@@ -229,7 +229,7 @@ class PPOLearner(base.Learner):
         config.episodes_per_batch or simulator.episodes_per_batch)
     self._has_trained = False
     self._config = config
-    network_seed, episode_seed = base.seeds(seed_sequence, team)
+    network_seed, episode_seed = learner_lib.seeds(seed_sequence, team)
     self._rng = np.random.default_rng(episode_seed)
     self._network = networks.MLP(
         (simulator.num_features, *config.hidden_sizes,
@@ -274,14 +274,14 @@ class PPOLearner(base.Learner):
           len(samples.observations), batch.num_steps, batch.num_episodes,
           batch.num_episodes * batch.episode_return)
       self._update(samples, self._count_minibatches(everyone[:, 0]))
-      base.check_finite(self._network.parameters, batch.episode_return)
+      learner_lib.check_finite(self._network.parameters, batch.episode_return)
       if settled:
         self._learning_rate = max(
             self._learning_rate * self._config.learning_rate_decay,
             self._config.final_learning_rate)
       totals += everyone[:, 1:].sum(axis=0)
     steps, episodes, total_return = totals.tolist()
-    return base.TrainingReport(
+    return learner_lib.TrainingReport(
         policy=self._handout() if self._team.rank == 0 else None,
         mean_return=total_return / episodes,
         steps=int(steps), episodes=int(episodes),

@@ -24,7 +24,7 @@ expected returns.
 
 import numpy as np
 
-from open_spiel_ppsro import linear_program
+from open_spiel_ppsro.meta_games import linear_program
 
 # Gains, relative to the largest payoff, up to which none is gained.
 _EXACT = 1e-9

@@ -35,9 +35,9 @@ import numpy as np
 
 from open_spiel.python.algorithms.psro_v2 import meta_strategies
 
-from open_spiel_ppsro import correlated
-from open_spiel_ppsro import linear_program
-from open_spiel_ppsro import population_dynamics
+from open_spiel_ppsro.meta_games import correlated
+from open_spiel_ppsro.meta_games import linear_program
+from open_spiel_ppsro.meta_games import population_dynamics
 
 # Regret, relative to the largest payoff, below which a strategy is exact.
 _EXACT = 1e-9

@@ -25,7 +25,7 @@ import itertools
 import numpy as np
 import pyspiel
 
-from open_spiel_ppsro import episodes as episodes_lib
+from open_spiel_ppsro.simulators import simulator as simulator_lib
 from open_spiel_ppsro import population
 
 _CHANCE = int(pyspiel.PlayerId.CHANCE)
@@ -312,7 +312,7 @@ class StateSimulator:
     final = returns[player, episode]
     until_next = np.where(next_row < 0, final,
                           decisions.return_so_far[next_row])
-    return episodes_lib.EpisodeBatch(
+    return simulator_lib.EpisodeBatch(
         observations=decisions.observations,
         legal_actions_mask=decisions.legal_actions_mask,
         row=np.arange(count),

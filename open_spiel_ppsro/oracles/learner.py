@@ -30,11 +30,11 @@ from open_spiel.python import policy
 from open_spiel.python import rl_agent
 import pyspiel
 
-from open_spiel_ppsro import state_game
-from open_spiel_ppsro import state_simulator
-from open_spiel_ppsro import tree_simulator
+from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.simulators import state_simulator
+from open_spiel_ppsro.simulators import tree_simulator
 from open_spiel_ppsro.oracles import data_parallel
-from open_spiel_ppsro.oracles import networks
+from open_spiel_ppsro.policies import networks
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -23,8 +23,8 @@ import queue
 import signal
 import threading
 
-from open_spiel_ppsro import executors
-from open_spiel_ppsro import worker_executor
+from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.executors import worker_executor
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
                      "MKL_NUM_THREADS")
@@ -42,7 +42,7 @@ def _serve(pipe):
   for number in (signal.SIGINT, signal.SIGTERM):  # The main process decides.
     signal.signal(number, signal.SIG_IGN)
   threading.Thread(target=_end_with_the_parent, daemon=True).start()
-  home = executors.Home()
+  home = executor_lib.Home()
   with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
     while True:
       command, *details = pickle.loads(pipe.recv_bytes())

@@ -16,9 +16,9 @@
 
 import numpy as np
 
-from open_spiel_ppsro import episodes
+from open_spiel_ppsro.simulators import simulator as simulator_lib
 from open_spiel_ppsro import population
-from open_spiel_ppsro import sequence_form
+from open_spiel_ppsro.games import sequence_form
 
 # A batch costs the same whatever its size; so many leave little noise.
 EPISODES_PER_BATCH = 2 ** 20
@@ -192,7 +192,7 @@ class TreeSimulator:
     total = np.concatenate([visit_returns[self._later],
                             ended_returns[self._last]])
     mean_return = total / np.maximum(count, 1)
-    return episodes.EpisodeBatch(
+    return simulator_lib.EpisodeBatch(
         observations=self.observations,
         legal_actions_mask=self.legal_actions_mask,
         row=self._row,

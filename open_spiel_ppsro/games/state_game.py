@@ -24,7 +24,7 @@ import random
 from open_spiel.python import observation
 import pyspiel
 
-from open_spiel_ppsro import game_tree
+from open_spiel_ppsro.games import game_tree
 
 _NUM_PROBES = 200
 

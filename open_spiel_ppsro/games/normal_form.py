@@ -19,7 +19,7 @@ import pathlib
 import numpy as np
 import pyspiel
 
-from open_spiel_ppsro import game_tree
+from open_spiel_ppsro.games import game_tree
 
 
 def from_payoffs(payoffs, symmetric=None):

@@ -31,7 +31,7 @@ from typing import Any
 
 from absl import logging
 
-from open_spiel_ppsro import executors
+from open_spiel_ppsro.executors import executor as executor_lib
 
 # So many deaths of the same actor in a row, and it is the actor.
 _MOST_DEATHS = 3
@@ -93,7 +93,7 @@ class _Actor:
   has_peers: bool
 
 
-class WorkerExecutor(executors.Executor):
+class WorkerExecutor(executor_lib.Executor):
   """Spreads actors over workers; an actor stays where it was created."""
 
   def __init__(self, num_workers, worker_timeout_seconds=None):
@@ -212,7 +212,7 @@ class WorkerExecutor(executors.Executor):
       if failure and not dead:
         # The worker has given up what it was to do after that.
         self._unanswered[self._placement.home(failure[0])].clear()
-        executors.raise_failure(*failure)
+        executor_lib.raise_failure(*failure)
       if dead:
         self._replace(dead)
       patience = None
@@ -242,7 +242,7 @@ class WorkerExecutor(executors.Executor):
                           key=lambda call: call[0] is None)
       self._deaths[name] += 1
       if self._deaths[name] == _MOST_DEATHS:
-        raise executors.WorkerError(
+        raise executor_lib.WorkerError(
             f"the worker of {name} died {_MOST_DEATHS} times in a row; the "
             f"last one {reason}")
       logging.warning("The worker of %s %s; it is replaced.", name, reason)

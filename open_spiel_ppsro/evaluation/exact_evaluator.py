@@ -23,7 +23,7 @@ import dataclasses
 import numpy as np
 
 from open_spiel_ppsro import population as population_lib
-from open_spiel_ppsro import sequence_form
+from open_spiel_ppsro.games import sequence_form
 
 
 @dataclasses.dataclass(frozen=True)

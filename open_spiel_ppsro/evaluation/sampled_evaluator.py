@@ -22,9 +22,9 @@ import itertools
 import numpy as np
 import pyspiel
 
-from open_spiel_ppsro import evaluation
+from open_spiel_ppsro.evaluation import exact_evaluator
 from open_spiel_ppsro import population as population_lib
-from open_spiel_ppsro import state_simulator
+from open_spiel_ppsro.simulators import state_simulator
 
 # Matches are cut into at most this many tasks, of not much fewer episodes each
 # than this: small ones spend their time on calls, few ones leave workers idle.
@@ -374,14 +374,14 @@ class SampledEvaluator:
         likely each profile is. Then it returns a `JointMixture`.
     """
     if joint is not None:
-      return evaluation.joint_mixture(indices, joint, population)
-    return evaluation.mixtures(self.game.roles, indices, probabilities,
+      return exact_evaluator.joint_mixture(indices, joint, population)
+    return exact_evaluator.mixtures(self.game.roles, indices, probabilities,
                                population)
 
   def exploitability(self, indices, probabilities, joint=None):
     """Returns an `Exploitability` of NaN: it is not known."""
     del indices, probabilities, joint
-    return evaluation.Exploitability(float("nan"), float("nan"))
+    return exact_evaluator.Exploitability(float("nan"), float("nan"))
 
   def mean_returns(self, profiles, num_episodes, key):
     """Returns means and standard errors `[n]` of a mixture of profiles.

@@ -27,8 +27,8 @@ import subprocess
 import sys
 import traceback
 
-from open_spiel_ppsro import executors
-from open_spiel_ppsro import worker_executor
+from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.executors import worker_executor
 
 # As long as a cluster may take: to be connected to, to say that it is well, and
 # to find room for the workers.
@@ -60,7 +60,7 @@ class _Worker:
   """What runs in a Ray actor."""
 
   def __init__(self):
-    self._home = executors.Home()
+    self._home = executor_lib.Home()
     self._trouble = None
 
   def tell(self, message):

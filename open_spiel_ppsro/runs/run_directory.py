@@ -37,7 +37,7 @@ import numpy as np
 from open_spiel.python import policy
 import pyspiel
 
-from open_spiel_ppsro import checkpoint
+from open_spiel_ppsro import plain_data
 
 METRICS = {
     "round": "number of the round, from 1",
@@ -186,7 +186,7 @@ class RunDirectory:
   def _write_checkpoint(self, num_rounds, data, keep):
     path = self.path / _CHECKPOINTS.replace("*", f"{num_rounds:08d}")
     try:
-      checkpoint.write(path, data)
+      plain_data.write(path, data)
       for old in checkpoint_paths(self.path)[keep:]:
         old.unlink()
     except OSError as error:
@@ -278,7 +278,7 @@ def read_checkpoint(path):
                      "or this is no run directory")
   for index, candidate in enumerate(candidates):
     try:
-      return checkpoint.read(candidate)
+      return plain_data.read(candidate)
     except (ValueError, OSError) as error:
       if index == len(candidates) - 1:
         raise ValueError(str(error)) from error

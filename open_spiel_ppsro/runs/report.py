@@ -25,7 +25,7 @@ from matplotlib.backends import backend_agg
 from matplotlib import figure as figure_lib
 import numpy as np
 
-from open_spiel_ppsro import run_directory
+from open_spiel_ppsro.runs import run_directory
 
 # Below this an exploitability is zero up to rounding; a log axis needs a floor.
 _FLOOR = 1e-9

@@ -25,7 +25,7 @@ import dataclasses
 
 import numpy as np
 
-from open_spiel_ppsro import game_tree
+from open_spiel_ppsro.games import game_tree
 
 
 def symmetrise(tree):

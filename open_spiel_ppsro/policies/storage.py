@@ -25,10 +25,10 @@ import numpy as np
 from open_spiel.python import policy
 import pyspiel
 
-from open_spiel_ppsro import state_game
-from open_spiel_ppsro import state_simulator
-from open_spiel_ppsro.oracles import base
-from open_spiel_ppsro.oracles import networks
+from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.simulators import state_simulator
+from open_spiel_ppsro.oracles import learner as learner_lib
+from open_spiel_ppsro.policies import networks
 
 _FILE = "final_policy.npz"
 
@@ -51,7 +51,7 @@ class NetworkMixture(policy.Policy):
     super().__init__(game.game, list(range(game.num_players)))
     self.probabilities = probabilities
     self._policies = [
-        [base.FunctionPolicy(game, [player], function) for function in chosen]
+        [learner_lib.FunctionPolicy(game, [player], function) for function in chosen]
         for player, chosen in enumerate(functions)]
 
   def action_probabilities(self, state, player_id=None):
