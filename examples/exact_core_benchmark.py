@@ -26,11 +26,11 @@ import time
 from absl import app
 from absl import flags
 import numpy as np
-
 from open_spiel.python import policy as policy_lib
 from open_spiel.python.algorithms import expected_game_score
 from open_spiel.python.algorithms import exploitability
 from open_spiel.python.algorithms import policy_aggregator
+
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import sequence_form
 

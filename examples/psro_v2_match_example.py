@@ -33,7 +33,7 @@ import numpy as np
 import command_line
 import entry_point
 import open_spiel_ppsro as ppsro
-from open_spiel_ppsro.simulators import state_simulator
+from open_spiel_ppsro.simulators import play as play_lib
 import psro_v2_peer
 import recorded_run
 
@@ -122,7 +122,7 @@ def play_match(game, ours, peers, num_games, rng):
                               p=side[player][1])
           for player, (side, offset) in enumerate(zip(sides, offsets))]
       returns.append(
-          state_simulator.play(game, policies, assignment, rng)[0][seat])
+          play_lib.play(game, policies, assignment, rng)[0][seat])
       left -= count
   return np.concatenate(returns)
 

@@ -25,14 +25,14 @@ import random
 
 from absl import logging
 import numpy as np
-import torch
-
 from open_spiel.python import policy
 from open_spiel.python import rl_environment
 from open_spiel.python.algorithms.psro_v2 import psro_v2
 from open_spiel.python.algorithms.psro_v2 import rl_oracle
+import torch
+
 import open_spiel_ppsro as ppsro
-from open_spiel_ppsro.games import game_tree
+from open_spiel_ppsro.games import loading
 
 _AGENT = {
     "hidden_layers_sizes": [256] * 4,
@@ -88,7 +88,7 @@ class DQNPolicy(policy.Policy):
     player = state.current_player() if player_id is None else player_id
     mask = np.array(state.legal_actions_mask(player), bool)
     probabilities = self.probabilities(
-        game_tree.observation(state, player)[None], mask[None])[0]
+        loading.observation(state, player)[None], mask[None])[0]
     return {action: probabilities[action]
             for action in np.flatnonzero(mask).tolist()}
 

@@ -29,9 +29,9 @@ from typing import NamedTuple
 import numpy as np
 
 import open_spiel_ppsro as ppsro
-from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
-from open_spiel_ppsro.meta_games import meta_strategies
 from open_spiel_ppsro import population as population_lib
+from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
+from open_spiel_ppsro.meta_games import sub_game_solver
 from open_spiel_ppsro.oracles import learner as learner_lib
 import scaling_model
 
@@ -329,7 +329,7 @@ def solve_seconds(sizes, exponent):
   matrix = rng.normal(size=(rank, rank))
   sides = list(_on_sphere(rng.normal(size=(2, 1, rank))))
   game = meta_game_lib.MetaGame((0, 1))
-  solve = meta_strategies.SubGameSolver(game, "nash")
+  solve = sub_game_solver.SubGameSolver(game, "nash")
   found = []
   for size in range(1, 1 + sizes[-1]):
     payoffs = sides[0] @ matrix @ sides[1].T

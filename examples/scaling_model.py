@@ -34,7 +34,8 @@ import collections
 import dataclasses
 import heapq
 import math
-from typing import Callable, NamedTuple
+from typing import Callable
+from typing import NamedTuple
 
 import numpy as np
 

@@ -22,7 +22,7 @@ import importlib
 
 _HOMES = {
     "enumerate_game": "games.game_tree",
-    "open_game": "games.state_game",
+    "open_game": "games.open_game",
     "StateGame": "games.state_game",
     "write_networks": "policies.storage",
     "read_networks": "policies.storage",
@@ -45,7 +45,7 @@ _HOMES = {
     "NeuPL": "schemes",
     "SCHEMES": "schemes",
     "Pipeline": "schemes",
-    "PlateauRule": "schemes",
+    "PlateauRule": "plateau",
     "SerialExecutor": "executors.executor",
     "ProcessExecutor": "executors.process_executor",
     "RayExecutor": "executors.ray_executor",
@@ -60,7 +60,7 @@ _HOMES = {
     "from_payoffs": "games.normal_form",
     "from_file": "games.normal_form",
     "random_symmetric": "games.normal_form",
-    "BestResponsePolicy": "oracles.learner",
+    "BestResponsePolicy": "policies.open_spiel_policies",
     "PipelinedOracle": "oracles.pipelined",
     "PipelinePSROSolver": "solver",
     "RoundResult": "round_result",

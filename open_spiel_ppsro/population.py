@@ -19,7 +19,8 @@ population (single writer); everything it hands out is immutable.
 """
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 

@@ -16,8 +16,8 @@
 
 import dataclasses
 
-from open_spiel_ppsro.evaluation import exact_evaluator
 from open_spiel_ppsro import population as population_lib
+from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,8 +74,8 @@ class RoundResult:
   training_episodes: int
   evaluation_episodes: int
   environment_steps: int
-  of_frozen: exact_evaluator.Exploitability
-  of_all: exact_evaluator.Exploitability
+  of_frozen: evaluator_lib.Exploitability
+  of_all: evaluator_lib.Exploitability
   training_seconds: float
   evaluation_seconds: float
   round_seconds: float

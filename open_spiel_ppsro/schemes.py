@@ -28,7 +28,7 @@ import dataclasses
 
 import numpy as np
 
-from open_spiel_ppsro.meta_games import meta_strategies
+from open_spiel_ppsro.meta_games import sub_game_solver
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,7 +203,7 @@ class DCH(Pipeline):
   def row_solver(self, meta_game, solve):
     if self._meta_solver == "nash":
       return solve
-    return meta_strategies.OnlineRegretMatching(meta_game, self._exploration)
+    return sub_game_solver.OnlineRegretMatching(meta_game, self._exploration)
 
 
 class NaiveParallel(Scheme):
@@ -360,81 +360,3 @@ def interaction_graph(scheme, population, meta_game, solve, policy_ids=None):
           and scheme.settled(population, policy_id),
           solutions[indices].joint)
       for policy_id, indices in sub_games.items()}
-
-
-@dataclasses.dataclass(frozen=True)
-class PlateauRule:
-  """When a policy has learned what it will (McAleer et al. 2020, appendix).
-
-  Once its opponents stand still, a policy is judged by its payoff against
-  them. A window of `window` environment steps closes with the mean over it;
-  the policy has plateaued when a window improved on the one before by less
-  than `delta`. So the first one that closes never freezes.
-
-  Attributes:
-    delta: in game utility.
-    window: in environment steps; 0 makes every round one.
-    min_steps: of training before it may freeze, in environment steps.
-    max_steps: of training after which it freezes regardless, once its
-      opponents stand still; None for no limit.
-    count_moving: whether windows count while the opponents still move, too.
-      The first window against still opponents is then compared with the one
-      before it, and a policy that had learned its response on the way up may
-      freeze at once, as in the paper's normal-form experiment.
-  """
-  delta: float = 0.02
-  window: int = 0
-  min_steps: int = 0
-  max_steps: int | None = None
-  count_moving: bool = True
-
-  def __post_init__(self):
-    for name in ("delta", "window", "min_steps"):
-      if getattr(self, name) < 0:
-        raise ValueError(f"{name} is {getattr(self, name)}; it takes 0 or more")
-    if self.max_steps is not None and self.max_steps < max(1, self.min_steps):
-      raise ValueError(
-          f"max_steps is {self.max_steps}; it takes at least min_steps "
-          f"({self.min_steps}) and 1")
-
-
-class Plateau:
-  """The plateau test of one policy, fed with its training in order."""
-
-  def __init__(self, rule):
-    self._rule = rule
-    self._previous = -np.inf
-    self._steps = 0
-    self._weighted = 0.0
-
-  def state(self):
-    """Returns what it has seen, in plain data."""
-    return [self._previous, self._steps, self._weighted]
-
-  def restore(self, state):
-    """Makes it have seen what another did."""
-    self._previous, self._steps, self._weighted = state
-
-  def update(self, total_steps, steps, payoff, settled):
-    """Takes a round of training and returns whether to freeze.
-
-    Args:
-      total_steps: environment steps trained since the policy opened.
-      steps: of these, the steps of this round.
-      payoff: of the snapshot after it, in game utility.
-      settled: whether the opponents stood still; the policy freezes only then.
-    """
-    rule = self._rule
-    if not settled and not rule.count_moving:
-      return False
-    self._steps += steps
-    self._weighted += steps * payoff
-    plateaued = False
-    if self._steps >= max(rule.window, 1):
-      mean = self._weighted / self._steps
-      plateaued = (mean < self._previous + rule.delta
-                   and total_steps >= rule.min_steps)
-      self._previous = mean
-      self._steps, self._weighted = 0, 0.0
-    return settled and (plateaued or (
-        rule.max_steps is not None and total_steps >= rule.max_steps))

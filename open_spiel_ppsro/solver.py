@@ -26,20 +26,22 @@ import io
 import time
 
 import numpy as np
-
 from open_spiel.python.algorithms.psro_v2 import psro_v2
 
-from open_spiel_ppsro.evaluation import exact_evaluator
-from open_spiel_ppsro.games import game_tree
-from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
-from open_spiel_ppsro.meta_games import meta_strategies
+from open_spiel_ppsro import lower_bound as lower_bound_lib
+from open_spiel_ppsro import plateau as plateau_lib
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro import round_result
-from open_spiel_ppsro.evaluation import sampled_evaluator
 from open_spiel_ppsro import schemes
+from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
+from open_spiel_ppsro.evaluation import exact_evaluator
+from open_spiel_ppsro.evaluation import sampled_evaluator
+from open_spiel_ppsro.games import loading
 from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
+from open_spiel_ppsro.meta_games import meta_strategies
+from open_spiel_ppsro.meta_games import sub_game_solver
 from open_spiel_ppsro.oracles import learner as learner_lib
-
 
 # Batches, counted in the steps of uniformly random play; near an equilibrium
 # episodes are shorter, and a learner finishes the batch it is in, so this many
@@ -67,7 +69,7 @@ def default_plateau(oracle, **changes):
   """
   given = {name: value for name, value in changes.items()
            if value is not None}
-  return schemes.PlateauRule(**{
+  return plateau_lib.PlateauRule(**{
       "min_steps": int(_MIN_BATCHES * oracle.steps_per_batch), **given})
 
 
@@ -124,8 +126,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     """
     tree = oracle.tree
     if isinstance(game, str):
-      game = game_tree.load_game(game)
-    if str(game_tree.turn_based(game)) != str((tree.original or tree).game):
+      game = loading.load_game(game)
+    if str(loading.turn_based(game)) != str((tree.original or tree).game):
       raise ValueError(f"the oracle is for {tree.game}, the solver for {game}; "
                        "give both the same game")
     scheme = schemes.Pipeline() if scheme is None else scheme
@@ -197,7 +199,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     self._environment_steps = 0
     self._training_seconds = 0.0
     self._evaluation_seconds = 0.0
-    self._solve = meta_strategies.SubGameSolver(
+    self._solve = sub_game_solver.SubGameSolver(
         self._empirical_game, meta_strategy_method, meta_strategy_options)
     self._solve_row = self.scheme.row_solver(
         self._empirical_game, self._solve)
@@ -482,7 +484,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     An interrupt in the middle of a round leaves it at what the round before
     had found.
     """
-    return exact_evaluator.mixtures(self._tree.roles, *self._answer,
+    return evaluator_lib.mixtures(self._tree.roles, *self._answer,
                                self._population)
 
   def lower_bound(self, exploiter_steps, num_episodes=None):
@@ -519,7 +521,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
           profiles, num_episodes, key=1 + player)
       gain += float(mean[player] - value[player])
       variance += float(error[player]) ** 2
-    return exact_evaluator.LowerBound(gain, variance ** 0.5, exploiter_steps,
+    return lower_bound_lib.LowerBound(gain, variance ** 0.5, exploiter_steps,
                                  self._evaluator.episodes - episodes)
 
   def final_tables(self):
@@ -666,4 +668,4 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
   def _plateau(self, policy_id):
     return self._plateaus.setdefault(
-        policy_id, schemes.Plateau(self.plateau_rule))
+        policy_id, plateau_lib.Plateau(self.plateau_rule))

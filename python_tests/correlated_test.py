@@ -19,8 +19,8 @@ from unittest import mock
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
-
 from open_spiel.python.algorithms import jpsro
+
 from open_spiel_ppsro.meta_games import correlated
 
 DILEMMA = np.array([[3., 0], [5, 1]])

@@ -21,9 +21,9 @@ from absl.testing import parameterized
 import numpy as np
 import torch
 
-from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
+from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro.oracles import data_parallel
 from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import exact

@@ -27,8 +27,8 @@ import time
 
 from absl.testing import absltest
 from absl.testing import parameterized
-
 from open_spiel.python.algorithms import exploitability
+
 from open_spiel_ppsro.policies import storage
 from open_spiel_ppsro.runs import run_directory
 

@@ -17,14 +17,14 @@
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
-
 from open_spiel.python.algorithms import exploitability
 from open_spiel.python.algorithms import policy_aggregator
+
+from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro.evaluation import exact_evaluator
 from open_spiel_ppsro.games import game_tree
-from open_spiel_ppsro.meta_games import meta_game
-from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro.games import seat_symmetry
+from open_spiel_ppsro.meta_games import meta_game
 
 
 class MetaGameTest(absltest.TestCase):

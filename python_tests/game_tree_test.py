@@ -20,9 +20,10 @@ import time
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
-
 from open_spiel.python import policy
+
 from open_spiel_ppsro.games import game_tree
+from open_spiel_ppsro.games import loading
 
 GOOFSPIEL = "goofspiel(num_cards=4,imp_info=True,points_order=descending)"
 
@@ -118,7 +119,7 @@ class RefusalsTest(parameterized.TestCase):
       ("leduc_poker", 9457, 0.3), ("liars_dice", 294_883, 0.5),
       (GOOFSPIEL, 1077, 0))
   def test_estimated_histories(self, name, histories, tolerance):
-    game = game_tree.turn_based(game_tree.load_game(name))
+    game = loading.turn_based(loading.load_game(name))
     if histories is None:
       histories = game_tree.enumerate_game(game).num_histories
     self.assertBetween(game_tree._estimated_histories(game, 1e9),  # pylint: disable=protected-access

@@ -39,11 +39,11 @@ sys.path.insert(0, str(EXAMPLES))
 # pylint: disable=wrong-import-position
 from open_spiel_ppsro import plain_data
 from open_spiel_ppsro import population
-from open_spiel_ppsro.executors import process_executor
-from open_spiel_ppsro.runs import run_directory
-from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro import schemes
+from open_spiel_ppsro import solver as solver_lib
+from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro.policies import networks
+from open_spiel_ppsro.runs import run_directory
 import recorded_run
 import resume_test
 

@@ -18,8 +18,8 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
-from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro import population
+from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import sequence_form
 from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import exact

@@ -21,6 +21,8 @@ import scipy.optimize
 
 from open_spiel_ppsro.meta_games import meta_game
 from open_spiel_ppsro.meta_games import meta_strategies
+from open_spiel_ppsro.meta_games import sub_game_solver
+from open_spiel_ppsro.meta_games import zero_sum
 
 RPS = np.array([[0., -1, 1], [1, 0, -1], [-1, 1, 0]])
 RANDOM = np.random.default_rng(0)
@@ -58,7 +60,7 @@ class SolveZeroSumTest(parameterized.TestCase):
     scale = max(np.abs(payoffs).max(), 1e-30)
     hints = [None, ([0], [0]), (range(len(payoffs)), [payoffs.shape[1] - 1])]
     for hint in hints:
-      x, y = meta_strategies.solve_zero_sum(payoffs, hint)
+      x, y = zero_sum.solve_zero_sum(payoffs, hint)
       for p in (x, y):
         self.assertAlmostEqual(p.sum(), 1)
         self.assertTrue((p >= 0).all())
@@ -72,7 +74,7 @@ class SolveZeroSumTest(parameterized.TestCase):
       (np.zeros(3),), (np.array([[0., np.nan]]),), (np.zeros((2, 2, 2)),))
   def test_refuses_what_is_no_matrix(self, payoffs):
     with self.assertRaisesRegex(ValueError, "finite matrix"):
-      meta_strategies.solve_zero_sum(payoffs)
+      zero_sum.solve_zero_sum(payoffs)
 
 
 class MethodsTest(parameterized.TestCase):
@@ -137,7 +139,7 @@ class SubGameSolverTest(absltest.TestCase):
       calls.append(1)
       return meta_strategies.nash_strategy(solver, return_joint)
 
-    solve = meta_strategies.SubGameSolver(game, counting)
+    solve = sub_game_solver.SubGameSolver(game, counting)
     everyone = ((0, 1, 2), (0, 1, 2))
     first = solve(everyone)
     np.testing.assert_allclose(first.probabilities[0], 1 / 3)
@@ -158,12 +160,12 @@ class OnlineRegretMatchingTest(absltest.TestCase):
     game.grow((3,))
     payoffs = np.array([[0., -2, 1], [2, 0, -1], [-1, 1, 0]])
     game.fill(([0, 1, 2], [0, 1, 2]), [payoffs, -payoffs])
-    solver = meta_strategies.OnlineRegretMatching(game, exploration=0.0)
+    solver = sub_game_solver.OnlineRegretMatching(game, exploration=0.0)
     average = np.mean([solver(((0, 1, 2),)).probabilities[0]
                        for _ in range(4000)], axis=0)
     np.testing.assert_allclose(
-        average, meta_strategies.solve_zero_sum(payoffs)[0], atol=0.03)
-    exploring = meta_strategies.OnlineRegretMatching(game, exploration=0.3)
+        average, zero_sum.solve_zero_sum(payoffs)[0], atol=0.03)
+    exploring = sub_game_solver.OnlineRegretMatching(game, exploration=0.3)
     for _ in range(10):
       probabilities = exploring(((0, 1, 2),)).probabilities[0]
     self.assertGreaterEqual(probabilities.min(), 0.1 - 1e-12)

@@ -21,8 +21,8 @@ from absl.testing import parameterized
 import numpy as np
 import torch
 
-from open_spiel_ppsro.policies import networks
 from open_spiel_ppsro.oracles import ppo
+from open_spiel_ppsro.policies import networks
 
 
 def twin(network, sizes):

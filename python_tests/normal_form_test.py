@@ -20,13 +20,14 @@ import tempfile
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
-
 from open_spiel.python import policy
-from open_spiel_ppsro.meta_games import meta_strategies
-from open_spiel_ppsro.games import normal_form
+
+from open_spiel_ppsro import plateau as plateau_lib
 from open_spiel_ppsro import schemes
-from open_spiel_ppsro.games import sequence_form
 from open_spiel_ppsro import solver as solver_lib
+from open_spiel_ppsro.games import normal_form
+from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.meta_games import zero_sum
 from open_spiel_ppsro.oracles import exact
 from open_spiel_ppsro.oracles import gradual
 from open_spiel_ppsro.oracles import pipelined
@@ -143,14 +144,14 @@ class CounterexamplesTest(parameterized.TestCase):
     rng = np.random.default_rng(0)
     for seed in range(20):
       payoffs = normal_form.random_symmetric(9, seed)
-      from_all = meta_strategies.solve_zero_sum(payoffs)[0]
+      from_all = zero_sum.solve_zero_sum(payoffs)[0]
       support = np.flatnonzero(from_all > 1e-9)
       kept = np.sort(rng.choice(9, 4, replace=False))
       left_out = np.setdiff1d(support, kept)
       if not len(left_out):
         continue
       restricted = np.zeros(9)
-      restricted[kept] = meta_strategies.solve_zero_sum(
+      restricted[kept] = zero_sum.solve_zero_sum(
           payoffs[np.ix_(kept, kept)])[0]
       self.assertGreaterEqual((payoffs[left_out] @ restricted).max(), -1e-9)
 
@@ -165,7 +166,7 @@ class RandomGamesTest(absltest.TestCase):
               normal_form.random_symmetric(20, seed), scheme(), 40,
               config=gradual.GradualConfig(0.5), seed=seed, sweep=True,
               opponent_update_freq=1,
-              plateau=schemes.PlateauRule(delta=0.03))[1][-1]
+              plateau=plateau_lib.PlateauRule(delta=0.03))[1][-1]
           for seed in range(3)])
     self.assertLess(final(lambda: schemes.Pipeline(4)), 0.02)
     self.assertGreater(final(schemes.Sequential), 0.05)

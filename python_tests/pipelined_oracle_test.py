@@ -19,21 +19,21 @@ import pickle
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
-
 from open_spiel.python import rl_environment
 from open_spiel.python.algorithms import exploitability
 from open_spiel.python.algorithms import policy_aggregator
 from open_spiel.python.algorithms.psro_v2 import psro_v2
+import pyspiel
+
 from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro.games import game_tree
-from open_spiel_ppsro.meta_games import meta_strategies
 from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.meta_games import meta_strategies
 from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import exact
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
-import pyspiel
 
 
 def psro_v2_solver(oracle, method="uniform", **kwargs):

@@ -17,10 +17,10 @@
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
-
 from open_spiel.python.algorithms import projected_replicator_dynamics
 from open_spiel.python.algorithms import regret_matching
 from open_spiel.python.egt import alpharank
+
 from open_spiel_ppsro.meta_games import meta_strategies
 from open_spiel_ppsro.meta_games import population_dynamics
 

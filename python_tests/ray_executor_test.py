@@ -25,10 +25,10 @@ import ray
 from ray import cluster_utils
 
 import executors_test
-from open_spiel_ppsro.executors import executor as executor_lib
-from open_spiel_ppsro.executors import ray_executor
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
+from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.executors import ray_executor
 from open_spiel_ppsro.executors import worker_executor
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo

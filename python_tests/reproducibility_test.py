@@ -20,11 +20,11 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
+from open_spiel_ppsro import schemes
+from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro.executors import ray_executor
-from open_spiel_ppsro import schemes
-from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo

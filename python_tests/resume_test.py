@@ -23,10 +23,10 @@ from absl.testing import parameterized
 import numpy as np
 
 from open_spiel_ppsro import plain_data
-from open_spiel_ppsro.executors import executor as executor_lib
-from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
+from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import exact
 from open_spiel_ppsro.oracles import gradual

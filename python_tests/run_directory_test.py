@@ -20,11 +20,11 @@ import tempfile
 
 from absl.testing import absltest
 import numpy as np
-
 from open_spiel.python.algorithms import exploitability
+
 from open_spiel_ppsro.games import game_tree
-from open_spiel_ppsro.runs import run_directory
 from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.runs import run_directory
 
 ROW = {name: index for index, name in enumerate(run_directory.METRICS)} | {
     "policies": "3/4", "levels": "0/1/200/0.5/settled"}

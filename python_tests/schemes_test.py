@@ -21,10 +21,10 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
-from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
-from open_spiel_ppsro.meta_games import meta_strategies
+from open_spiel_ppsro import plateau as plateau_lib
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro import schemes
+from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
 
 TABLE = np.ones((1, 1))
 PolicyId = population_lib.PolicyId
@@ -52,7 +52,7 @@ def draw(*players):
 
 
 def uniform(indices):
-  return meta_strategies.MetaStrategy(
+  return meta_game_lib.MetaStrategy(
       tuple(np.full(len(i), 1 / max(len(i), 1)) for i in indices), "uniform",
       np.zeros(len(indices)))
 
@@ -150,7 +150,7 @@ class RectifiedTest(absltest.TestCase):
 
     def solve(indices):
       del indices
-      return meta_strategies.MetaStrategy(
+      return meta_game_lib.MetaStrategy(
           (np.array([.5, 1e-5, .5 - 1e-5]),), "drawn", np.zeros(1))
 
     self.assertEqual(scheme.openings(draw("FFF"), solve),
@@ -225,8 +225,8 @@ class OpeningsTest(parameterized.TestCase):
       (lambda: schemes.Rectified("both"), "subset, relu"),
       (lambda: schemes.DCH(2, meta_solver="best"), "nash or online"),
       (lambda: schemes.DCH(2, exploration=2), "from 0 to 1"),
-      (lambda: schemes.PlateauRule(delta=-1), "delta is -1"),
-      (lambda: schemes.PlateauRule(min_steps=5, max_steps=4), "max_steps is 4"),
+      (lambda: plateau_lib.PlateauRule(delta=-1), "delta is -1"),
+      (lambda: plateau_lib.PlateauRule(min_steps=5, max_steps=4), "max_steps is 4"),
   )
   def test_refusals(self, make, message):
     with self.assertRaisesRegex(ValueError, message) as caught:
@@ -251,14 +251,14 @@ class PlateauTest(parameterized.TestCase):
       (dict(delta=.1, max_steps=10), [0, 1, 2, 3], 3, 3),
   )
   def test_freezes_in_round(self, rule, payoffs, settled_from, expected):
-    plateau = schemes.Plateau(schemes.PlateauRule(**rule))
+    plateau = plateau_lib.Plateau(plateau_lib.PlateauRule(**rule))
     frozen = [plateau.update(10 * r, 10, payoff, r >= settled_from)
               for r, payoff in enumerate(payoffs, start=1)]
     self.assertEqual(frozen.index(True) + 1, expected)
 
   def test_the_first_window_never_freezes(self):
     for delta in (0.0, 1e9):
-      plateau = schemes.Plateau(schemes.PlateauRule(delta=delta))
+      plateau = plateau_lib.Plateau(plateau_lib.PlateauRule(delta=delta))
       self.assertFalse(plateau.update(10, 10, -100.0, True))
 
 

@@ -17,14 +17,14 @@
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
-
 from open_spiel.python.algorithms import best_response as spiel_best_response
 from open_spiel.python.algorithms import expected_game_score
 from open_spiel.python.algorithms import exploitability
 from open_spiel.python.algorithms import policy_aggregator
+import pyspiel
+
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import sequence_form
-import pyspiel
 
 GAMES = (
     "kuhn_poker", "kuhn_poker(players=3)", "leduc_poker",

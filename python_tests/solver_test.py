@@ -19,25 +19,26 @@ import pickle
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
-import pyspiel
-
 from open_spiel.python import policy
 from open_spiel.python.algorithms import expected_game_score
 from open_spiel.python.algorithms import exploitability
 from open_spiel.python.algorithms import policy_aggregator
 from open_spiel.python.algorithms.psro_v2 import meta_strategies as psro_v2_meta
+import pyspiel
+
+from open_spiel_ppsro import schemes
+from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro.games import game_tree
-from open_spiel_ppsro import schemes
+from open_spiel_ppsro.games import loading
 from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.games import sequence_form
-from open_spiel_ppsro import solver as solver_lib
-from open_spiel_ppsro.simulators import tree_simulator
 from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import exact
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
+from open_spiel_ppsro.simulators import tree_simulator
 
 SMALL_PPO = ppo.PPOConfig(episodes_per_batch=8192)
 
@@ -152,7 +153,7 @@ class BookkeepingTest(parameterized.TestCase):
     self.assertEqual([len(p) for p in policies], [4, 4])
     payoffs = solver.get_meta_game()[0]
     np.testing.assert_allclose(payoffs, -payoffs.T, atol=1e-12)
-    game = game_tree.load_game("kuhn_poker")
+    game = loading.load_game("kuhn_poker")
     aggregate = policy_aggregator.PolicyAggregator(game).aggregate(
         [0, 1], policies, solver.get_meta_strategies())
     self.assertAlmostEqual(solver.exploitability().nash_conv,

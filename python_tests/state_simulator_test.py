@@ -19,21 +19,24 @@ import pickle
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
-
 from open_spiel.python.algorithms import expected_game_score
-from open_spiel_ppsro.simulators import simulator as simulator_lib
+
+from open_spiel_ppsro import population as population_lib
+from open_spiel_ppsro.evaluation import match
+from open_spiel_ppsro.evaluation import payoff_estimate
+from open_spiel_ppsro.evaluation import sampled_evaluator
 from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.games import game_tree
-from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
-from open_spiel_ppsro import population as population_lib
-from open_spiel_ppsro.evaluation import sampled_evaluator
+from open_spiel_ppsro.games import open_game as open_game_lib
 from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.games import sequence_form
 from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
+from open_spiel_ppsro.policies import networks
+from open_spiel_ppsro.policies import open_spiel_policies
+from open_spiel_ppsro.simulators import simulator as simulator_lib
 from open_spiel_ppsro.simulators import state_simulator
 from open_spiel_ppsro.simulators import tree_simulator
-from open_spiel_ppsro.oracles import learner as learner_lib
-from open_spiel_ppsro.policies import networks
 
 GAMES = ("kuhn_poker", "leduc_poker", "kuhn_poker(players=3)",
          "goofspiel(num_cards=3,imp_info=true)")
@@ -254,17 +257,17 @@ class StateGameTest(parameterized.TestCase):
       state_game.state_game(name)
 
   def test_opens_by_size(self):
-    self.assertIsInstance(state_game.open_game("kuhn_poker"),
+    self.assertIsInstance(open_game_lib.open_game("kuhn_poker"),
                           game_tree.GameTree)
-    self.assertIsInstance(state_game.open_game("phantom_ttt", 1000),
+    self.assertIsInstance(open_game_lib.open_game("phantom_ttt", 1000),
                           state_game.StateGame)
     self.assertIsInstance(
-        state_game.open_game("kuhn_poker", evaluation="sampled"),
+        open_game_lib.open_game("kuhn_poker", evaluation="sampled"),
         state_game.StateGame)
     with self.assertRaisesRegex(ValueError, "too many to enumerate"):
-      state_game.open_game("phantom_ttt", 1000, "exact")
+      open_game_lib.open_game("phantom_ttt", 1000, "exact")
     with self.assertRaisesRegex(ValueError, "auto, exact or sampled"):
-      state_game.open_game("kuhn_poker", evaluation="guessed")
+      open_game_lib.open_game("kuhn_poker", evaluation="guessed")
 
 
 class SampledEvaluatorTest(parameterized.TestCase):
@@ -380,7 +383,7 @@ class SampledEvaluatorTest(parameterized.TestCase):
     weight = rng.integers(0, 9, true.shape)  # Some were never played.
     weight[0, 0] = 100_000
     own = true + rng.normal(size=true.shape) / np.sqrt(np.maximum(weight, 1))
-    means, errors = sampled_evaluator.estimate(
+    means, errors = payoff_estimate.estimate(
         weight.astype(float), weight * own, weight * own ** 2 + weight - 1.)
     off = (means - true)
     self.assertLess(np.abs(off).mean(), 0.45 * np.abs(own - true).mean())
@@ -391,16 +394,16 @@ class SampledEvaluatorTest(parameterized.TestCase):
   @parameterized.parameters(0., 1., -1.)
   def test_estimates_where_nothing_is_random(self, value):
     weight = np.array([[4., 0.], [0., 0.]])
-    means, errors = sampled_evaluator.estimate(
+    means, errors = payoff_estimate.estimate(
         weight, weight * value, weight * value ** 2)
     np.testing.assert_allclose(means, value)
     self.assertTrue((errors > 0).all() and np.isfinite(errors).all())
-    means, errors = sampled_evaluator.estimate(*np.zeros((3, 2, 3)))
+    means, errors = payoff_estimate.estimate(*np.zeros((3, 2, 3)))
     np.testing.assert_array_equal(means, 0)
     self.assertTrue((errors > 0).all() and np.isfinite(errors).all())
 
   def test_chance_is_shared_out(self):
-    chance = sampled_evaluator._stratified(  # pylint: disable=protected-access
+    chance = match._stratified(  # pylint: disable=protected-access
         100, 64, np.random.default_rng(0))
     self.assertLen(chance, 100)
     for start in (0, 32, 64):
@@ -438,7 +441,7 @@ class SampledEvaluatorTest(parameterized.TestCase):
     expected = sum(
         weight * np.array(expected_game_score.policy_value(
             game.game.new_initial_state(),
-            [learner_lib.FunctionPolicy(game, [p], policy)
+            [open_spiel_policies.FunctionPolicy(game, [p], policy)
              for p, policy in enumerate(profile)]))
         for profile, weight in profiles)
     self.assertLess((np.abs(mean - expected) / error).max(), 4)

@@ -18,10 +18,10 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
-from open_spiel_ppsro.simulators import simulator as simulator_lib
-from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro import population
+from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.simulators import simulator as simulator_lib
 from open_spiel_ppsro.simulators import tree_simulator
 
 EPISODES = 200_000

@@ -18,47 +18,12 @@
 is exact. For those that do not there is `sampled_evaluation.py`.
 """
 
-import dataclasses
 
 import numpy as np
 
 from open_spiel_ppsro import population as population_lib
+from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
 from open_spiel_ppsro.games import sequence_form
-
-
-@dataclasses.dataclass(frozen=True)
-class Exploitability:
-  """How far a policy profile is from equilibrium, in game utility.
-
-  Attributes:
-    nash_conv: the sum over players of their best-response gains; exact, and
-      NaN where it is not known.
-    exploitability: NashConv divided by the number of players.
-    cce_gap: of a joint distribution over profiles, the sum over players of
-      what the best deviation gains, by a player that leaves before it is told
-      its policy; None where all play independently, or where it is not known.
-      NashConv is then that of the marginals, each played independently.
-  """
-  nash_conv: float
-  exploitability: float
-  cce_gap: float | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class LowerBound:
-  """What trained exploiters gain: NashConv is at least about this.
-
-  Attributes:
-    nash_conv: the sum over players of the gains of a trained best response, in
-      game utility; an estimate.
-    standard_error: of this estimate.
-    steps: environment steps that each exploiter trained.
-    episodes: played for the estimate.
-  """
-  nash_conv: float
-  standard_error: float
-  steps: int
-  episodes: int
 
 
 class ExactEvaluator:
@@ -163,7 +128,7 @@ class ExactEvaluator:
     value = sequence_form.nash_conv(
         game, [sequence_form.realization_plan(game, table, player)
                for player, table in enumerate(tables)])
-    return Exploitability(
+    return evaluator_lib.Exploitability(
         value, value / game.num_players,
         None if joint is None else self._cce_gap(indices, joint))
 
@@ -197,9 +162,9 @@ class ExactEvaluator:
         `JointMixture`.
     """
     if joint is not None:
-      return joint_mixture(indices, joint, population)
+      return evaluator_lib.joint_mixture(indices, joint, population)
     if population is not None:
-      return mixtures(self.tree.roles, indices, probabilities, population)
+      return evaluator_lib.mixtures(self.tree.roles, indices, probabilities, population)
     tables = self.mixture_tables(indices, probabilities)
     return tuple(
         population_lib.Mixture(
@@ -207,35 +172,3 @@ class ExactEvaluator:
                 population_lib.PolicyId(role, -1), 0, tables[role]),),
             np.ones(1))
         for role in self.tree.roles)
-
-
-def joint_mixture(indices, joint, population):
-  """Returns a `JointMixture` of snapshots.
-
-  Args:
-    indices: per player, each with a population of its own, policy indices.
-    joint: `[K_0, ..., K_{n-1}]`, how likely each profile of them is.
-    population: the `Population`.
-  """
-  profiles = np.argwhere(joint > 0)
-  probabilities = joint[joint > 0] / joint.sum()
-  marginals = []
-  for player, chosen in enumerate(indices):
-    used, profiles[:, player] = np.unique(profiles[:, player],
-                                          return_inverse=True)
-    marginals.append(population_lib.Mixture(
-        tuple(population[population_lib.PolicyId(player, chosen[k])].snapshot
-              for k in used),
-        np.bincount(profiles[:, player], probabilities)))
-  return population_lib.JointMixture(tuple(marginals), profiles, probabilities)
-
-
-def mixtures(roles, indices, probabilities, population):
-  """Returns a `Mixture` of snapshots per player; no zero probabilities."""
-  per_population = [
-      population_lib.Mixture(
-          tuple(population[population_lib.PolicyId(p, chosen[k])].snapshot
-                for k in np.flatnonzero(weights)),
-          weights[np.flatnonzero(weights)])
-      for p, (chosen, weights) in enumerate(zip(indices, probabilities))]
-  return tuple(per_population[role] for role in roles)

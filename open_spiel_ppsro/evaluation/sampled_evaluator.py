@@ -20,11 +20,11 @@ It plays policies against each other in the workers. NashConv it does not know.
 import itertools
 
 import numpy as np
-import pyspiel
 
-from open_spiel_ppsro.evaluation import exact_evaluator
 from open_spiel_ppsro import population as population_lib
-from open_spiel_ppsro.simulators import state_simulator
+from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
+from open_spiel_ppsro.evaluation import match
+from open_spiel_ppsro.evaluation import payoff_estimate
 
 # Matches are cut into at most this many tasks, of not much fewer episodes each
 # than this: small ones spend their time on calls, few ones leave workers idle.
@@ -40,101 +40,6 @@ _KEPT = 0.5
 # a little everywhere, as what is out of use today may be wanted later.
 _IN_TRAINING = 1.0
 _ANYWHERE = 0.3
-# What is expected of a cell before it is played counts for as many episodes as
-# it is good for, in these bounds. The upper one is low because the prior knows
-# of better and worse policies and of no cycles: believed too much, it is a
-# game whose equilibrium is pure.
-_PRIOR_EPISODES = (1.0, 4.0)
-_PRIOR_ROUNDS, _PRIOR_SWEEPS = 2, 4
-# A cell's variance is its own, once it has many more episodes than this.
-_VARIANCE_EPISODES = 8.0
-# Of the chance events of an episode, so many are balanced: of this many
-# episodes in a row each gets another stratum of the unit interval.
-_BALANCED_EVENTS = 64
-_STRATA = 32
-
-
-class Match:
-  """Plays policies against each other; lives in a worker."""
-
-  def __init__(self, game):
-    self._game = game
-    self._held = {}
-
-  def state(self):
-    """Returns the policies that it keeps, see `executors.py`."""
-    return dict(self._held)
-
-  def restore(self, state):
-    """Makes it keep the policies of another."""
-    self._held = dict(state)
-
-  def hold(self, policies):
-    """Keeps policies, a dict by `PolicyId`, until others replace them."""
-    self._held.update(policies)
-
-  def play_held(self, profiles, num_episodes, seed):
-    """Plays like `play`; profiles are of ids of policies that it holds."""
-    return self.play([[self._held[policy_id] for policy_id in profile]
-                      for profile in profiles], num_episodes, seed)
-
-  def play(self, profiles, num_episodes, seed):
-    """Plays profiles of policies against each other.
-
-    Args:
-      profiles: a list of profiles; each has a policy per player.
-      num_episodes: for each profile, how many episodes.
-      seed: a `SeedSequence`. Chance events are stratified over episodes that
-        follow each other; where one population plays both seats, both
-        seatings get the same ones.
-
-    Returns:
-      Per player and profile, the sum of the returns and the sum of their
-      squares `[2, n, len(profiles)]`; and the decisions played. Where one
-      population plays both seats, a return is the mean over both seatings.
-    """
-    game = self._game
-    chance_seed, play_seed = seed.spawn(2)
-    is_random = (game.game.get_type().chance_mode
-                 != pyspiel.GameType.ChanceMode.DETERMINISTIC)
-    chance = _stratified(sum(num_episodes),
-                         _BALANCED_EVENTS if is_random else 0,
-                         np.random.default_rng(chance_seed))
-    policies, indices = [], {}
-    for profile in profiles:
-      for policy in profile:
-        if id(policy) not in indices:
-          indices[id(policy)] = len(policies)
-          policies.append(policy)
-    assignment = np.repeat(
-        [[indices[id(policy)] for policy in profile] for profile in profiles],
-        num_episodes, axis=0).T
-    owner = np.repeat(np.arange(len(profiles)), num_episodes)
-    if game.plays_all_seats:
-      assignment = np.concatenate([assignment, assignment[::-1]], axis=1)
-      chance = np.concatenate([chance, chance])
-    returns, steps, _ = state_simulator.play(
-        game, policies, assignment, np.random.default_rng(play_seed), chance)
-    if game.plays_all_seats:
-      first, second = np.split(returns, 2, axis=1)
-      returns = (first + second[::-1]) / 2
-    sums = [[np.bincount(owner, values, len(profiles)) for values in power]
-            for power in (returns, returns ** 2)]
-    return np.array(sums), steps
-
-
-def _stratified(count, events, rng):
-  """Returns `[count, events]` in [0, 1), columns stratified along the way."""
-  blocks = -(-count // _STRATA)
-  strata = rng.permuted(np.broadcast_to(
-      np.arange(_STRATA)[:, None], (blocks, _STRATA, events)), axis=1)
-  return ((strata + rng.random(strata.shape)) / _STRATA).reshape(
-      blocks * _STRATA, events)[:count]
-
-
-def make_match(game):
-  """Returns a `Match`; what executors call."""
-  return Match(game)
 
 
 class SampledEvaluator:
@@ -184,7 +89,7 @@ class SampledEvaluator:
     self._under_way = {}
     self._held = {}  # Per match and policy id, the version that it holds.
     for name in self._names:
-      executor.create(name, make_match)
+      executor.create(name, match.make_match)
       self._held[name] = {}
 
   def measure(self, population, meta_game, changed, importance=None,
@@ -278,12 +183,12 @@ class SampledEvaluator:
       weight[diagonal, diagonal] = 0
     sums = self._sums.swapaxes(0, 1)
     if weight.ndim == 2 and self.game.is_zero_sum:  # One says it for both.
-      mean, error = estimate(weight, *sums[0])
+      mean, error = payoff_estimate.estimate(weight, *sums[0])
       if self.game.plays_all_seats:
         mean = (mean - mean.T) / 2
         error[diagonal, diagonal] = 0
       return np.stack([mean, -mean]), np.stack([error, error])
-    means, errors = zip(*(estimate(weight, *of_player) for of_player in sums))
+    means, errors = zip(*(payoff_estimate.estimate(weight, *of_player) for of_player in sums))
     return np.stack(means), np.stack(errors)
 
   def _plan(self, population, importance, num_episodes):
@@ -374,14 +279,14 @@ class SampledEvaluator:
         likely each profile is. Then it returns a `JointMixture`.
     """
     if joint is not None:
-      return exact_evaluator.joint_mixture(indices, joint, population)
-    return exact_evaluator.mixtures(self.game.roles, indices, probabilities,
+      return evaluator_lib.joint_mixture(indices, joint, population)
+    return evaluator_lib.mixtures(self.game.roles, indices, probabilities,
                                population)
 
   def exploitability(self, indices, probabilities, joint=None):
     """Returns an `Exploitability` of NaN: it is not known."""
     del indices, probabilities, joint
-    return exact_evaluator.Exploitability(float("nan"), float("nan"))
+    return evaluator_lib.Exploitability(float("nan"), float("nan"))
 
   def mean_returns(self, profiles, num_episodes, key):
     """Returns means and standard errors `[n]` of a mixture of profiles.
@@ -409,62 +314,6 @@ class SampledEvaluator:
     mean = totals[0] / num_episodes
     return mean, np.sqrt(
         np.maximum(totals[1] / num_episodes - mean ** 2, 0) / num_episodes)
-
-
-def estimate(weight, sums, squares):
-  """Returns what cells are expected to hold, and how far off that may be.
-
-  Args:
-    weight: of the episodes of each cell, any shape.
-    sums: of their returns.
-    squares: of their squared returns.
-
-  Returns:
-    Means and standard errors, of that shape. A cell that was never played has
-    the expected mean, and the deviation of cells from it as its error.
-  """
-  played = weight > 0
-  total = max(weight.sum(), 1e-300)
-  own = np.divide(sums, weight, out=np.zeros(weight.shape), where=played)
-  within = np.maximum(squares - own * sums, 0)  # Times the weight.
-  # A mean takes an episode, or less where episodes count for less than one.
-  several = weight >= 2
-  freedom = (weight - 1)[several].sum()
-  variance = within[several].sum() / freedom if freedom > 0 else 0.0
-  if not variance > 0:
-    variance = (squares / total).sum() or 1.0
-    if freedom > 0:  # Nothing here is random.
-      variance *= 1e-2
-  least, most = _PRIOR_EPISODES
-  episodes = most
-  parameters = sum(weight.shape) - weight.ndim + 1
-  count = played.sum()
-  for _ in range(_PRIOR_ROUNDS):
-    trust = weight / (weight + episodes)
-    fit = _additive(own, trust)
-    if count <= parameters:
-      break
-    # How far cells are from the fit, beyond what chance explains.
-    spread = (trust * ((own - fit) ** 2 * count / (count - parameters)
-                       - variance / np.where(played, weight, 1))
-              ).sum() / trust.sum()
-    episodes = float(np.clip(variance / max(spread, 1e-300), least, most))
-  means = (sums + episodes * fit) / (weight + episodes)
-  of_cell = (within + _VARIANCE_EPISODES * variance) / (
-      weight + _VARIANCE_EPISODES)
-  return means, np.sqrt(of_cell / (weight + episodes))
-
-
-def _additive(values, trust):
-  """Returns the fit of `values` by one effect per index of each axis."""
-  fit = np.full(values.shape, np.vdot(trust, values) / max(
-      trust.sum(), 1e-300))
-  for _ in range(_PRIOR_SWEEPS):
-    for axis in range(values.ndim):
-      others = tuple(other for other in range(values.ndim) if other != axis)
-      fit = fit + (trust * (values - fit)).sum(others, keepdims=True) / (
-          trust.sum(others, keepdims=True) + 1)
-  return fit
 
 
 def _cut(plan):

@@ -27,17 +27,14 @@ empty sequence comes last, at `num_infostates * num_actions`.
 Source: von Stengel, "Efficient Computation of Behavior Strategies", 1996.
 """
 
-import contextlib
 import dataclasses
-import difflib
-import os
 import random
-import sys
 
 import numpy as np
-
 from open_spiel.python import policy
 import pyspiel
+
+from open_spiel_ppsro.games import loading
 
 DEFAULT_MAX_HISTORIES = 5_000_000
 
@@ -216,80 +213,6 @@ class GameTree:
       stack.extend(state.child(action) for action in state.legal_actions())
 
 
-def load_game(name):
-  """Returns the pyspiel game of a game string, with parameters or without.
-
-  Raises:
-    ValueError: in one line, if OpenSpiel has no such game or parameter.
-  """
-  short_name = name.split("(")[0].strip()
-  known = pyspiel.registered_names()
-  if short_name not in known:
-    close = difflib.get_close_matches(short_name, known)
-    hint = f"; did you mean {' or '.join(close)}?" if close else (
-        "; pyspiel.registered_names() lists those it has")
-    raise ValueError(f"OpenSpiel has no game {short_name!r}{hint}")
-  try:
-    with _silent_stderr():
-      return pyspiel.load_game(name)
-  except pyspiel.SpielError as error:
-    raise ValueError(
-        f"cannot load {name!r}: {' '.join(str(error).split())}") from error
-
-
-@contextlib.contextmanager
-def _silent_stderr():
-  """Hides what C++ writes there; OpenSpiel repeats its exceptions so."""
-  sys.stderr.flush()
-  saved = os.dup(2)
-  try:
-    with open(os.devnull, "wb") as nowhere:
-      os.dup2(nowhere.fileno(), 2)
-    yield
-  finally:
-    os.dup2(saved, 2)
-    os.close(saved)
-
-
-def turn_based(game):
-  """Returns `game`, converted to turn-based if its moves are simultaneous."""
-  dynamics = game.get_type().dynamics
-  if dynamics == pyspiel.GameType.Dynamics.SIMULTANEOUS:
-    return pyspiel.convert_to_turn_based(game)
-  if dynamics == pyspiel.GameType.Dynamics.MEAN_FIELD:
-    raise ValueError(
-        f"{game.get_type().short_name} is a mean-field game; PSRO needs a "
-        "sequential or simultaneous game of two or more players")
-  return game
-
-
-def playable(game):
-  """Returns `game`, turn-based, if it is one for PSRO.
-
-  Raises:
-    ValueError: if it is a mean-field game or has fewer than two players.
-  """
-  game = turn_based(game)
-  if game.num_players() < 2:
-    raise ValueError(
-        f"{game} has {game.num_players()} player; PSRO needs two or more")
-  return game
-
-
-def observation(state, player):
-  """Returns what a network sees at `state`, float32 `[D]`, or None.
-
-  The information state tensor where the game has one, else the observation
-  tensor, else None.
-  """
-  game_type = state.get_game().get_type()
-  if game_type.provides_information_state_tensor:
-    return np.asarray(state.information_state_tensor(player), np.float32)
-  if game_type.provides_observation_tensor:
-    return np.asarray(state.observation_tensor(player), np.float32)
-  return None
-
-
 def _estimated_histories(game, limit):
   """Returns an estimate of how many histories a game has, up to `limit`.
 
@@ -329,7 +252,7 @@ class _Collector:
       row = self.rows[name] = len(self.parents)
       self.parents.append(parent)
       self.legal_actions.append(legal_actions)
-      self.observations.append(observation(state, player))
+      self.observations.append(loading.observation(state, player))
     elif self.parents[row] != parent:
       raise ValueError(
           f"{state.get_game()} does not have perfect recall: player {player} "
@@ -391,8 +314,8 @@ def enumerate_game(game, max_histories=DEFAULT_MAX_HISTORIES):
       or lacks perfect recall.
   """
   if isinstance(game, str):
-    game = load_game(game)
-  game = playable(game)
+    game = loading.load_game(game)
+  game = loading.playable(game)
   too_large = TooLargeError(
       f"{game} has more than {max_histories} histories, too many to "
       "enumerate for exact evaluation: choose smaller game parameters or raise "

@@ -20,6 +20,7 @@ import numpy as np
 import pyspiel
 
 from open_spiel_ppsro.games import game_tree
+from open_spiel_ppsro.games import loading
 
 
 def from_payoffs(payoffs, symmetric=None):
@@ -47,7 +48,7 @@ def from_payoffs(payoffs, symmetric=None):
                      "minus its transpose; this one does not")
   rows, columns = payoffs.shape
   num_actions = max(rows, columns)
-  game = game_tree.turn_based(pyspiel.create_matrix_game(
+  game = loading.turn_based(pyspiel.create_matrix_game(
       payoffs.tolist(), (-payoffs).tolist()))
   state = game.new_initial_state()
   names = [state.information_state_string(0),

@@ -24,7 +24,7 @@ import random
 from open_spiel.python import observation
 import pyspiel
 
-from open_spiel_ppsro.games import game_tree
+from open_spiel_ppsro.games import loading
 
 _NUM_PROBES = 200
 
@@ -88,8 +88,8 @@ def state_game(game):
       or has neither information state nor observation tensors.
   """
   if isinstance(game, str):
-    game = game_tree.load_game(game)
-  game = game_tree.playable(game)
+    game = loading.load_game(game)
+  game = loading.playable(game)
   kind = game.get_type()
   if kind.provides_information_state_tensor:
     num_features = game.information_state_tensor_size()
@@ -128,32 +128,6 @@ def symmetrise(game):
     return game
   return dataclasses.replace(game, roles=(0, 0), original=game,
                              num_features=game.num_features + 2)
-
-
-def open_game(game, max_histories=game_tree.DEFAULT_MAX_HISTORIES,
-              evaluation="auto"):
-  """Returns a game as it will be evaluated: a `GameTree` or a `StateGame`.
-
-  Args:
-    game: a pyspiel game or a game string.
-    max_histories: up to so many histories a game is enumerated.
-    evaluation: `exact`: a `GameTree`; `sampled`: a `StateGame`; `auto`: a
-      `GameTree` if the game is small enough.
-
-  Raises:
-    ValueError: as `game_tree.enumerate_game` and `state_game` do.
-  """
-  if evaluation == "exact":
-    return game_tree.enumerate_game(game, max_histories)
-  if evaluation == "sampled":
-    return state_game(game)
-  if evaluation != "auto":
-    raise ValueError(f"unknown evaluation {evaluation!r}; use auto, exact or "
-                     "sampled")
-  try:
-    return game_tree.enumerate_game(game, max_histories)
-  except game_tree.TooLargeError:
-    return state_game(game)
 
 
 def _mean_steps(game):

@@ -19,6 +19,8 @@ The empirical game of PSRO (Lanctot et al. 2017): player `p` chooses one of its
 player, in game utility.
 """
 
+import dataclasses
+
 import numpy as np
 
 
@@ -148,3 +150,22 @@ class SubGame:
 
   def get_kwargs(self):
     return self._options
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MetaStrategy:
+  """Play probabilities and how good they are.
+
+  Attributes:
+    probabilities: one float array `[K_p]` per population: per player, but a
+      single one where all players choose from the same policies.
+    method: the name of the method that gave them.
+    regret: per player, what its best policy gains over it, in game utility.
+    joint: `[K_0, ..., K_{n-1}]`, the distribution over profiles, where it is
+      not the product of `probabilities`, which are then its marginals; None
+      where all play independently.
+  """
+  probabilities: tuple[np.ndarray, ...]
+  method: str
+  regret: np.ndarray
+  joint: np.ndarray | None = None

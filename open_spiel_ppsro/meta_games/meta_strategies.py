@@ -28,46 +28,17 @@ psro_v2's solver and in ours. Ours:
   number of players; see `population_dynamics.py`.
 """
 
-import dataclasses
-import hashlib
 
 import numpy as np
-
 from open_spiel.python.algorithms.psro_v2 import meta_strategies
 
 from open_spiel_ppsro.meta_games import correlated
-from open_spiel_ppsro.meta_games import linear_program
 from open_spiel_ppsro.meta_games import population_dynamics
-
-# Regret, relative to the largest payoff, below which a strategy is exact.
-_EXACT = 1e-9
-# A game of at most this many strategies is solved in one linear program.
-_SMALL = 24
-# Solutions kept by a SubGameSolver, several times the levels of a pipeline.
-_MOST_REMEMBERED = 64
+from open_spiel_ppsro.meta_games import zero_sum
 
 # Played as the joint distributions that they return.
 _CORRELATED = ("cce",)
 _ZERO_SUM_ONLY = ("nash", "fictitious_play")
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class MetaStrategy:
-  """Play probabilities and how good they are.
-
-  Attributes:
-    probabilities: one float array `[K_p]` per population: per player, but a
-      single one where all players choose from the same policies.
-    method: the name of the method that gave them.
-    regret: per player, what its best policy gains over it, in game utility.
-    joint: `[K_0, ..., K_{n-1}]`, the distribution over profiles, where it is
-      not the product of `probabilities`, which are then its marginals; None
-      where all play independently.
-  """
-  probabilities: tuple[np.ndarray, ...]
-  method: str
-  regret: np.ndarray
-  joint: np.ndarray | None = None
 
 
 def regrets(payoffs, probabilities):
@@ -85,72 +56,6 @@ def regrets(payoffs, probabilities):
         values = np.tensordot(weights, values, axes=(0, 0))
     gains.append(values.max() - values @ probabilities[player])
   return np.array(gains)
-
-
-def solve_zero_sum(payoffs, hint=None):
-  """Returns `(x, y)`, a Nash equilibrium of a two-player zero-sum matrix.
-
-  Solves a small game over the strategies that matter, adds those that would
-  profit against its solution, and repeats until none does: a double oracle
-  on the matrix itself, which costs what the support costs.
-
-  Args:
-    payoffs: `[K_0, K_1]`, the utility of player 0.
-    hint: a pair of index sequences, rows and columns to begin with, such as
-      the support of a similar game. It decides the speed, and, where there
-      are several equilibria, which of them is found.
-
-  Raises:
-    ValueError: if `payoffs` is not a finite matrix.
-  """
-  payoffs = np.asarray(payoffs, float)
-  if payoffs.ndim != 2 or not np.isfinite(payoffs).all():
-    raise ValueError("the payoffs of a zero-sum game are a finite matrix "
-                     f"[K_0, K_1], got shape {payoffs.shape}")
-  num_rows, num_columns = payoffs.shape
-  tolerance = _EXACT * max(1.0, np.abs(payoffs).max())
-  if max(num_rows, num_columns) <= _SMALL or hint is None:
-    rows, columns = np.arange(num_rows), np.arange(num_columns)
-  else:
-    rows, columns = (np.unique(np.asarray(h, int)) for h in hint)
-  while True:
-    x, y = _solve_by_lp(payoffs[np.ix_(rows, columns)])
-    row_values = payoffs[:, columns] @ y
-    column_values = x @ payoffs[rows]
-    value = x @ row_values[rows]
-    new_rows = np.flatnonzero(row_values > value + tolerance)
-    new_columns = np.flatnonzero(column_values < value - tolerance)
-    more_rows = np.union1d(rows, new_rows)
-    more_columns = np.union1d(columns, new_columns)
-    if len(more_rows) == len(rows) and len(more_columns) == len(columns):
-      break
-    rows, columns = more_rows, more_columns
-  full_x, full_y = np.zeros(num_rows), np.zeros(num_columns)
-  full_x[rows], full_y[columns] = x, y
-  return full_x, full_y
-
-
-def _solve_by_lp(payoffs):
-  """Returns `(x, y)`, solving both players' programs in one."""
-  if 1 in payoffs.shape:
-    x, y = np.zeros(payoffs.shape[0]), np.zeros(payoffs.shape[1])
-    x[payoffs.max(axis=1).argmax()] = 1
-    y[payoffs.min(axis=0).argmin()] = 1
-    return x, y
-  # With payoffs shifted above zero: max sum(y), payoffs @ y <= 1; the duals
-  # of the rows are the other player's strategy.
-  scale = np.abs(payoffs).max() or 1.0
-  shifted = (payoffs - payoffs.min()) / scale + 1.0
-  num_rows, num_columns = shifted.shape
-  x, duals = linear_program.minimise(
-      np.full(num_columns, -1.0), shifted, np.full(num_rows, -np.inf),
-      np.ones(num_rows))
-  return _normalised(-duals), _normalised(x)
-
-
-def _normalised(weights):
-  weights = np.maximum(weights, 0)
-  return weights / weights.sum()
 
 
 def _answer(result, return_joint):
@@ -186,7 +91,7 @@ def nash_strategy(solver, return_joint=False):
     ValueError: if the game is not two-player zero-sum.
   """
   payoffs = _zero_sum_payoffs(solver, "nash")
-  return _answer(list(solve_zero_sum(payoffs, getattr(solver, "hint", None))),
+  return _answer(list(zero_sum.solve_zero_sum(payoffs, getattr(solver, "hint", None))),
                  return_joint)
 
 
@@ -342,164 +247,5 @@ def solve(method, sub_game):
   marginals, joint = function(solver=sub_game, return_joint=True)
   joint = (np.reshape(joint, sub_game.get_meta_game()[0].shape)
            if name in _CORRELATED else None)
-  return name, [_normalised(np.asarray(p, float).reshape(-1))
+  return name, [zero_sum.normalised(np.asarray(p, float).reshape(-1))
                 for p in marginals], joint
-
-
-class SubGameSolver:
-  """Solves the sub-games of one growing meta-game, none of them twice.
-
-  A sub-game whose payoffs have not changed since it was last solved is
-  answered from memory; any other is searched from the support of the solution
-  before it.
-  """
-
-  def __init__(self, meta_game, method, options=None):
-    """Makes a solver.
-
-    Args:
-      meta_game: a `MetaGame`.
-      method: a name in METHODS or a psro_v2 callable.
-      options: keyword arguments that reach the method by `get_kwargs()`.
-    """
-    self._meta_game = meta_game
-    self._method = method
-    self._options = options
-    self._solved = {}  # Indices -> (digest, MetaStrategy), oldest first.
-    self._previous = None  # The last (indices, MetaStrategy).
-
-  def __call__(self, indices):
-    """Returns the `MetaStrategy` of the policies `indices` per population."""
-    sub_game = self._meta_game.sub_game(indices, self._options)
-    payoffs = sub_game.get_meta_game()
-    digest = _digest(payoffs)
-    known = self._solved.pop(indices, None)
-    if known is not None and known[0] == digest:
-      self._solved[indices] = known
-      return known[1]
-    start = self._previous if known is None else (indices, known[1])
-    if start is not None:
-      hint = _support_hint(*start, indices)
-      sub_game.hint = hint and self._meta_game.per_player(hint)
-    name, marginals, joint = solve(self._method, sub_game)
-    # Of a symmetric game's solution one side is kept: it serves both.
-    probabilities = self._meta_game.per_population(marginals)
-    if len(probabilities) < len(marginals):
-      # One population for all: a two-player zero-sum game, in which the
-      # marginals are an equilibrium by themselves.
-      joint = None
-    solution = MetaStrategy(
-        probabilities, name,
-        regrets(payoffs, self._meta_game.per_player(probabilities))
-        if joint is None else np.array([
-            gains.max() for gains in correlated.deviation_gains(
-                payoffs, joint)]), joint)
-    self._solved[indices] = digest, solution
-    self._previous = indices, solution
-    while len(self._solved) > _MOST_REMEMBERED:
-      del self._solved[next(iter(self._solved))]
-    return solution
-
-  def state(self):
-    """Returns what it remembers, in plain data and arrays."""
-    return {
-        "solved": [[indices, digest, dataclasses.asdict(solution)]
-                   for indices, (digest, solution) in self._solved.items()],
-        "previous": self._previous and [
-            self._previous[0], dataclasses.asdict(self._previous[1])]}
-
-  def restore(self, state):
-    """Makes it remember what another did."""
-    self._solved = {
-        _as_indices(indices): (digest, _as_solution(solution))
-        for indices, digest, solution in state["solved"]}
-    if state["previous"] is not None:
-      indices, solution = state["previous"]
-      self._previous = _as_indices(indices), _as_solution(solution)
-
-
-def _digest(payoffs):
-  """Returns a string that two payoff tensors share only if they are equal."""
-  digest = hashlib.blake2b(repr(payoffs[0].shape).encode())
-  for tensor in payoffs:
-    digest.update(np.ascontiguousarray(tensor))
-  return digest.hexdigest()
-
-
-def _as_indices(data):
-  return tuple(map(tuple, data))
-
-
-def _as_solution(data):
-  return MetaStrategy(**{**data, "probabilities": tuple(
-      data["probabilities"])})
-
-
-class OnlineRegretMatching:
-  """Decoupled online meta-solvers (Lanctot et al. 2017, section 3.2).
-
-  Each sub-game and player has its own regrets and takes one regret-matching
-  step a call, on what its policies are worth against the others' strategies
-  now; nothing is solved. Payoffs are those of the meta-game, where the paper
-  has sampled returns.
-  """
-
-  def __init__(self, meta_game, exploration):
-    """Makes solvers for a `MetaGame`; `exploration` is the uniform share."""
-    self._meta_game = meta_game
-    self._exploration = exploration
-    self._regrets = {}  # Indices -> per population, [K_p].
-
-  def state(self):
-    """Returns its regrets, in plain data and arrays."""
-    return [[indices, [regret.copy() for regret in regrets_of]]
-            for indices, regrets_of in self._regrets.items()]
-
-  def restore(self, state):
-    """Makes its regrets those of another."""
-    self._regrets = {_as_indices(indices): regrets_of
-                     for indices, regrets_of in state}
-
-  def __call__(self, indices):
-    """Takes a step for the policies `indices`; returns a `MetaStrategy`."""
-    if indices not in self._regrets:
-      self._regrets[indices] = [np.zeros(len(i)) for i in indices]
-    accumulated = self._regrets[indices]
-    probabilities = []
-    for regret in accumulated:
-      positive = np.maximum(regret, 0)
-      uniform = np.full(len(regret), 1 / len(regret))
-      matched = positive / positive.sum() if positive.any() else uniform
-      probabilities.append((1 - self._exploration) * matched
-                           + self._exploration * uniform)
-    payoffs = self._meta_game.sub_game(indices).get_meta_game()
-    for population, regret in enumerate(accumulated):
-      values = np.array([
-          self._meta_game.expected_return((population, index), indices,
-                                          probabilities)
-          for index in indices[population]])
-      regret += values - values @ probabilities[population]
-    return MetaStrategy(
-        tuple(probabilities), "online",
-        regrets(payoffs, self._meta_game.per_player(probabilities)))
-
-
-def _support_hint(old_indices, solution, indices):
-  """Returns where to look for the support of one sub-game after another.
-
-  Args:
-    old_indices: the policies per population of the sub-game solved.
-    solution: its `MetaStrategy`.
-    indices: the policies per population of the sub-game to solve.
-
-  Returns:
-    Per population, positions in `indices`: of the old support and of all that
-    is new. None if that leaves a population without any.
-  """
-  hint = []
-  for old, probabilities, new in zip(old_indices, solution.probabilities,
-                                     indices):
-    weight = dict(zip(old, probabilities))
-    hint.append([position for position, index in enumerate(new)
-                 if weight.get(index, 1) > 0])
-  return hint if all(hint) else None

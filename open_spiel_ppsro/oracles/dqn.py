@@ -24,10 +24,10 @@ import dataclasses
 import numpy as np
 import torch
 
-from open_spiel_ppsro.simulators import simulator as simulator_lib
-from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import data_parallel
+from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.policies import networks
+from open_spiel_ppsro.simulators import simulator as simulator_lib
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,8 +22,8 @@ import dataclasses
 import numpy as np
 
 from open_spiel_ppsro.games import sequence_form
-from open_spiel_ppsro.simulators import tree_simulator
 from open_spiel_ppsro.oracles import learner as learner_lib
+from open_spiel_ppsro.simulators import tree_simulator
 
 
 @dataclasses.dataclass(frozen=True)

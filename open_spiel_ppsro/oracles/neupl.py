@@ -29,13 +29,12 @@ import dataclasses
 import numpy as np
 import torch
 
-from open_spiel_ppsro.simulators import simulator as simulator_lib
 from open_spiel_ppsro import population
 from open_spiel_ppsro.oracles import learner as learner_lib
-from open_spiel_ppsro.policies import networks
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
-
+from open_spiel_ppsro.policies import networks
+from open_spiel_ppsro.simulators import simulator as simulator_lib
 
 _GIVEN_UP = np.log(1e-3)
 

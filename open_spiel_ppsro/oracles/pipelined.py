@@ -24,22 +24,22 @@ import itertools
 from typing import NamedTuple
 
 import numpy as np
-
 from open_spiel.python.algorithms.psro_v2 import rl_oracle
 from open_spiel.python.algorithms.psro_v2 import utils
 
+from open_spiel_ppsro import population
 from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.games import game_tree
-from open_spiel_ppsro import population
+from open_spiel_ppsro.games import open_game as open_game_lib
 from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.games import state_game
-from open_spiel_ppsro.simulators import state_simulator
-from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import data_parallel
 from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import exact
+from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import ppo
-
+from open_spiel_ppsro.policies import open_spiel_policies
+from open_spiel_ppsro.simulators import state_simulator
 
 _DEFAULT_BATCHES = 40
 # The index of exploiters among the policies of a player.
@@ -97,10 +97,10 @@ class PipelinedOracle(rl_oracle.RLOracle):
       ValueError: if the game cannot be opened, or if the configuration needs
         an enumerated one.
     """
-    super().__init__(env=None, best_response_class=learner_lib.BestResponsePolicy,
+    super().__init__(env=None, best_response_class=open_spiel_policies.BestResponsePolicy,
                      best_response_kwargs={}, **kwargs)
     if not isinstance(game, (game_tree.GameTree, state_game.StateGame)):
-      game = state_game.open_game(game, max_histories, evaluation)
+      game = open_game_lib.open_game(game, max_histories, evaluation)
     is_sampled = isinstance(game, state_game.StateGame)
     if seat_symmetric:
       game = (state_game if is_sampled else seat_symmetry).symmetrise(game)
@@ -325,7 +325,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
     """
     tree = self.tree.original or self.tree
     if isinstance(self.tree, state_game.StateGame):
-      return learner_lib.FunctionPolicy(self.tree, [
+      return open_spiel_policies.FunctionPolicy(self.tree, [
           player for player, role in enumerate(self.tree.roles)
           if role == population_index], policy, frozen)
     table = policy
@@ -333,7 +333,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
       tables = dict(enumerate(self.tree.seat_tables([table])))
     else:
       tables = {population_index: table}
-    return learner_lib.BestResponsePolicy(
+    return open_spiel_policies.BestResponsePolicy(
         tree.game,
         {player: (tree.infostates[player], seat_table)
          for player, seat_table in tables.items()}, frozen)
@@ -351,7 +351,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
       ValueError: if the game is sampled and the policy not one of ours.
     """
     if isinstance(self.tree, state_game.StateGame):
-      if not isinstance(pi, learner_lib.FunctionPolicy):
+      if not isinstance(pi, open_spiel_policies.FunctionPolicy):
         raise ValueError(
             f"{self.tree.game} is sampled, and its policies are networks; "
             f"{type(pi).__name__} cannot be one of them")

@@ -28,10 +28,9 @@ import numpy as np
 import torch
 
 from open_spiel_ppsro.games import state_game
-from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import data_parallel
+from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.policies import networks
-
 
 _IMITATION_LEARNING_RATE = 2e-2
 # Large for Adam: where the imitation is already good, gradients are tiny, and

@@ -21,14 +21,13 @@ networks, one of which is drawn per episode.
 import pathlib
 
 import numpy as np
-
 from open_spiel.python import policy
 import pyspiel
 
 from open_spiel_ppsro.games import state_game
-from open_spiel_ppsro.simulators import state_simulator
-from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.policies import networks
+from open_spiel_ppsro.policies import open_spiel_policies
+from open_spiel_ppsro.simulators import state_simulator
 
 _FILE = "final_policy.npz"
 
@@ -51,7 +50,7 @@ class NetworkMixture(policy.Policy):
     super().__init__(game.game, list(range(game.num_players)))
     self.probabilities = probabilities
     self._policies = [
-        [learner_lib.FunctionPolicy(game, [player], function) for function in chosen]
+        [open_spiel_policies.FunctionPolicy(game, [player], function) for function in chosen]
         for player, chosen in enumerate(functions)]
 
   def action_probabilities(self, state, player_id=None):

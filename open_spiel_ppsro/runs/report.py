@@ -21,8 +21,8 @@ several seeds of one method are a list of curves.
 import csv
 import pathlib
 
-from matplotlib.backends import backend_agg
 from matplotlib import figure as figure_lib
+from matplotlib.backends import backend_agg
 import numpy as np
 
 from open_spiel_ppsro.runs import run_directory

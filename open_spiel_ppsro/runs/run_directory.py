@@ -33,7 +33,6 @@ import threading
 
 from absl import logging
 import numpy as np
-
 from open_spiel.python import policy
 import pyspiel
 

@@ -16,9 +16,9 @@
 
 import numpy as np
 
-from open_spiel_ppsro.simulators import simulator as simulator_lib
 from open_spiel_ppsro import population
 from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.simulators import simulator as simulator_lib
 
 # A batch costs the same whatever its size; so many leave little noise.
 EPISODES_PER_BATCH = 2 ** 20

@@ -1,0 +1,108 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Match: plays policies of a `StateGame` against each other, in a worker."""
+
+import numpy as np
+import pyspiel
+
+from open_spiel_ppsro.simulators import play as play_lib
+
+# Of the chance events of an episode, so many are balanced: of this many
+# episodes in a row each gets another stratum of the unit interval.
+_BALANCED_EVENTS = 64
+_STRATA = 32
+
+
+class Match:
+  """Plays policies against each other; lives in a worker."""
+
+  def __init__(self, game):
+    self._game = game
+    self._held = {}
+
+  def state(self):
+    """Returns the policies that it keeps, see `executors.py`."""
+    return dict(self._held)
+
+  def restore(self, state):
+    """Makes it keep the policies of another."""
+    self._held = dict(state)
+
+  def hold(self, policies):
+    """Keeps policies, a dict by `PolicyId`, until others replace them."""
+    self._held.update(policies)
+
+  def play_held(self, profiles, num_episodes, seed):
+    """Plays like `play`; profiles are of ids of policies that it holds."""
+    return self.play([[self._held[policy_id] for policy_id in profile]
+                      for profile in profiles], num_episodes, seed)
+
+  def play(self, profiles, num_episodes, seed):
+    """Plays profiles of policies against each other.
+
+    Args:
+      profiles: a list of profiles; each has a policy per player.
+      num_episodes: for each profile, how many episodes.
+      seed: a `SeedSequence`. Chance events are stratified over episodes that
+        follow each other; where one population plays both seats, both
+        seatings get the same ones.
+
+    Returns:
+      Per player and profile, the sum of the returns and the sum of their
+      squares `[2, n, len(profiles)]`; and the decisions played. Where one
+      population plays both seats, a return is the mean over both seatings.
+    """
+    game = self._game
+    chance_seed, play_seed = seed.spawn(2)
+    is_random = (game.game.get_type().chance_mode
+                 != pyspiel.GameType.ChanceMode.DETERMINISTIC)
+    chance = _stratified(sum(num_episodes),
+                         _BALANCED_EVENTS if is_random else 0,
+                         np.random.default_rng(chance_seed))
+    policies, indices = [], {}
+    for profile in profiles:
+      for policy in profile:
+        if id(policy) not in indices:
+          indices[id(policy)] = len(policies)
+          policies.append(policy)
+    assignment = np.repeat(
+        [[indices[id(policy)] for policy in profile] for profile in profiles],
+        num_episodes, axis=0).T
+    owner = np.repeat(np.arange(len(profiles)), num_episodes)
+    if game.plays_all_seats:
+      assignment = np.concatenate([assignment, assignment[::-1]], axis=1)
+      chance = np.concatenate([chance, chance])
+    returns, steps, _ = play_lib.play(
+        game, policies, assignment, np.random.default_rng(play_seed), chance)
+    if game.plays_all_seats:
+      first, second = np.split(returns, 2, axis=1)
+      returns = (first + second[::-1]) / 2
+    sums = [[np.bincount(owner, values, len(profiles)) for values in power]
+            for power in (returns, returns ** 2)]
+    return np.array(sums), steps
+
+
+def _stratified(count, events, rng):
+  """Returns `[count, events]` in [0, 1), columns stratified along the way."""
+  blocks = -(-count // _STRATA)
+  strata = rng.permuted(np.broadcast_to(
+      np.arange(_STRATA)[:, None], (blocks, _STRATA, events)), axis=1)
+  return ((strata + rng.random(strata.shape)) / _STRATA).reshape(
+      blocks * _STRATA, events)[:count]
+
+
+def make_match(game):
+  """Returns a `Match`; what executors call."""
+  return Match(game)

@@ -1,0 +1,97 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Loading: from a string to a pyspiel game that PSRO can play."""
+
+import contextlib
+import difflib
+import os
+import sys
+
+import numpy as np
+import pyspiel
+
+
+def load_game(name):
+  """Returns the pyspiel game of a game string, with parameters or without.
+
+  Raises:
+    ValueError: in one line, if OpenSpiel has no such game or parameter.
+  """
+  short_name = name.split("(")[0].strip()
+  known = pyspiel.registered_names()
+  if short_name not in known:
+    close = difflib.get_close_matches(short_name, known)
+    hint = f"; did you mean {' or '.join(close)}?" if close else (
+        "; pyspiel.registered_names() lists those it has")
+    raise ValueError(f"OpenSpiel has no game {short_name!r}{hint}")
+  try:
+    with _silent_stderr():
+      return pyspiel.load_game(name)
+  except pyspiel.SpielError as error:
+    raise ValueError(
+        f"cannot load {name!r}: {' '.join(str(error).split())}") from error
+
+
+@contextlib.contextmanager
+def _silent_stderr():
+  """Hides what C++ writes there; OpenSpiel repeats its exceptions so."""
+  sys.stderr.flush()
+  saved = os.dup(2)
+  try:
+    with open(os.devnull, "wb") as nowhere:
+      os.dup2(nowhere.fileno(), 2)
+    yield
+  finally:
+    os.dup2(saved, 2)
+    os.close(saved)
+
+
+def turn_based(game):
+  """Returns `game`, converted to turn-based if its moves are simultaneous."""
+  dynamics = game.get_type().dynamics
+  if dynamics == pyspiel.GameType.Dynamics.SIMULTANEOUS:
+    return pyspiel.convert_to_turn_based(game)
+  if dynamics == pyspiel.GameType.Dynamics.MEAN_FIELD:
+    raise ValueError(
+        f"{game.get_type().short_name} is a mean-field game; PSRO needs a "
+        "sequential or simultaneous game of two or more players")
+  return game
+
+
+def playable(game):
+  """Returns `game`, turn-based, if it is one for PSRO.
+
+  Raises:
+    ValueError: if it is a mean-field game or has fewer than two players.
+  """
+  game = turn_based(game)
+  if game.num_players() < 2:
+    raise ValueError(
+        f"{game} has {game.num_players()} player; PSRO needs two or more")
+  return game
+
+
+def observation(state, player):
+  """Returns what a network sees at `state`, float32 `[D]`, or None.
+
+  The information state tensor where the game has one, else the observation
+  tensor, else None.
+  """
+  game_type = state.get_game().get_type()
+  if game_type.provides_information_state_tensor:
+    return np.asarray(state.information_state_tensor(player), np.float32)
+  if game_type.provides_observation_tensor:
+    return np.asarray(state.observation_tensor(player), np.float32)
+  return None

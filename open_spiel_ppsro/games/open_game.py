@@ -1,0 +1,44 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Opening a game: enumerated if it is small enough, sampled if not."""
+
+from open_spiel_ppsro.games import game_tree
+from open_spiel_ppsro.games import state_game
+
+
+def open_game(game, max_histories=game_tree.DEFAULT_MAX_HISTORIES,
+              evaluation="auto"):
+  """Returns a game as it will be evaluated: a `GameTree` or a `StateGame`.
+
+  Args:
+    game: a pyspiel game or a game string.
+    max_histories: up to so many histories a game is enumerated.
+    evaluation: `exact`: a `GameTree`; `sampled`: a `StateGame`; `auto`: a
+      `GameTree` if the game is small enough.
+
+  Raises:
+    ValueError: as `game_tree.enumerate_game` and `state_game` do.
+  """
+  if evaluation == "exact":
+    return game_tree.enumerate_game(game, max_histories)
+  if evaluation == "sampled":
+    return state_game.state_game(game)
+  if evaluation != "auto":
+    raise ValueError(f"unknown evaluation {evaluation!r}; use auto, exact or "
+                     "sampled")
+  try:
+    return game_tree.enumerate_game(game, max_histories)
+  except game_tree.TooLargeError:
+    return state_game.state_game(game)

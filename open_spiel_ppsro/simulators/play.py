@@ -1,0 +1,217 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Play: many episodes of a `StateGame` to their ends, all policies at once.
+
+All episodes advance together, a decision at a time: one pass over the states
+collects what their players see, every policy answers for all its episodes in
+one forward pass, and a second pass applies the actions.
+"""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pyspiel
+
+_CHANCE = int(pyspiel.PlayerId.CHANCE)
+# A policy asked for more rows at once than this answers alone.
+_FEW_ROWS = 16
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Decisions:
+  """Decisions of recorded policies, in the order in which they were taken.
+
+  Attributes:
+    observations: float32 `[N, D]`.
+    legal_actions_mask: bool `[N, A]`.
+    probabilities: float `[N, A]`, of the policy.
+    action: int `[N]`.
+    episode: int `[N]`.
+    player: int `[N]`.
+    return_so_far: float `[N]`, what the player had got before, in game
+      utility.
+  """
+  observations: np.ndarray
+  legal_actions_mask: np.ndarray
+  probabilities: np.ndarray
+  action: np.ndarray
+  episode: np.ndarray
+  player: np.ndarray
+  return_so_far: np.ndarray
+
+
+def play(game, policies, assignment, rng, chance=None, recorded=None,
+         stacks=None):
+  """Plays episodes to their ends, all at once.
+
+  Args:
+    game: a `StateGame`.
+    policies: functions from `(observations [U, D], legal_actions_mask [U, A])`
+      to action probabilities `[U, A]`, zero where illegal. Those that have an
+      equal `kind` answer together, by the `stack` of their class.
+    assignment: int `[n, E]`, for each player and episode the index of the
+      policy that plays.
+    rng: a NumPy generator.
+    chance: float `[E, C]` in [0, 1): decides the first C chance events of each
+      episode; `rng` does if not given, and the later ones. Equal numbers give
+      equal chance events wherever the play before them was equal.
+    recorded: the indices up to this one, exclusive, are recorded.
+    stacks: a dict, given again while the same policies play: what was made
+      for them to answer together.
+
+  Returns:
+    Returns `[n, E]` in game utility, the number of decisions of all players,
+    and the `Decisions` of the recorded policies or None.
+  """
+  assignment = np.asarray(assignment)
+  num_episodes = assignment.shape[1]
+  observer = game.observer()
+  set_from, tensor = observer.set_from, observer.tensor
+  states = [game.game.new_initial_state() for _ in range(num_episodes)]
+  events = [0] * num_episodes
+  has_rewards = (game.game.get_type().reward_model
+                 == pyspiel.GameType.RewardModel.REWARDS)
+  alive = range(num_episodes)
+  crowd = _Crowd(policies, {} if stacks is None else stacks)
+  num_steps = 0
+  records = []
+  while True:
+    acting, players = [], []
+    for episode in alive:
+      state = states[episode]
+      player = state.current_player()
+      while player == _CHANCE:
+        event = events[episode]
+        events[episode] += 1
+        _apply_chance(state, chance[episode, event]
+                      if chance is not None and event < chance.shape[1]
+                      else rng.random())
+        player = state.current_player()
+      if player >= 0:
+        acting.append(episode)
+        players.append(player)
+    alive = acting
+    if not acting:
+      break
+    num_steps += len(acting)
+    episodes, players = np.array(acting), np.array(players)
+    keys = assignment[players, episodes]
+    order = np.argsort(keys, kind="stable")
+    episodes, players, keys = episodes[order], players[order], keys[order]
+
+    seen, legal = [], []
+    for episode, player in zip(episodes.tolist(), players.tolist()):
+      state = states[episode]
+      set_from(state, player)
+      seen.append(tensor.tobytes())
+      legal.append(state.legal_actions())
+    # A bytearray, because torch warns of arrays that cannot be written to.
+    observations = np.frombuffer(
+        bytearray().join(seen), np.float32).reshape(len(seen), -1)
+    if game.plays_all_seats:
+      observations = np.concatenate(
+          [observations, np.eye(2, dtype=np.float32)[players]], axis=1)
+    counts = np.fromiter(map(len, legal), int, len(legal))
+    mask = np.zeros((len(legal), game.num_actions), bool)
+    mask[np.repeat(np.arange(len(legal)), counts),
+         np.fromiter(itertools.chain.from_iterable(legal), int,
+                     counts.sum())] = True
+
+    probabilities = crowd(keys, observations, mask)
+    actions = _choose(probabilities, rng)
+    if recorded is not None:
+      count = np.searchsorted(keys, recorded)
+      so_far = np.zeros(count) if not has_rewards else np.array(
+          [states[episode].returns()[player] for episode, player in zip(
+              episodes[:count].tolist(), players[:count].tolist())], float)
+      records.append((observations[:count], mask[:count],
+                      probabilities[:count], actions[:count],
+                      episodes[:count], players[:count], so_far))
+    for episode, action in zip(episodes.tolist(), actions.tolist()):
+      states[episode].apply_action(action)
+  returns = np.array([state.returns() for state in states], float).reshape(
+      num_episodes, game.num_players).T
+  return returns, num_steps, None if recorded is None else Decisions(
+      *map(np.concatenate, zip(*records)))
+
+
+class _Crowd:
+  """Policies that are asked all at once, each for rows of its own."""
+
+  def __init__(self, policies, stacks):
+    self._policies = policies
+    kinds = {}
+    for index, policy in enumerate(policies):
+      kinds.setdefault(getattr(policy, "kind", None), []).append(index)
+    kinds.pop(None, None)
+    self._stacks = []
+    self._stack_of = np.full(len(policies), -1)
+    self._place = np.zeros(len(policies), int)
+    for members in kinds.values():
+      if len(members) > 1:
+        self._stack_of[members] = len(self._stacks)
+        self._place[members] = np.arange(len(members))
+        stacked = tuple(policies[index] for index in members)
+        if stacked not in stacks:
+          stacks[stacked] = stacked[0].stack(stacked)
+        self._stacks.append(stacks[stacked])
+
+  def __call__(self, keys, observations, mask):
+    """Returns action probabilities `[U, A]`.
+
+    Args:
+      keys: int `[U]`, ascending; who answers each row.
+      observations: float32 `[U, D]`.
+      mask: bool `[U, A]`, of the legal actions.
+    """
+    bounds = np.flatnonzero(np.diff(keys, prepend=-1, append=-1))
+    starts, counts = bounds[:-1], np.diff(bounds)
+    who = keys[starts]
+    stack_of = np.where(counts > _FEW_ROWS, -1, self._stack_of[who])
+    probabilities = np.empty(mask.shape)
+    for group in np.flatnonzero(stack_of < 0):
+      rows = slice(starts[group], starts[group] + counts[group])
+      probabilities[rows] = self._policies[who[group]](
+          observations[rows], mask[rows])
+    for number, stack in enumerate(self._stacks):
+      groups = stack_of == number
+      if groups.any():
+        rows = np.repeat(groups, counts)
+        probabilities[rows] = stack(self._place[who[groups]], counts[groups],
+                                    observations[rows], mask[rows])
+    return probabilities
+
+
+def _apply_chance(state, uniform):
+  """Applies the chance outcome that a number in [0, 1) falls on."""
+  for action, probability in state.chance_outcomes():
+    uniform -= probability
+    if uniform < 0:
+      break
+  state.apply_action(action)  # By rounding, the last one.
+
+
+def _choose(probabilities, rng):
+  """Returns int `[U]`, an action from each row of `[U, A]`."""
+  cumulative = probabilities.cumsum(axis=1)
+  threshold = rng.random(len(cumulative)) * cumulative[:, -1]
+  return (cumulative > threshold[:, None]).argmax(axis=1)
+
+
+def draw_assignment(probabilities, num_episodes, rng):
+  """Returns int `[E]`, an index drawn per episode, in random order."""
+  counts = rng.multinomial(num_episodes, probabilities)
+  return rng.permutation(np.repeat(np.arange(len(counts)), counts))
