@@ -24,7 +24,6 @@ import multiprocessing
 import os
 import pathlib
 import signal
-import sys
 import tempfile
 import time
 from unittest import mock
@@ -33,18 +32,19 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
-EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
-sys.path.insert(0, str(EXAMPLES))
-
-# pylint: disable=wrong-import-position
 from open_spiel_ppsro import plain_data
 from open_spiel_ppsro import population
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro.policies import networks
+from open_spiel_ppsro.runs import limits
+from open_spiel_ppsro.runs import progress
+from open_spiel_ppsro.runs import recorder as recorder_lib
+from open_spiel_ppsro.runs import report
+from open_spiel_ppsro.runs import rounds
 from open_spiel_ppsro.runs import run_directory
-import recorded_run
+from open_spiel_ppsro.runs import signals
 import resume_test
 
 # Places by name: what is called there.
@@ -76,15 +76,18 @@ def play(path, resume, config, scheme, executor=None):
     executor = process_executor.ProcessExecutor(executor)
   solver = resume_test.make_solver(config, scheme, executor)
   directory = run_directory.RunDirectory(path)
+  recorder = recorder_lib.Recorder(
+      solver, directory, time.perf_counter(), checkpoint_seconds=1e-9)
   if resume and run_directory.checkpoint_paths(path):
-    solver.restore(run_directory.read_checkpoint(path)["solver"])
+    recorder.restore(run_directory.read_checkpoint(path))
     directory.resume({}, solver.rounds)
   else:
     directory.start({})
-  with mock.patch.object(recorded_run.ppsro, "plot_run"):
-    recorded_run.play(
-        solver, directory, recorded_run.Limits(1e9, max_episodes=50_000),
-        time.perf_counter(), checkpoint_seconds=1e-9)
+  with mock.patch.object(report, "plot_run"):
+    with progress.Progress() as shown, signals.Signals() as received:
+      rounds.play(solver, recorder, limits.Limits(1e9, max_episodes=50_000),
+                  received, shown)
+    recorder.finish()
   directory.close()
   solver._oracle.close()  # pylint: disable=protected-access
 
@@ -116,12 +119,15 @@ def play_until(place, time_to_die, *args):
 
 
 def left(path):
-  """Returns metrics without clocks, and the final policy."""
+  """Returns metrics without clocks, and the final and the best policy."""
   with open(path / "metrics.csv", newline="", encoding="utf-8") as file:
     rows = [{name: value for name, value in row.items()
              if "seconds" not in name} for row in csv.DictReader(file)]
-  with np.load(path / "final_policy.npz") as arrays:
-    return rows, {name: arrays[name].tolist() for name in arrays.files}
+  policies = []
+  for name in (run_directory.FINAL_POLICY, run_directory.BEST_POLICY):
+    with np.load(path / name) as arrays:
+      policies.append({key: arrays[key].tolist() for key in arrays.files})
+  return rows, policies
 
 
 class KillPointsTest(parameterized.TestCase):
