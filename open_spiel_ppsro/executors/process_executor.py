@@ -46,7 +46,7 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
 # which the exit code is known; it takes milliseconds.
 _EXIT_SECONDS = 0.5
 # The first message of a worker: it has imported all that it has to.
-_READY = None
+_READY = b"ready"
 _GUARD = "`if __name__ == \"__main__\":`"
 
 
@@ -110,6 +110,24 @@ def _import_main(main: dict[str, Any], host: actor_host.ActorHost) -> None:
   _is_importing_main.clear()
 
 
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+  """Drops what this process writes to its standard error inside.
+
+  OpenSpiel prints the names of all its games if it is to make one that it does
+  not know. Each worker would print them; the host says it, and once.
+  """
+  kept = os.dup(2)
+  nowhere = os.open(os.devnull, os.O_WRONLY)
+  os.dup2(nowhere, 2)
+  os.close(nowhere)
+  try:
+    yield
+  finally:
+    os.dup2(kept, 2)
+    os.close(kept)
+
+
 def _ignore_signals() -> None:
   """Leaves Ctrl-C and SIGTERM to the main process, which ends the workers."""
   for number in (signal.SIGINT, signal.SIGTERM):
@@ -138,7 +156,10 @@ def _serve(pipe: Any, main: dict[str, Any], imports: Sequence[str]) -> None:
   _import_main(main, host)
   _ignore_signals()  # Scripts may have changed that.
   with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-    pipe.send(_READY)
+    pipe.send_bytes(_READY)
+    shared = pipe.recv_bytes()
+    with _silent_stderr():
+      list(host.obey(shared))
     while True:
       for answer in host.obey(pipe.recv_bytes()):
         pipe.send_bytes(answer)
@@ -264,12 +285,14 @@ class ProcessExecutor(worker_executor.WorkerExecutor):
       try:
         message = pipe.recv_bytes()
       except (EOFError, OSError):
+        message = b""
+      if not message:
         found[worker] = [], self._reason_of_death(self._workers[worker])
-        continue
-      answer = pickle.loads(message)
-      if answer is _READY:
+      elif message == _READY:
         self._workers[worker].is_ready = True
-      found[worker] = [] if answer is _READY else [answer], None
+        found[worker] = [], None
+      else:
+        found[worker] = [pickle.loads(message)], None
     return found
 
   def _reason_of_death(self, process: _Process) -> str:

@@ -261,7 +261,8 @@ class WorkerExecutor(executor_lib.Executor):
                is_call=command == "call")
 
   def _send_calls(self, worker: int, calls: Iterable[_Call]) -> None:
-    """Sends calls; as plain tuples, which are pickled in a quarter of the time."""
+    """Sends calls, as plain tuples: pickling them takes a quarter of the time.
+    """
     self._send(worker, "call", [tuple(call.task) for call in calls])
 
   def create(self, name: Hashable, factory: Callable[..., Any], *args: Any,
