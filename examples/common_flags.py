@@ -399,12 +399,13 @@ def make_executor():
   """Returns the executor that the flags ask for."""
   if FLAGS.executor == "serial":
     return ppsro.SerialExecutor()
-  if FLAGS.executor == "ray":
-    return ppsro.RayExecutor(
-        num_workers() if FLAGS.ray_address is None else FLAGS.num_workers,
-        FLAGS.ray_address,
-        worker_timeout_seconds=FLAGS.worker_timeout_seconds)
-  return ppsro.ProcessExecutor(num_workers(), FLAGS.worker_timeout_seconds)
+  options = {"worker_timeout_seconds": FLAGS.worker_timeout_seconds,
+             "imports": FLAGS.import_module or ()}
+  if FLAGS.executor == "processes":
+    return ppsro.ProcessExecutor(num_workers(), **options)
+  return ppsro.RayExecutor(
+      num_workers() if FLAGS.ray_address is None else FLAGS.num_workers,
+      FLAGS.ray_address, **options)
 
 
 def num_workers():
@@ -431,7 +432,7 @@ def run(game, scheme_name, seed, **options):
   Returns:
     A `RunSummary`.
   """
-  with progress.Progress() as shown, shown.phase("starting"):
+  with progress.Progress() as shown, shown.phase("importing"):
     play = ppsro.run  # Imports what a run needs, which takes some seconds.
     scheme = make_scheme(scheme_name)
     config = make_config(scheme)

@@ -126,31 +126,30 @@ def run(game: str | pyspiel.Game | game_tree.GameTree | state_game.StateGame,
     WorkerError: if a learner failed.
   """
   start = time.perf_counter() if start is None else start
-  scheme = _scheme(scheme)
-  config = _config(config, scheme)
-  if keep_checkpoints < 1:
-    raise ValueError(f"keep_checkpoints is {keep_checkpoints}; it takes 1 or "
-                     "more")
-  name = run_directory.run_name(
-      _game_name(game), settings_lib.scheme_name(scheme),
-      settings_lib.oracle_name(config), seed)
-  checkpoint = None
-  if resume:
-    output_dir = run_directory.latest(name) if output_dir is None else (
-        output_dir)
-    checkpoint = run_directory.read_checkpoint(output_dir)
-  elif output_dir is not None:
-    run_directory.check_free(output_dir, overwrite)
-
   with contextlib.ExitStack() as stack:
-    progress = stack.enter_context(progress_lib.Progress(label))
     executor = stack.enter_context(executor or executor_lib.SerialExecutor())
+    scheme = _scheme(scheme)
+    config = _config(config, scheme)
+    if keep_checkpoints < 1:
+      raise ValueError(f"keep_checkpoints is {keep_checkpoints}; it takes 1 "
+                       "or more")
+    name = run_directory.run_name(
+        _game_name(game), settings_lib.scheme_name(scheme),
+        settings_lib.oracle_name(config), seed)
+    checkpoint = None
+    if resume:
+      output_dir = run_directory.latest(name) if output_dir is None else (
+          output_dir)
+      checkpoint = run_directory.read_checkpoint(output_dir)
+    elif output_dir is not None:
+      run_directory.check_free(output_dir, overwrite)
+    progress = stack.enter_context(progress_lib.Progress(label))
     signals = stack.enter_context(signals_lib.Signals())
     with _before_the_first_round(signals, start, limits):
       with progress.phase(f"opening {_game_name(game)}"):
         opened = _open(game, max_histories, evaluation)
         _check_evaluation(opened, limits, exploiter_steps, solver_options)
-      with progress.phase("starting"):
+      with progress.phase("starting workers"):
         oracle = stack.enter_context(_make_oracle(
             opened, scheme, config, executor, seed, workers_per_level))
         solver = solver_lib.PipelinePSROSolver(
