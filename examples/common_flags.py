@@ -445,7 +445,8 @@ def run(game, scheme_name, seed, **options):
       "evaluation": FLAGS.evaluation,
       "max_histories": FLAGS.max_histories,
       "meta_strategy": FLAGS.meta_strategy,
-      "workers_per_level": FLAGS.workers_per_level or 1,
+      "workers_per_level": (1 if FLAGS.workers_per_level is None else
+                            FLAGS.workers_per_level),
       "opponent_update_freq": FLAGS.opponent_update_freq,
       "payoff_episodes": FLAGS.payoff_episodes,
       "max_staleness": max_staleness,
