@@ -209,7 +209,7 @@ def _content(path):
     config = read_config(path)
     rounds = max(0, (path / _METRICS).read_text().count("\n") - 1)
     return (f"a run of {config['game_name']} by {config['scheme']}, "
-            f"{rounds} rounds")
+            f"{rounds} round{'' if rounds == 1 else 's'}")
   shown = ", ".join(names[:_NAMES_SHOWN])
   more = len(names) - _NAMES_SHOWN
   return shown + (f" and {more} more" if more > 0 else "")
@@ -514,6 +514,8 @@ def read_checkpoint(path):
     ValueError: if there is none that can be read.
   """
   path = pathlib.Path(path)
+  if not path.exists():
+    raise ValueError(f"there is no run in {path}")
   candidates = checkpoint_paths(path) if path.is_dir() else [path]
   if not candidates:
     raise ValueError(f"there is no checkpoint in {path}: the run wrote none, "
@@ -538,12 +540,18 @@ def read_metrics(path):
 
 
 def read_policy(path):
-  """Returns the final policy of a run as an OpenSpiel `TabularPolicy`.
+  """Returns the policy of a run as an OpenSpiel `TabularPolicy`.
 
   It plays every seat. A simultaneous game is given turn-based, as it was
   solved.
+
+  Args:
+    path: of the run directory, for its final policy, or of the file.
   """
-  with np.load(pathlib.Path(path) / FINAL_POLICY, allow_pickle=False) as arrays:
+  path = pathlib.Path(path)
+  if path.is_dir():
+    path = path / FINAL_POLICY
+  with np.load(path, allow_pickle=False) as arrays:
     game = pyspiel.load_game(str(arrays["game"]))
     result = policy.TabularPolicy(game)
     for player in range(game.num_players()):
