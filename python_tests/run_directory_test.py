@@ -24,6 +24,7 @@ from open_spiel.python.algorithms import exploitability
 
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.policies import storage
 from open_spiel_ppsro.runs import run_directory
 
 ROW = {name: index for index, name in enumerate(run_directory.METRICS)} | {
@@ -68,7 +69,7 @@ class RunDirectoryTest(absltest.TestCase):
       tables.append(table / table.sum(axis=1, keepdims=True))
     run_directory.RunDirectory(self.path).write_policy(
         str(tree.game), [i.names for i in tree.infostates], tables)
-    pi = run_directory.read_policy(self.path)
+    pi = storage.read_policy(self.path)
     plans = [sequence_form.realization_plan(tree, table, player)
              for player, table in enumerate(tables)]
     self.assertAlmostEqual(exploitability.nash_conv(tree.game, pi),
