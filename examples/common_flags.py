@@ -346,7 +346,7 @@ def _oracles_that_read(flag):
             if takes(_config_class(name), _LEARNER_FIELDS[flag])]
   if flag == "workers_per_level":
     return [name for name in ORACLES
-            if takes(_config_class(name).make_learner, "team")]
+            if _config_class(name).takes_team]
   return None
 
 

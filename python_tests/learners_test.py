@@ -40,12 +40,12 @@ def plans(tree, tables):
           for player, table in enumerate(tables)]
 
 
-def train(config, name, player, batches, seed=0, settled=True):
+def train(config, name, player, batches, seed=0, stationary=True):
   tree = game_tree.enumerate_game(name)
   learner = config.make_learner(
       tree, player, np.random.SeedSequence(seed, spawn_key=(player,)))
   report = learner.train(uniform_opponents(tree),
-                         batches * config.steps_per_batch(tree), settled)
+                         batches * config.steps_per_batch(tree), stationary)
   tree.check_table(report.policy, player)
   return tree, report
 

@@ -34,6 +34,7 @@ import numpy as np
 from open_spiel.python import policy
 import pyspiel
 
+from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import loading
 
 DEFAULT_MAX_HISTORIES = 5_000_000
@@ -77,7 +78,7 @@ class Infostates:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class GameTree:
+class GameTree(game_lib.Game):
   """A game as arrays; build it with `enumerate_game`.
 
   Attributes:
@@ -92,11 +93,10 @@ class GameTree:
     terminal_returns: float `[n, T]`, in game utility.
     terminal_steps: int `[T]`, decisions of all players on the way.
     is_zero_sum: whether the returns sum to zero at every terminal history.
-    roles: for each player, the population that its policies come from; one
-      per player, unless the game is symmetric and one policy plays all roles.
-    original: the game before `seat_symmetry.symmetrise`; None if it is this.
-    seat_rows: then, per player of the original, int `[I_p]`, its information
-      states among those of this game.
+    roles: for each player, the population that its policies come from.
+    before_symmetry: see `game.Game`.
+    seat_rows: where seats are drawn, per player of the original game int
+      `[I_p]`: its information states among those of this game.
   """
   game: pyspiel.Game
   num_players: int
@@ -109,17 +109,14 @@ class GameTree:
   terminal_steps: np.ndarray
   is_zero_sum: bool
   roles: tuple[int, ...]
-  original: "GameTree | None" = None
+  before_symmetry: "GameTree | None" = None
   seat_rows: tuple[np.ndarray, ...] = ()
+
+  is_enumerated = True
 
   def __getstate__(self):
     # Workers need the arrays alone; not every pyspiel game can be pickled.
-    return {**self.__dict__, "game": None, "original": None}
-
-  @property
-  def num_populations(self):
-    """How many populations play: one per player, or one for all."""
-    return max(self.roles) + 1
+    return {**self.__dict__, "game": None, "before_symmetry": None}
 
   def seat_tables(self, tables):
     """Returns one table per player of the original game.
@@ -127,7 +124,7 @@ class GameTree:
     Args:
       tables: one table `[I, A]` per population.
     """
-    if self.original is not None:
+    if self.has_drawn_seats:
       return [tables[0][rows] for rows in self.seat_rows]
     return [tables[role] for role in self.roles]
 
@@ -155,7 +152,7 @@ class GameTree:
     """
     infostates = self.infostates[player]
     table = np.zeros(infostates.legal_actions_mask.shape)
-    if self.original is not None:
+    if self.has_drawn_seats:
       for seat, rows in enumerate(self.seat_rows):
         table[rows] = self.original.tabulate(pi, seat)
       return table

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from open_spiel_ppsro.policies import storage
+from open_spiel_ppsro.policies import tabular
 from open_spiel_ppsro.runs import run_directory
 
 
@@ -129,21 +130,19 @@ class Recorder:
     # Importing matplotlib takes a second, which a run has at its end only.
     from open_spiel_ppsro.runs import report  # pylint: disable=g-import-not-at-top
     self.directory.flush()
+    self._write_policy(run_directory.FINAL_POLICY,
+                       self._solver.final_policy())
     if not self._solver.is_exact:
-      with self.directory.tolerate(run_directory.FINAL_POLICY):
-        storage.write_networks(self.directory.path, self._solver.game,
-                               self._solver.final_mixtures())
       return
-    self._write_tables(run_directory.FINAL_POLICY,
-                       self._solver.final_tables())
     if self.best is not None:
-      self._write_tables(run_directory.BEST_POLICY, self.best.tables)
+      game = self._solver.original_game
+      self._write_policy(run_directory.BEST_POLICY, tabular.BestResponsePolicy(
+          game.game, dict(enumerate(zip(game.infostates, self.best.tables))),
+          frozen=True))
     if self._solver.rounds:
       with self.directory.tolerate(run_directory.PLOT):
         report.plot_run(self.directory.path)
 
-  def _write_tables(self, name, tables):
-    tree = self._solver.tree
-    self.directory.write_policy(
-        str(tree.game), [infostates.names for infostates in tree.infostates],
-        tables, name)
+  def _write_policy(self, name, policy):
+    with self.directory.tolerate(name):
+      storage.write_policy(self.directory.path / name, policy)

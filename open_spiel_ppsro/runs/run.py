@@ -29,9 +29,10 @@ from open_spiel_ppsro import plateau as plateau_lib
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import open_game as open_game_lib
-from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import neupl
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
@@ -49,9 +50,9 @@ from open_spiel_ppsro.runs import signals as signals_lib
 _EXPLOITER_STEPS = 1_000_000
 
 
-def run(game: str | pyspiel.Game | game_tree.GameTree | state_game.StateGame,
+def run(game: str | pyspiel.Game | game_lib.Game,
         scheme: str | schemes.Scheme = "pipeline",
-        config=None,
+        config: learner_lib.LearnerConfig | None = None,
         executor: executor_lib.Executor | None = None,
         *,
         seed: int = 1,
@@ -147,7 +148,7 @@ def run(game: str | pyspiel.Game | game_tree.GameTree | state_game.StateGame,
     signals = stack.enter_context(signals_lib.Signals())
     with _before_the_first_round(signals, start, limits):
       with progress.phase(f"opening {_game_name(game)}"):
-        opened = _open(game, max_histories, evaluation)
+        opened = open_game_lib.open_game(game, max_histories, evaluation)
         _check_evaluation(opened, limits, exploiter_steps, solver_options)
       with progress.phase("starting workers"):
         oracle = stack.enter_context(_make_oracle(
@@ -237,6 +238,7 @@ def _scheme(scheme):
 
 def _config(config, scheme):
   if config is not None:
+    learner_lib.check_config(config)
     return config
   if scheme.shares_learner:
     return neupl.NeuPLConfig(max_policies=scheme.num_levels + 1)
@@ -244,20 +246,14 @@ def _config(config, scheme):
 
 
 def _game_name(game):
-  if isinstance(game, (game_tree.GameTree, state_game.StateGame)):
-    game = (game.original or game).game
+  if isinstance(game, game_lib.Game):
+    game = game.original.game
   return settings_lib.game_name(game)
-
-
-def _open(game, max_histories, evaluation):
-  if isinstance(game, (game_tree.GameTree, state_game.StateGame)):
-    return game
-  return open_game_lib.open_game(game, max_histories, evaluation)
 
 
 def _check_evaluation(opened, limits, exploiter_steps, solver_options):
   """Raises ValueError where a setting does nothing on this kind of game."""
-  if isinstance(opened, state_game.StateGame):
+  if not opened.is_enumerated:
     if limits.target_exploitability is not None:
       raise ValueError("target_exploitability needs an exact evaluation, and "
                        f"{opened.game} is sampled")
@@ -271,7 +267,7 @@ def _check_evaluation(opened, limits, exploiter_steps, solver_options):
 
 
 def _make_oracle(opened, scheme, config, executor, seed, workers_per_level):
-  if isinstance(config, neupl.NeuPLConfig):
+  if config.trains_rows:
     return neupl.NeuPLOracle(opened, config, executor, seed,
                              workers_per_level=workers_per_level)
   return pipelined.PipelinedOracle(
@@ -281,7 +277,7 @@ def _make_oracle(opened, scheme, config, executor, seed, workers_per_level):
 
 def _plateau(plateau, oracle):
   if isinstance(plateau, Mapping):
-    return solver_lib.default_plateau(oracle, **plateau)
+    return plateau_lib.default_plateau(oracle, **plateau)
   return plateau
 
 

@@ -17,7 +17,7 @@
     config.json         every setting, resolved
     metrics.csv         a row per round, see `METRICS`
     checkpoint_*.npz    all that it takes to resume the run, by round
-    final_policy.npz    the policy that the run found, see `read_policy`
+    final_policy.npz    the policy that the run found, see `policies.storage`
     best_policy.npz     the policy of its best round, of an enumerated game
     nash_conv.png       drawn by `report.py`
     result.json         what it found, and on what it ran; written last
@@ -40,9 +40,6 @@ import threading
 from typing import Any
 
 from absl import logging
-import numpy as np
-from open_spiel.python import policy
-import pyspiel
 
 from open_spiel_ppsro import plain_data
 
@@ -81,7 +78,7 @@ METRICS = {
 _CONFIG = "config.json"
 _METRICS = "metrics.csv"
 _RESULT = "result.json"
-FINAL_POLICY = "final_policy.npz"
+FINAL_POLICY = "final_policy.npz"  # As `policies.storage` has it.
 BEST_POLICY = "best_policy.npz"
 PLOT = "nash_conv.png"
 _CHECKPOINTS = "checkpoint_*.npz"
@@ -390,25 +387,6 @@ class RunDirectory:
           raise
       self._unwritten.clear()
 
-  def write_policy(self, game: str, infostates, tables,
-                   name: str = FINAL_POLICY) -> None:
-    """Writes a policy for every player.
-
-    Args:
-      game: the string that `pyspiel.load_game` makes the game from.
-      infostates: per player, I information state strings.
-      tables: per player, action probabilities `[I, A]`.
-      name: of the file.
-    """
-    arrays = {"game": np.array(game)}
-    for player, (names, table) in enumerate(zip(infostates, tables)):
-      arrays[f"infostates_{player}"] = np.array(names)
-      arrays[f"probabilities_{player}"] = table
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)
-    with self.tolerate(name):
-      replace(self.path / name, content.getvalue())
-
   def write_result(self, result: dict[str, Any]) -> None:
     """Writes what the run has found, a dict that JSON can hold."""
     with self.tolerate(_RESULT):
@@ -537,25 +515,3 @@ def read_metrics(path):
       name: [row[name] if name in ("policies", "levels") else float(row[name])
              for row in rows]
       for name in METRICS}
-
-
-def read_policy(path):
-  """Returns the policy of a run as an OpenSpiel `TabularPolicy`.
-
-  It plays every seat. A simultaneous game is given turn-based, as it was
-  solved.
-
-  Args:
-    path: of the run directory, for its final policy, or of the file.
-  """
-  path = pathlib.Path(path)
-  if path.is_dir():
-    path = path / FINAL_POLICY
-  with np.load(path, allow_pickle=False) as arrays:
-    game = pyspiel.load_game(str(arrays["game"]))
-    result = policy.TabularPolicy(game)
-    for player in range(game.num_players()):
-      for name, probabilities in zip(arrays[f"infostates_{player}"],
-                                     arrays[f"probabilities_{player}"]):
-        result.policy_for_key(str(name))[:] = probabilities
-  return result

@@ -19,8 +19,8 @@ from typing import Any
 
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro.oracles import learner as learner_lib
-from open_spiel_ppsro.oracles import neupl
 from open_spiel_ppsro.runs import limits as limits_lib
+from open_spiel_ppsro.simulators import of_game
 
 
 def scheme_name(scheme: schemes.Scheme) -> str:
@@ -31,10 +31,10 @@ def scheme_name(scheme: schemes.Scheme) -> str:
   return type(scheme).__name__.lower()
 
 
-def oracle_name(config) -> str:
+def oracle_name(config: learner_lib.LearnerConfig) -> str:
   """Returns the name of a learner's configuration: `ppo` of `PPOConfig`."""
-  if isinstance(config, neupl.NeuPLConfig):
-    return "ppo"  # It trains its conditional network by PPO.
+  if config.trains_rows:
+    return "ppo"  # It trains the one network of all rows by PPO.
   return type(config).__name__.removesuffix("Config").lower()
 
 
@@ -58,18 +58,17 @@ def resolved(solver, oracle, limits: limits_lib.Limits,
     A dict that JSON can hold. The settings of scheme, learner, freeze rule
     and limits are dicts in it.
   """
-  scheme, config, tree = solver.scheme, oracle.config, oracle.tree
-  learner = dataclasses.asdict(config)
+  scheme, config, game = solver.scheme, oracle.config, oracle.played_game
+  learner = config.settings()
   if learner.get("episodes_per_batch", 0) is None:
     learner["episodes_per_batch"] = round(
-        config.steps_per_batch(tree) / learner_lib.steps_per_batch(tree, 1))
+        config.steps_per_batch(game) / of_game.steps_per_batch(game, 1))
   options = solver.settings()
   settings = {
-      "game_name": game_name(solver.tree.game),
+      "game_name": game_name(solver.original_game.game),
       "evaluation": options["evaluation"],
       "scheme": scheme_name(scheme),
-      "scheme_settings": {
-          name.strip("_"): value for name, value in vars(scheme).items()},
+      "scheme_settings": scheme.settings(),
       "oracle": oracle_name(config),
       "learner": learner,
       "seed": oracle.seed,
