@@ -14,8 +14,9 @@
 
 """The flags that examples share, what they make of them, and how they start.
 
-Mistakes are told in one line: what is wrong becomes a `ValueError`, and `start`
-prints it.
+An example calls the `define` functions that it needs, and then has absl adopt
+the flags of this module, so that --help shows them. Mistakes are told in one
+line: what is wrong becomes a `ValueError`, and `start` prints it.
 """
 
 import difflib
@@ -35,8 +36,6 @@ from open_spiel_ppsro.runs import provenance
 from open_spiel_ppsro.runs import run_directory
 
 FLAGS = flags.FLAGS
-# So that the flags are those of the module that calls the functions below.
-flags.disclaim_key_flags()
 
 ORACLES = ("ppo", "dqn", "exact")
 _DEFAULT_STALENESS = 8

@@ -42,6 +42,7 @@ common_flags.define_directory(
     "For the run directories, comparison.txt and comparison.png; "
     "runs/compare-GAME-ORACLE by default, with a number where that is taken.")
 common_flags.define_checkpoints()
+flags.adopt_module_key_flags(common_flags)
 flags.DEFINE_list(
     "schemes", None, "Which schemes, in this order; all if not given.")
 flags.DEFINE_list("seeds", "1,2,3", "A run of each scheme for each.")

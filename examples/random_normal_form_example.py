@@ -70,6 +70,7 @@ _EXECUTOR = flags.DEFINE_enum(
 common_flags.define_directory(
     "For exploitability.txt and exploitability.png; runs/random-normal-form by "
     "default, with a number where that is taken.")
+flags.adopt_module_key_flags(common_flags)
 
 
 def numbers(flag, kind, accepts, words):

@@ -43,6 +43,7 @@ common_flags.define()
 common_flags.define_one_run(
     "The run directory of our side; runs/psro-v2-match by default, with a "
     "number where that is taken.")
+flags.adopt_module_key_flags(common_flags)
 
 _GAMES = flags.DEFINE_integer(
     "games", 20_000, "Games of the match, half of them with each seating.",

@@ -44,6 +44,7 @@ common_flags.define()
 common_flags.define_one_run(
     "For the run directories, disturbed and undisturbed; runs/soak by default, "
     "with a number where that is taken.")
+flags.adopt_module_key_flags(common_flags)
 FLAGS.set_default("time_limit_seconds", 300)
 
 flags.DEFINE_float(

@@ -64,6 +64,7 @@ _SEED = flags.DEFINE_integer(
 common_flags.define_directory(
     "For scaling.txt and scaling.png; runs/scaling by default, with a number "
     "where that is taken.")
+flags.adopt_module_key_flags(common_flags)
 
 _CHECK_WORKERS = (1, 2, 4)
 # The predicted run freezes 256 policies of each player; an iteration is played
