@@ -41,6 +41,9 @@ from .policies.sampled import MixturePolicy as MixturePolicy
 from .policies.sampled import SampledPolicy as SampledPolicy
 from .policies.sampled import UniformPolicy as UniformPolicy
 from .policies.networks import NetworkPolicy as NetworkPolicy
+from .policies.joint import JointPolicy as JointPolicy
+from .policies.joint import read_joint as read_joint
+from .policies.joint import write_joint as write_joint
 from .policies.storage import read_networks as read_networks
 from .policies.storage import read_policy as read_policy
 from .policies.storage import write_networks as write_networks

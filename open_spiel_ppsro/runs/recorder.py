@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from open_spiel_ppsro.policies import joint
 from open_spiel_ppsro.policies import storage
 from open_spiel_ppsro.policies import tabular
 from open_spiel_ppsro.runs import run_directory
@@ -132,6 +133,7 @@ class Recorder:
     self.directory.flush()
     self._write_policy(run_directory.FINAL_POLICY,
                        self._solver.final_policy())
+    self._write_joint()
     if not self._solver.is_exact:
       return
     if self.best is not None:
@@ -142,6 +144,20 @@ class Recorder:
     if self._solver.rounds:
       with self.directory.tolerate(run_directory.PLOT):
         report.plot_run(self.directory.path)
+
+  def _write_joint(self):
+    """Writes the joint distribution, if the run plays one."""
+    probabilities = self._solver.final_joint()
+    if probabilities is None:
+      return
+    # A round that was broken off may have made some more.
+    policies = [found[:count] for found, count in zip(
+        self._solver.get_policies(), probabilities.shape)]
+    with self.directory.tolerate(run_directory.FINAL_JOINT):
+      joint.write_joint(
+          self.directory.path / run_directory.FINAL_JOINT,
+          joint.JointPolicy(self._solver.played_game, policies,
+                            probabilities))
 
   def _write_policy(self, name, policy):
     with self.directory.tolerate(name):

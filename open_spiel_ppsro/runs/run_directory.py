@@ -19,6 +19,7 @@
     checkpoint_*.npz    all that it takes to resume the run, by round
     final_policy.npz    the policy that the run found, see `policies.storage`
     best_policy.npz     the policy of its best round, of an enumerated game
+    final_joint.npz     of a run that plays a joint distribution: that
     nash_conv.png       drawn by `report.py`
     result.json         what it found, and on what it ran; written last
 
@@ -78,13 +79,15 @@ METRICS = {
 _CONFIG = "config.json"
 _METRICS = "metrics.csv"
 _RESULT = "result.json"
-FINAL_POLICY = "final_policy.npz"  # As `policies.storage` has it.
+# As `policies.storage` and `policies.joint` have them, which are slow to import.
+FINAL_POLICY = "final_policy.npz"
+FINAL_JOINT = "final_joint.npz"
 BEST_POLICY = "best_policy.npz"
 PLOT = "nash_conv.png"
 _CHECKPOINTS = "checkpoint_*.npz"
 # All that a run writes, and what it clears when it is told to overwrite.
-_OURS = (_CONFIG, _METRICS, _RESULT, FINAL_POLICY, BEST_POLICY, PLOT,
-         _CHECKPOINTS)
+_OURS = (_CONFIG, _METRICS, _RESULT, FINAL_POLICY, BEST_POLICY, FINAL_JOINT,
+         PLOT, _CHECKPOINTS)
 # Runs whose directory nobody named have theirs in here.
 _DEFAULT_PARENT = "runs"
 # So many names of what is in a directory are shown.
