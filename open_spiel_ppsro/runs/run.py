@@ -36,6 +36,7 @@ from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import neupl
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
+from open_spiel_ppsro.runs import exploiter_budget
 from open_spiel_ppsro.runs import limits as limits_lib
 from open_spiel_ppsro.runs import progress as progress_lib
 from open_spiel_ppsro.runs import provenance
@@ -185,19 +186,27 @@ def run(game: str | pyspiel.Game | game_lib.Game,
           f"{settings['scheme']} trains one population for both seats of "
           f"{settings['game_name']}, drawn at random per episode; NashConv is "
           "that of the original game")
+    budget = None
+    if exploiter_steps:
+      budget = exploiter_budget.ExploiterBudget(
+          oracle, exploiter_steps, limits)
     rounds_begin = recorder.seconds
-    stopped_by = rounds.play(solver, recorder, limits, signals, progress,
-                             tuple(callbacks))
+    stopped_by = rounds.play(
+        solver, recorder, limits, signals, progress,
+        (*([budget.observe] if budget else []), *callbacks),
+        budget.reserve if budget else lambda: 0.0)
     if not solver.rounds:
       progress.say(
-          f"no round was finished: {stopped_by} came when the first one had "
-          f"taken {recorder.seconds - rounds_begin:.1f} s; the policy is the "
-          "initial one")
+          "no round was finished: the first one had taken "
+          f"{recorder.seconds - rounds_begin:.1f} s when {stopped_by} ended "
+          "the run; its policy is the initial one")
     with progress.phase("writing the policy"):
       recorder.finish()
     bound = None
-    if exploiter_steps and solver.rounds and not signals.received:
-      bound = _lower_bound(solver, exploiter_steps, signals, progress)
+    if budget and solver.rounds and not signals.received:
+      bound = budget.lower_bound(
+          solver, limits.time_limit_seconds - recorder.seconds, signals,
+          progress)
     summary = _summary(solver, recorder, settings,
                        signals.received or stopped_by, bound)
     directory.write_result({**summary.as_dict(), **provenance.provenance()})
@@ -290,16 +299,6 @@ def _check_limits(solver, recorder, limits):
         f"{recorder.seconds_before:.0f} s, and {reached} is "
         f"{getattr(limits, reached):g}, of the whole run: give a larger limit "
         "to go on")
-
-
-def _lower_bound(solver, exploiter_steps, signals, progress):
-  """Returns the `LowerBound` of what was found; None if it is broken off."""
-  progress.say(f"training exploiters, {exploiter_steps:,} steps each")
-  try:
-    with progress.phase("training exploiters"), signals.breakable():
-      return solver.lower_bound(exploiter_steps)
-  except signals_lib.Interrupted:
-    return None
 
 
 def _summary(solver, recorder, settings, stopped_by, bound):

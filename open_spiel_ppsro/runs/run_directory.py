@@ -79,7 +79,7 @@ METRICS = {
 _CONFIG = "config.json"
 _METRICS = "metrics.csv"
 _RESULT = "result.json"
-# As `policies.storage` and `policies.joint` have them, which are slow to import.
+# As `policies.storage` and `policies.joint` name them; they are slow to import.
 FINAL_POLICY = "final_policy.npz"
 FINAL_JOINT = "final_joint.npz"
 BEST_POLICY = "best_policy.npz"

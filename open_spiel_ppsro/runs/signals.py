@@ -54,6 +54,7 @@ class Signals:
     self.received: str | None = None
     self._breakable = False
     self._until = math.inf
+    self._patience_seconds = 0.0
     self._patience_ends = math.inf
     self._before = {}
 
@@ -77,7 +78,8 @@ class Signals:
     if self.received is not None:
       os._exit(128 + number)  # pylint: disable=protected-access
     self.received = _NAMES[number]
-    self._patience_ends = time.perf_counter() + _PATIENCE_SECONDS[number]
+    self._patience_ends = time.perf_counter() + max(
+        _PATIENCE_SECONDS[number], self._patience_seconds)
     if self._breakable:
       self._set_timer()
 
@@ -94,19 +96,24 @@ class Signals:
                        min(max(seconds, 1e-3), _LONGEST_SECONDS))
 
   @contextlib.contextmanager
-  def breakable(self, until: float = math.inf):
+  def breakable(self, until: float = math.inf,
+                patience_seconds: float = 0.0):
     """Marks what may be broken off, by `Interrupted`.
 
     Args:
       until: the `time.perf_counter()` at which it is broken off even if no
         signal came.
+      patience_seconds: how long it may go on after a signal, if that is longer
+        than usual.
     """
     self._until = until
+    self._patience_seconds = patience_seconds
     self._breakable = True
     self._set_timer()
     try:
       yield
     finally:
       self._breakable = False
+      self._patience_seconds = 0.0
       if self._before:
         signal.setitimer(signal.ITIMER_REAL, 0)
