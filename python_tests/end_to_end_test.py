@@ -246,11 +246,11 @@ class PipelineExampleTest(ExampleTestCase):
         metrics["wall_seconds"], metrics["round_seconds"])]
     self.assertEqual(fits, [True] * (len(fits) - 1) + [False])
 
-  @pytest.mark.slow
   @parameterized.parameters(
       ("--game_name=kuhn_pokr", "kuhn_pokr"),
       ("--num_levels=two", "num_levels"),
       ("kuhn_poker", "unexpected argument 'kuhn_poker'"))
+  @pytest.mark.slow
   def test_bad_input_ends_a_process_with_one_line(self, argument, names):
     code, lines, errors = testing.run_example(
         "pipeline_psro_example", argument, self.output_dir)
@@ -275,8 +275,8 @@ class PipelineExampleTest(ExampleTestCase):
     self.assertEqual(process.wait(testing.PATIENCE_SECONDS), 143)
     self.assert_all_end(workers)  # Promised: within 5 seconds, unloaded.
 
-  @pytest.mark.slow
   @parameterized.parameters("serial", "processes", "ray")
+  @pytest.mark.slow
   def test_ctrl_c_leaves_a_run_directory_and_no_process(self, executor):
     process = self.start(
         *QUICK, NO_LIMIT, f"--executor={executor}",
@@ -326,10 +326,10 @@ class PipelineExampleTest(ExampleTestCase):
     self.assertRegex(errors, "the worker of player . policy 1 failed")
     self.assertIn("weights of its network are no longer finite", errors)
 
-  @pytest.mark.slow
   @parameterized.parameters(
       (signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143),
       (signal.SIGINT, 130))
+  @pytest.mark.slow
   def test_resume_is_as_if_nothing_had_happened(self, number, exit_code):
     arguments = [*QUICK, NO_LIMIT]
     process = self.start(
