@@ -38,7 +38,8 @@ from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.oracles import neupl
 from open_spiel_ppsro.oracles import pipelined
 
-EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
 
 # How long a test waits for what will happen, in seconds, before it fails. No
 # test takes nearly so long; a machine that is busy with other work may.
@@ -177,15 +178,22 @@ def children_of(pid):
   return found
 
 
-def wait_until(condition, what):
-  """Waits for something that will happen, and says what did not.
+def wait_until(condition, what, process=None):
+  """Waits for something that will happen.
 
   Args:
     condition: a function that returns whether it has happened.
-    what: the end of the sentence "... has not happened".
+    what: the beginning of the sentence "... has not happened".
+    process: a process without which it cannot happen, if there is one.
+
+  Raises:
+    AssertionError: if it does not happen; says what.
   """
   deadline = time.monotonic() + PATIENCE_SECONDS
   while not condition():
+    if process is not None and process.poll() is not None:
+      raise AssertionError(f"{what} has not happened, as the process ended: "
+                           + process.communicate()[1])
     if time.monotonic() > deadline:
       raise AssertionError(f"{what} has not happened")
     time.sleep(0.02)
@@ -215,9 +223,16 @@ def import_example(name):
 
 def start_example(example, *arguments, **kwargs):
   """Starts an example as a user does, and returns its process."""
+  return start_python(str(example_path(example)), *arguments, **kwargs)
+
+
+def start_python(*arguments, **kwargs):
+  """Starts a Python process that imports what this one does."""
+  path = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
   return subprocess.Popen(
-      [sys.executable, str(example_path(example)), *arguments],
-      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs)
+      [sys.executable, *arguments], stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE, text=True,
+      env={**os.environ, "PYTHONPATH": path}, **kwargs)
 
 
 def run_example(example, *arguments):

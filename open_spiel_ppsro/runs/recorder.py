@@ -98,15 +98,20 @@ class Recorder:
       self.best = BestPolicy(best["round"], best["nash_conv"],
                              tuple(best["tables"]))
 
-  def record(self, result) -> None:
+  def record(self, result) -> float:
     """Takes the `RoundResult` of a round: its metrics, and if it is the best.
+
+    Returns:
+      How many seconds the run had taken when the round ended.
     """
-    self.directory.append_metrics(result.metrics(self.seconds))
+    seconds = self.seconds
+    self.directory.append_metrics(result.metrics(seconds))
     if self._solver.is_exact and (
         self.best is None
         or result.of_frozen.nash_conv < self.best.nash_conv):
       self.best = BestPolicy(result.round, result.of_frozen.nash_conv,
                              tuple(self._solver.final_tables()))
+    return seconds
 
   @property
   def is_save_due(self) -> bool:

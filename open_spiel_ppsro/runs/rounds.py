@@ -14,7 +14,6 @@
 
 """Rounds: plays them until a limit is reached, each recorded as it ends."""
 
-import math
 import time
 from typing import Callable
 
@@ -49,27 +48,21 @@ def play(solver, recorder: recorder_lib.Recorder, limits: limits_lib.Limits,
   episodes_before = solver.training_episodes
   rounds_start = time.perf_counter()
 
-  def take(result):
-    recorder.record(result)
-    now = time.perf_counter()
-    progress.show_round(
-        result, (result.training_episodes - episodes_before)
-        / (now - rounds_start),
-        limits.time_limit_seconds - recorder.seconds)
-    for callback in callbacks:
-      callback(solver, result)
-
   def one(play_round):
-    """Plays a round and returns how long it took."""
-    # Of a round that is a little late there is more to lose than the time.
-    until = (math.inf if limits.time_limit_seconds == math.inf else
-             time.perf_counter()
+    """Plays a round; returns its result, and how long the run has taken."""
+    until = (time.perf_counter()
              + limits.time_limit_seconds - recorder.seconds)
     with progress.phase(f"round {solver.rounds + 1}"), (
         signals.breakable(until)):
       result = play_round()
-    take(result)
-    return result.round_seconds
+    seconds = recorder.record(result)
+    progress.show_round(
+        result, (result.training_episodes - episodes_before)
+        / (time.perf_counter() - rounds_start),
+        limits.time_limit_seconds - seconds)
+    for callback in callbacks:
+      callback(solver, result)
+    return result, seconds
 
   def save():
     if solver.in_training:
@@ -81,9 +74,9 @@ def play(solver, recorder: recorder_lib.Recorder, limits: limits_lib.Limits,
     if not solver.rounds:
       save()
     while not stopped_by and not signals.received:
-      round_seconds = one(solver.round)
-      stopped_by = limits.reached(
-          solver, recorder.seconds + reserve(), round_seconds)
+      result, seconds = one(solver.round)
+      stopped_by = limits.reached(solver, seconds + reserve(),
+                                  result.round_seconds)
       if recorder.is_save_due and not stopped_by and not signals.received:
         save()
     save()
