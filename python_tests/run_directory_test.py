@@ -25,6 +25,7 @@ from open_spiel.python.algorithms import exploitability
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import sequence_form
 from open_spiel_ppsro.policies import storage
+from open_spiel_ppsro.policies import tabular
 from open_spiel_ppsro.runs import run_directory
 
 ROW = {name: index for index, name in enumerate(run_directory.METRICS)} | {
@@ -67,8 +68,9 @@ class RunDirectoryTest(absltest.TestCase):
       table = rng.random(infostates.legal_actions_mask.shape)
       table *= infostates.legal_actions_mask
       tables.append(table / table.sum(axis=1, keepdims=True))
-    run_directory.RunDirectory(self.path).write_policy(
-        str(tree.game), [i.names for i in tree.infostates], tables)
+    run_directory.RunDirectory(self.path)
+    storage.write_policy(self.path, tabular.BestResponsePolicy(
+        tree.game, dict(enumerate(zip(tree.infostates, tables)))))
     pi = storage.read_policy(self.path)
     plans = [sequence_form.realization_plan(tree, table, player)
              for player, table in enumerate(tables)]

@@ -149,9 +149,8 @@ class RectifiedTest(absltest.TestCase):
     scheme = schemes.Rectified()
 
     def solve(indices):
-      del indices
       return meta_game_lib.MetaStrategy(
-          (np.array([.5, 1e-5, .5 - 1e-5]),), "drawn", np.zeros(1))
+          indices, (np.array([.5, 1e-5, .5 - 1e-5]),), "drawn", np.zeros(1))
 
     self.assertEqual(scheme.openings(draw("FFF"), solve),
                      [schemes.Opening(0, 0), schemes.Opening(0, 2)])
