@@ -507,6 +507,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     if self.is_exact:
       raise ValueError(f"{self.original_game.game} is enumerated, and its "
                        "NashConv is exact: see exploitability()")
+    assert isinstance(self._evaluator, sampled_evaluator.SampledEvaluator)
     return lower_bound_lib.lower_bound(
         self._oracle, self._evaluator, self.final_mixtures(), exploiter_steps,
         num_episodes)
@@ -523,6 +524,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     if not self.is_exact:
       raise ValueError(f"{self.original_game.game} is sampled and has no "
                        "tables: final_policy() and final_mixtures() work")
+    assert isinstance(self._evaluator, exact_evaluator.ExactEvaluator)
     return self.played_game.seat_tables(
         self._evaluator.mixture_tables(self._answer))
 
@@ -553,6 +555,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     """
     if self.is_exact:
       return np.zeros_like(self._empirical_game.payoffs)
+    assert isinstance(self._evaluator, sampled_evaluator.SampledEvaluator)
     return self._evaluator.standard_errors()
 
   # What it takes to go on later.
