@@ -79,7 +79,7 @@ class ExampleTestCase(parameterized.TestCase):
 
   def assert_policy_is_as_told(self, path, result):
     """Checks that OpenSpiel finds of the policy what the result line says."""
-    pi = run_directory.read_policy(path)
+    pi = storage.read_policy(path)
     self.assertAlmostEqual(exploitability.nash_conv(pi.game, pi),
                            float(result["nash_conv"]), places=5)
 
@@ -205,7 +205,7 @@ class PipelineExampleTest(ExampleTestCase):
     self.assertNotIn("NashConv", errors.replace("; NashConv is that", ""))
     metrics = run_directory.read_metrics(self.run_path)
     self.assertGreater(metrics["evaluation_episodes"][-1], 0)
-    pi = storage.read_networks(self.run_path)
+    pi = storage.read_policy(self.run_path)
     state = pi.game.new_initial_state()
     while state.is_chance_node():
       state.apply_action(state.legal_actions()[0])

@@ -41,7 +41,7 @@ from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import neupl
 from open_spiel_ppsro.oracles import ppo
-from open_spiel_ppsro.policies import networks
+from open_spiel_ppsro.oracles import optimiser
 from open_spiel_ppsro.runs import run_directory
 import testing
 
@@ -55,7 +55,7 @@ ROUNDS = 7
 
 # Places by name: what is called there.
 PLACES = {
-    "training": (networks.Adam, "step"),
+    "training": (optimiser.Adam, "step"),
     "publishing": (population.Population, "publish"),
     "freezing": (population.Population, "freeze"),
     "between rounds": (solver_lib.PipelinePSROSolver, "round"),

@@ -33,7 +33,7 @@ import testing
 
 
 def tables(solver):
-  return [m.snapshot.policy for m in solver.population.members()]
+  return [m.snapshot.policy.table for m in solver.population.members()]
 
 
 class TabularLimitTest(parameterized.TestCase):
@@ -113,15 +113,16 @@ class RowsTest(parameterized.TestCase):
     # What they train together is counted once.
     self.assertEqual((follower.steps, follower.episodes), (0, 0))
     self.assertEqual(follower.mean_return, leader.mean_return)
-    np.testing.assert_array_equal(follower.policy, leader.policy)
+    np.testing.assert_array_equal(follower.policy.table, leader.policy.table)
     self.assertGreaterEqual(first.steps, 200)
-    self.assertFalse(np.array_equal(first.policy, leader.policy))
+    self.assertFalse(np.array_equal(first.policy.table, leader.policy.table))
 
   def test_different_rows_are_two(self):
     reports = self.train((1.0,), (0.5, 0.5), (0.502, 0.498))
     for report in reports:
       self.assertGreaterEqual(report.steps, 200)
-    self.assertFalse(np.array_equal(reports[1].policy, reports[2].policy))
+    self.assertFalse(np.array_equal(reports[1].policy.table,
+                                    reports[2].policy.table))
 
   def test_the_sink_stays_as_it_was(self):
     oracle, solver = testing.make_solver(
@@ -131,7 +132,7 @@ class RowsTest(parameterized.TestCase):
       for _ in range(2):
         solver.round()
     np.testing.assert_array_equal(tables(solver)[0],
-                                  oracle.uniform_policy(0))
+                                  oracle.uniform_policy(0).table)
 
 
 class WrongCombinationsTest(absltest.TestCase):

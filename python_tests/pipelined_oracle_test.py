@@ -40,7 +40,7 @@ import testing
 
 def psro_v2_solver(oracle, method="uniform", **kwargs):
   return psro_v2.PSROSolver(
-      oracle.tree.game, oracle, sims_per_entry=20,
+      oracle.played_game.game, oracle, sims_per_entry=20,
       training_strategy_selector="probabilistic",
       meta_strategy_method=method,
       **{"sample_from_marginals": True, **kwargs})
@@ -65,19 +65,19 @@ class InsidePsroV2Test(parameterized.TestCase):
       solver = psro_v2_solver(
           oracle, method,
           **({"prd_iterations": 200} if method == "prd" else {}))
-      before = nash_conv(oracle.tree.game, solver)
+      before = nash_conv(oracle.played_game.game, solver)
       for iteration in range(3):
         solver.iteration()
         self.assertEqual([len(p) for p in solver.get_policies()],
                          [iteration + 2] * 2)
       self.assertEqual(solver.get_meta_game()[0].shape, (4, 4))
       self.assertTrue(all(p.is_frozen() for p in solver.get_policies()[0][1:]))
-      self.assertLess(nash_conv(oracle.tree.game, solver), before)
+      self.assertLess(nash_conv(oracle.played_game.game, solver), before)
 
   def test_with_exact_responses_and_payoffs_it_is_double_oracle(self):
     with pipelined.PipelinedOracle("kuhn_poker",
                                    exact.ExactConfig()) as oracle:
-      game = oracle.tree.game
+      game = oracle.played_game.game
 
       def exact_returns(self, policies, num_episodes):
         del self, num_episodes
@@ -158,8 +158,8 @@ class PoliciesTest(parameterized.TestCase):
     with pipelined.PipelinedOracle(
         "kuhn_poker", ppo.PPOConfig(episodes_per_batch=512),
         seat_symmetric=seat_symmetric) as oracle:
-      return oracle.tree, oracle.policy(
-          0, testing.random_table(oracle.tree, 0, 0))
+      return oracle.played_game, oracle.policy(
+          0, testing.random_table(oracle.played_game, 0, 0))
 
   @parameterized.parameters(False, True)
   def test_behaves_as_psro_v2_expects(self, seat_symmetric):

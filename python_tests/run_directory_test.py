@@ -21,6 +21,8 @@ from open_spiel.python.algorithms import exploitability
 
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.policies import storage
+from open_spiel_ppsro.policies import tabular
 from open_spiel_ppsro.runs import run_directory
 import testing
 
@@ -58,9 +60,10 @@ class RunDirectoryTest(absltest.TestCase):
     tree = game_tree.enumerate_game("kuhn_poker(players=3)")
     tables = [testing.random_table(tree, player, player)
               for player in range(3)]
-    run_directory.RunDirectory(self.path).write_policy(
-        str(tree.game), [i.names for i in tree.infostates], tables)
-    pi = run_directory.read_policy(self.path)
+    run_directory.RunDirectory(self.path)
+    storage.write_policy(self.path, tabular.BestResponsePolicy(
+        tree.game, dict(enumerate(zip(tree.infostates, tables)))))
+    pi = storage.read_policy(self.path)
     plans = [sequence_form.realization_plan(tree, table, player)
              for player, table in enumerate(tables)]
     self.assertAlmostEqual(exploitability.nash_conv(tree.game, pi),

@@ -33,6 +33,7 @@ from absl import flags
 from absl import logging
 import numpy as np
 
+from open_spiel_ppsro import plateau
 from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.oracles import neupl
 from open_spiel_ppsro.oracles import pipelined
@@ -90,10 +91,9 @@ def make_solver(game, config, scheme, executor=None, seed=0,
         game, config, executor, seed, evaluation=evaluation,
         seat_symmetric=seat_symmetric, workers_per_level=workers_per_level)
   if min_steps is not None:
-    options["plateau"] = solver_lib.default_plateau(
-        oracle, min_steps=min_steps)
+    options["plateau"] = plateau.default_plateau(oracle, min_steps=min_steps)
   return oracle, solver_lib.PipelinePSROSolver(
-      (oracle.tree.original or oracle.tree).game, oracle, scheme, **options)
+      oracle.original_game.game, oracle, scheme, **options)
 
 
 def play(rounds, *args, **kwargs):
