@@ -490,13 +490,14 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     return evaluator_lib.mixtures(
         self.played_game.roles, self._answer, self._population)
 
-  def lower_bound(self, exploiter_steps: int, num_episodes: int | None = None
-                  ) -> lower_bound_lib.LowerBound:
+  def lower_bound(self, exploiter_steps: int, num_episodes: int | None = None,
+                  **options) -> lower_bound_lib.LowerBound:
     """Trains an exploiter of what the run has found, for each population.
 
     Args:
       exploiter_steps: environment steps that each one trains.
       num_episodes: see `lower_bound.lower_bound`.
+      **options: `go_on` and `until`, see there.
 
     Returns:
       A `LowerBound` of the NashConv of `final_mixtures`.
@@ -510,7 +511,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     assert isinstance(self._evaluator, sampled_evaluator.SampledEvaluator)
     return lower_bound_lib.lower_bound(
         self._oracle, self._evaluator, self.final_mixtures(), exploiter_steps,
-        num_episodes)
+        num_episodes, **options)
 
   def final_tables(self) -> list[np.ndarray]:
     """Returns what an exact run has found as a table `[I, A]` per player.
