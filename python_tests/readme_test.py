@@ -17,6 +17,7 @@
 import contextlib
 import pathlib
 import re
+import tempfile
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -49,7 +50,8 @@ class ReadmeTest(parameterized.TestCase):
   @parameterized.named_parameters(*snippets())
   def test_python_runs(self, code):
     # Runs without a named directory have theirs below the current one.
-    self.enter_context(contextlib.chdir(self.create_tempdir().full_path))
+    self.enter_context(contextlib.chdir(
+        self.enter_context(tempfile.TemporaryDirectory())))
     exec(compile(code, "README.md", "exec"), {})  # pylint: disable=exec-used
 
   def test_every_column_and_every_scheme_is_there(self):
