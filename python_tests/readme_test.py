@@ -21,6 +21,7 @@ import tempfile
 
 from absl.testing import absltest
 from absl.testing import parameterized
+import pytest
 
 import open_spiel_ppsro
 from open_spiel_ppsro.runs import run_directory
@@ -48,6 +49,7 @@ def snippets():
 class ReadmeTest(parameterized.TestCase):
 
   @parameterized.named_parameters(*snippets())
+  @pytest.mark.slow
   def test_python_runs(self, code):
     # Runs without a named directory have theirs below the current one.
     self.enter_context(contextlib.chdir(
