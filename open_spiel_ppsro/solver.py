@@ -32,6 +32,7 @@ import pyspiel
 from open_spiel_ppsro import lower_bound as lower_bound_lib
 from open_spiel_ppsro import plateau as plateau_lib
 from open_spiel_ppsro import population as population_lib
+from open_spiel_ppsro import psro_v2_arguments
 from open_spiel_ppsro import round_result
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
@@ -61,6 +62,14 @@ _PAYOFF_SHARE = 0.25
 # The same of NeuPL, whose evaluation takes 0.3 of all episodes (Liu et al.
 # 2022).
 _NEUPL_SHARE = 0.3 / 0.7
+
+
+# The arguments of a solver, for the hint where one is misspelt.
+_ARGUMENTS = (
+    "game", "oracle", "scheme", "meta_strategy_method", "initial_policies",
+    "opponent_update_freq", "plateau", "sweep", "payoff_episodes",
+    "max_staleness")
+_OF_SCHEMES = ("num_levels", "warmup_steps", "rectify")
 
 
 class PipelinePSROSolver(psro_v2.PSROSolver):
@@ -110,13 +119,20 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         those whose opponents were drawn n rounds ago: nobody waits for a slow
         worker, and no two runs are the same.
       **meta_strategy_options: reach the meta-strategy through `get_kwargs()`.
+        psro_v2's own arguments are accepted, too, with a warning.
 
     Raises:
       ValueError: if the game is not the oracle's, if the meta-strategy cannot
-        solve it, or if a number is out of range.
+        solve it, or if a value is out of range.
+      TypeError: if an option has no reader; names the nearest argument.
     """
+    meta_strategy_options = psro_v2_arguments.drop_from_solver(
+        meta_strategy_options, callable(meta_strategy_method),
+        {**{name: name for name in _ARGUMENTS},
+         **{name: f"{name} of the scheme" for name in _OF_SCHEMES}})
     if not hasattr(oracle, "played_game"):
       raise ValueError(f"oracle is {oracle!r}; it takes a PipelinedOracle")
+    oracle.check_open()
     played_game = oracle.played_game
     _check_game(game, oracle.original_game)
     scheme = schemes.Pipeline() if scheme is None else scheme
@@ -127,14 +143,16 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       opponent_update_freq = int(np.ceil(oracle.steps_per_batch * (
           _NEUPL_BATCHES_PER_ROUND if scheme.shares_learner
           else _BATCHES_PER_ROUND)))
-    if opponent_update_freq < 1:
-      raise ValueError(f"opponent_update_freq is {opponent_update_freq}; it "
+    if not isinstance(opponent_update_freq, int) or opponent_update_freq < 1:
+      raise ValueError(f"opponent_update_freq is {opponent_update_freq!r}; it "
                        "takes 1 or more environment steps")
     if initial_policies is not None and (
-        len(initial_policies) != played_game.num_populations):
+        not isinstance(initial_policies, (list, tuple))
+        or len(initial_policies) != played_game.num_populations):
       raise ValueError(
-          f"initial_policies has {len(initial_policies)} entries; give one per "
-          f"population, {played_game.num_populations}")
+          f"initial_policies is {initial_policies!r}; it takes a list with an "
+          "OpenSpiel policy for each population, "
+          f"{played_game.num_populations}")
     if scheme.one_population and played_game.num_populations > 1:
       raise ValueError(
           f"{type(scheme).__name__} needs one population for all players: a "
@@ -328,6 +346,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     return self._round(begins=False)
 
   def _round(self, begins):
+    self._oracle.check_open()
     start = time.perf_counter()
     self._training_seconds = 0.0
     self._evaluation_seconds = 0.0
@@ -489,6 +508,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     if self.is_exact:
       raise ValueError(f"{self.original_game.game} is enumerated, and its "
                        "NashConv is exact: see exploitability()")
+    assert isinstance(self._evaluator, sampled_evaluator.SampledEvaluator)
     return lower_bound_lib.lower_bound(
         self._oracle, self._evaluator, self.final_mixtures(), exploiter_steps,
         num_episodes, **options)
@@ -505,6 +525,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     if not self.is_exact:
       raise ValueError(f"{self.original_game.game} is sampled and has no "
                        "tables: final_policy() and final_mixtures() work")
+    assert isinstance(self._evaluator, exact_evaluator.ExactEvaluator)
     return self.played_game.seat_tables(
         self._evaluator.mixture_tables(self._answer))
 
@@ -535,6 +556,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     """
     if self.is_exact:
       return np.zeros_like(self._empirical_game.payoffs)
+    assert isinstance(self._evaluator, sampled_evaluator.SampledEvaluator)
     return self._evaluator.standard_errors()
 
   # What it takes to go on later.
@@ -576,6 +598,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     Raises:
       ValueError: if policies are in training; see `catch_up`.
     """
+    self._oracle.check_open()
     if self._in_training:
       raise ValueError(f"{len(self._in_training)} policies are in training; "
                        "catch_up() waits for them")

@@ -14,7 +14,9 @@
 
 """How pytest runs the tests."""
 
+import contextlib
 import multiprocessing
+from multiprocessing import forkserver
 import os
 from unittest import mock
 
@@ -46,13 +48,23 @@ def workers_that_have_imported():
   Workers of examples that are started as processes are spawned.
   """
   get_context = multiprocessing.get_context
-  forkserver = get_context("forkserver")
-  forkserver.set_forkserver_preload(list(_PRELOADED))
+  context = get_context("forkserver")
+  context.set_forkserver_preload(list(_PRELOADED))
 
   def preloaded(method=None):
-    return forkserver if method == "spawn" else get_context(method)
+    return context if method == "spawn" else get_context(method)
 
-  with mock.patch.object(multiprocessing, "get_context", preloaded):
+  ensure_running = forkserver.ForkServer.ensure_running
+
+  def ensure_running_or_inherited(server):
+    # A process that was forked from this one uses the same server, and is told
+    # that it is no child of its own.
+    with contextlib.suppress(ChildProcessError):
+      ensure_running(server)
+
+  with (mock.patch.object(multiprocessing, "get_context", preloaded),
+        mock.patch.object(forkserver.ForkServer, "ensure_running",
+                          ensure_running_or_inherited)):
     yield
 
 

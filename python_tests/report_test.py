@@ -15,7 +15,6 @@
 """Tests of report: curves, their mean and range, tables and pictures."""
 
 import pathlib
-import tempfile
 from unittest import mock
 
 from absl.testing import absltest
@@ -24,6 +23,7 @@ import numpy as np
 
 from open_spiel_ppsro.runs import report
 from open_spiel_ppsro.runs import run_directory
+import testing
 
 STEPS = (np.array([10., 20., 40.]), np.array([1., .5, .25]))
 LATER = (np.array([15., 30.]), np.array([2., 1.]))
@@ -75,9 +75,7 @@ class RunsTest(absltest.TestCase):
 
   def setUp(self):
     super().setUp()
-    temporary = tempfile.TemporaryDirectory()
-    self.addCleanup(temporary.cleanup)
-    self.path = pathlib.Path(temporary.name)
+    self.path = testing.make_directory(self)
 
   def assertIsPicture(self, path):
     self.assertEqual(pathlib.Path(path).read_bytes()[:4], b"\x89PNG")

@@ -51,7 +51,7 @@ class LockstepTest(parameterized.TestCase):
 
   def assert_same(self, ours, theirs):
     self.assertEqual(ours[0], theirs[0])
-    self.assertTrue(testing.same_bits(ours[1], theirs[1]))
+    self.assertEmpty(testing.differences(ours[1], theirs[1]))
 
   @parameterized.named_parameters(
       (name, *case) for name, case in CASES.items())

@@ -149,9 +149,8 @@ class RectifiedTest(absltest.TestCase):
     scheme = schemes.Rectified()
 
     def solve(indices):
-      del indices
       return meta_game_lib.MetaStrategy(
-          (np.array([.5, 1e-5, .5 - 1e-5]),), "drawn", np.zeros(1))
+          indices, (np.array([.5, 1e-5, .5 - 1e-5]),), "drawn", np.zeros(1))
 
     self.assertEqual(scheme.openings(draw("FFF"), solve),
                      [schemes.Opening(0, 0), schemes.Opening(0, 2)])
@@ -226,7 +225,8 @@ class OpeningsTest(parameterized.TestCase):
       (lambda: schemes.DCH(2, meta_solver="best"), "nash or online"),
       (lambda: schemes.DCH(2, exploration=2), "from 0 to 1"),
       (lambda: plateau_lib.PlateauRule(delta=-1), "delta is -1"),
-      (lambda: plateau_lib.PlateauRule(min_steps=5, max_steps=4), "max_steps is 4"),
+      (lambda: plateau_lib.PlateauRule(min_steps=5, max_steps=4),
+       "max_steps is 4"),
   )
   def test_refusals(self, make, message):
     with self.assertRaisesRegex(ValueError, message) as caught:

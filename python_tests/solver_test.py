@@ -100,7 +100,7 @@ class BookkeepingTest(parameterized.TestCase):
       for result in solver.run():
         for member in solver.population.members():
           if member.frozen:
-            table = member.snapshot.policy
+            table = member.snapshot.policy.table
             np.testing.assert_array_equal(
                 table, known.setdefault(member.policy_id, table.copy()))
         if result.iterations >= 4:

@@ -308,7 +308,8 @@ class SampledEvaluatorTest(parameterized.TestCase):
       evaluator.measure(population, meta_game, ids)
       weights = [np.ones(count) / count] * game.num_populations
       for _ in range(3):  # Nothing has changed: it adds up.
-        evaluator.measure(population, meta_game, [], weights)
+        evaluator.set_importance(weights)
+        evaluator.measure(population, meta_game, [])
       self.assertAlmostEqual(evaluator.episodes, 4 * num_episodes, delta=8)
       errors = evaluator.standard_errors()
       self.assertLess(errors.max(), largest)
@@ -423,7 +424,8 @@ class SampledEvaluatorTest(parameterized.TestCase):
     meta_game = meta_game_lib.MetaGame(game.roles)
     evaluator.measure(population, meta_game, ids)
     weights = [np.array([.5, .5, 0, 0, 0, 0])] * 2
-    evaluator.measure(population, meta_game, [], weights)
+    evaluator.set_importance(weights)
+    evaluator.measure(population, meta_game, [])
     errors = evaluator.standard_errors()[0]
     self.assertLess(errors[:2, :2].max(), errors[2:, 2:].min())
 

@@ -134,20 +134,34 @@ def metrics_without_clocks(metrics):
           if "seconds" not in name}
 
 
-def same_bits(one, other):
-  """Returns whether two pieces of plain data are equal in type and bits."""
-  if isinstance(one, np.ndarray):
-    return (isinstance(other, np.ndarray) and one.dtype == other.dtype
-            and one.shape == other.shape and one.tobytes() == other.tobytes())
-  if isinstance(one, dict):
-    return (isinstance(other, dict) and one.keys() == other.keys()
-            and all(same_bits(value, other[key])
-                    for key, value in one.items()))
-  if isinstance(one, (list, tuple)):
-    return (isinstance(other, (list, tuple)) and len(one) == len(other)
-            and all(map(same_bits, one, other)))
-  # What is unequal to itself is NaN.
-  return type(one) is type(other) and (one == other or one != one)
+def differences(one, other, name="data"):
+  """Returns where two pieces of plain data differ, in type or in bits.
+
+  Args:
+    one: dicts, sequences, arrays, numbers and texts, one inside another.
+    other: what it is compared with.
+    name: what to call it.
+
+  Returns:
+    The names of the parts that differ; none if all are the same.
+  """
+  if isinstance(one, dict) and isinstance(other, dict):
+    if one.keys() != other.keys():
+      return [f"the keys of {name}"]
+    return [found for key in one for found in differences(
+        one[key], other[key], f"{name}[{key!r}]")]
+  if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+    if len(one) != len(other):
+      return [f"the length of {name}"]
+    return [found for index, pair in enumerate(zip(one, other))
+            for found in differences(*pair, f"{name}[{index}]")]
+  if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+    same = (one.dtype == other.dtype and one.shape == other.shape
+            and one.tobytes() == other.tobytes())
+  else:  # What is unequal to itself is NaN.
+    same = type(one) is type(other) and (
+        bool(one == other) or bool(one != one and other != other))
+  return [] if same else [name]
 
 
 # Processes.

@@ -46,7 +46,11 @@ _NUM_FOLLOWED = 2_000
 _HOPELESS_FACTOR = 3
 
 
-class TooLargeError(ValueError):
+class NotEnumerableError(ValueError):
+  """The game cannot be enumerated; it may still be sampled."""
+
+
+class TooLargeError(NotEnumerableError):
   """The game has more histories than may be enumerated."""
 
 
@@ -158,8 +162,15 @@ class GameTree(game_lib.Game):
       return table
     if hasattr(pi, "table") and np.shape(pi.table(player)) == table.shape:
       return np.array(pi.table(player))
+    if not isinstance(pi, policy.Policy):
+      raise ValueError(f"{pi!r} is no OpenSpiel policy; a policy of "
+                       f"{self.game} is an open_spiel.python.policy.Policy")
     if isinstance(pi, policy.TabularPolicy):
       for row, name in enumerate(infostates.names):
+        if name not in pi.state_lookup:
+          raise ValueError(
+              f"the policy is of {pi.game}, and has no information state "
+              f"{name!r} of player {player} of {self.game}")
         table[row] = pi.policy_for_key(name)
     else:
       for row, state in self._representatives(player):
@@ -254,7 +265,8 @@ class _Collector:
       raise ValueError(
           f"{state.get_game()} does not have perfect recall: player {player} "
           f"reaches {name!r} by different sequences of its own actions; exact "
-          "evaluation needs a game of perfect recall")
+          "evaluation needs a game of perfect recall, evaluation='sampled' "
+          "plays it without")
     elif self.legal_actions[row] != legal_actions:
       raise ValueError(
           f"{state.get_game()} offers player {player} different legal actions "
@@ -307,12 +319,17 @@ def enumerate_game(game, max_histories=DEFAULT_MAX_HISTORIES):
 
   Raises:
     TooLargeError: if it has more than `max_histories` histories.
+    NotEnumerableError: if OpenSpiel gives it no information state strings.
     ValueError: if the game has fewer than two players, is a mean-field game,
       or lacks perfect recall.
   """
   if isinstance(game, str):
     game = loading.load_game(game)
   game = loading.playable(game)
+  if not game.get_type().provides_information_state_string:
+    raise NotEnumerableError(
+        f"OpenSpiel gives {game} no information state strings, so it cannot be "
+        "enumerated: evaluation='sampled' plays it")
   too_large = TooLargeError(
       f"{game} has more than {max_histories} histories, too many to "
       "enumerate for exact evaluation: choose smaller game parameters or raise "

@@ -27,7 +27,7 @@ def open_game(game, max_histories=game_tree.DEFAULT_MAX_HISTORIES,
     game: a pyspiel game or a game string; a `Game` is returned as it is.
     max_histories: up to so many histories a game is enumerated.
     evaluation: `exact`: a `GameTree`; `sampled`: a `StateGame`; `auto`: a
-      `GameTree` if the game is small enough.
+      `GameTree` if the game is small enough and can be enumerated.
 
   Raises:
     ValueError: as `game_tree.enumerate_game` and `state_game` do.
@@ -43,5 +43,5 @@ def open_game(game, max_histories=game_tree.DEFAULT_MAX_HISTORIES,
                      "sampled")
   try:
     return game_tree.enumerate_game(game, max_histories)
-  except game_tree.TooLargeError:
+  except game_tree.NotEnumerableError:
     return state_game.state_game(game)

@@ -33,6 +33,7 @@ from open_spiel_ppsro import population
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.oracles import data_parallel
 from open_spiel_ppsro.policies import policy as policy_lib
+from open_spiel_ppsro.policies import tabular
 from open_spiel_ppsro.simulators import simulator
 
 
@@ -57,6 +58,9 @@ class TrainingReport:
   episodes: int
   is_exact: bool = False
   payoffs: simulator.TrainingPayoffs | None = None
+
+  def __post_init__(self):
+    object.__setattr__(self, "policy", tabular.as_policy(self.policy))
 
 
 class Assignment(NamedTuple):

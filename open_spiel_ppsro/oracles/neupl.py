@@ -380,7 +380,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     self._reports = {}
 
   def open(self, policy_ids, wait=True):
-    self._check_open()
+    self.check_open()
     if policy_ids and max(p.index for p in policy_ids) >= (
         self.config.max_policies):
       raise ValueError(
@@ -425,7 +425,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
 
   def begin(self, assignments):
     # Rows share their network, so that all of them end together.
-    self._check_open()
+    self.check_open()
     self.executor.save_if_due()
     self._reports = dict(zip([a.policy_id for a in assignments],
                              self._train(assignments)))

@@ -30,6 +30,7 @@ from open_spiel.python.algorithms.psro_v2 import rl_oracle
 from open_spiel.python.algorithms.psro_v2 import utils
 
 from open_spiel_ppsro import population
+from open_spiel_ppsro import psro_v2_arguments
 from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import game_tree
@@ -46,6 +47,12 @@ from open_spiel_ppsro.policies import tabular
 
 # How many batches of its learner a best response trains when psro_v2 asks.
 _DEFAULT_BATCHES = 40
+
+
+# The arguments of an oracle, for the hint where one is misspelt.
+_ARGUMENTS = (
+    "game", "config", "executor", "seed", "number_training_steps",
+    "max_histories", "seat_symmetric", "evaluation", "workers_per_level")
 
 
 class _Worker(NamedTuple):
@@ -93,14 +100,17 @@ class PipelinedOracle(rl_oracle.RLOracle):
         pays where playing is the cost, on sampled games with cores to spare,
         and not on enumerated ones. The result depends on their number, not on
         that of all workers.
-      **kwargs: passed on to psro_v2's RLOracle.
+      **kwargs: arguments of psro_v2's RLOracle are accepted, with a warning.
 
     Raises:
-      ValueError: if the game cannot be opened, or if the configuration needs
-        an enumerated one.
+      ValueError: if the game cannot be opened, if the configuration needs an
+        enumerated one, or if a value is out of range.
+      TypeError: if there is an argument that nobody reads.
     """
+    psro_v2_arguments.drop_from_oracle(
+        kwargs, {name: name for name in _ARGUMENTS})
     super().__init__(env=None, best_response_class=tabular.BestResponsePolicy,
-                     best_response_kwargs={}, **kwargs)
+                     best_response_kwargs={})
     config = ppo.PPOConfig() if config is None else config
     learner_lib.check_config(config)
     game = open_game_lib.open_game(game, max_histories, evaluation)
@@ -113,14 +123,19 @@ class PipelinedOracle(rl_oracle.RLOracle):
       raise ValueError(
           f"{type(config).__name__} needs a game that is enumerated; "
           f"{game.game} is sampled: use PPO or DQN")
+    if not isinstance(seed, int) or seed < 0:
+      raise ValueError(f"seed is {seed!r}; it takes a whole number, 0 or more")
+    if not isinstance(executor, (executor_lib.Executor, type(None))):
+      raise ValueError(f"executor is {executor!r}; it takes an Executor, such "
+                       "as ppsro.ProcessExecutor(4)")
     self.played_game = game
     self.seed = seed
     self.config = config
     self.executor = executor_lib.SerialExecutor() if executor is None else (
         executor)
-    if workers_per_level < 1:
-      raise ValueError(f"workers_per_level is {workers_per_level}; it takes 1 "
-                       "or more")
+    if not isinstance(workers_per_level, int) or workers_per_level < 1:
+      raise ValueError(f"workers_per_level is {workers_per_level!r}; it takes "
+                       "a whole number, 1 or more")
     if workers_per_level > 1:
       if not config.takes_team:
         raise ValueError(
@@ -177,7 +192,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
       For each, its policy before any training, as populations hold it; the
       uniformly random one if nobody waits.
     """
-    self._check_open()
+    self.check_open()
     for policy_id in policy_ids:
       self._create_all(policy_id)
     if not wait:
@@ -190,7 +205,8 @@ class PipelinedOracle(rl_oracle.RLOracle):
       self._has_checked = True
     return policies
 
-  def _check_open(self):
+  def check_open(self):
+    """Raises ValueError if the oracle was closed."""
     if self._is_closed:
       raise ValueError("the oracle is closed, and its learners are gone: make "
                        "a new one")
@@ -234,7 +250,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
     Args:
       assignments: a list of `base.Assignment`.
     """
-    self._check_open()
+    self.check_open()
     self.executor.save_if_due()
     tickets = iter(self.executor.submit(
         [(name, "train", (a.opponents, a.num_steps, a.stationary))
@@ -283,7 +299,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
     Args:
       policy_ids: the policies that were opened and not retired.
     """
-    self._check_open()
+    self.check_open()
     workers = [name for policy_id in policy_ids
                for name in self._workers(policy_id)]
     states = self.executor.states(workers)
@@ -318,8 +334,8 @@ class PipelinedOracle(rl_oracle.RLOracle):
       the one that earned most in the last quarter of its training. And how
       many environment steps each one trained: `num_steps` if all.
     """
-    self._check_open()
-    contenders = []
+    self.check_open()
+    contenders: list[list[exploiter_lib.Exploiter]] = []
     for p in range(self.played_game.num_populations):
       contenders.append([])
       for index, config in enumerate(self.config.exploiters(),
