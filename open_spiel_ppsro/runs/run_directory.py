@@ -142,11 +142,12 @@ def make(output_dir: str | os.PathLike | None, name: str,
   for path in _numbered(name):
     try:
       path.mkdir(parents=True)  # Of two that start at once one gets it.
+      break
     except FileExistsError:
       continue
     except OSError:
-      pass  # The next line says why.
-    return _writable(path)
+      break  # The next line says why.
+  return _writable(path)
 
 
 def _writable(path):
@@ -243,11 +244,12 @@ class RunDirectory:
       ValueError: if it cannot be made or written to.
     """
     self.path = _writable(path)
-    self._claimed = None  # The descriptor of the lock.
-    self._writer = None
-    self._unwritten = []  # Rows of metrics, as text.
-    self._failed = {}  # By kind of file, the name of the one that is missing.
-    self._warned = set()
+    self._claimed: int | None = None  # The descriptor of the lock.
+    self._writer: threading.Thread | None = None
+    self._unwritten: list[str] = []  # Rows of metrics.
+    # By kind of file, the name of the one that is missing.
+    self._failed: dict[str, str] = {}
+    self._warned: set[str] = set()
 
   @property
   def missing(self) -> tuple[str, ...]:
