@@ -15,8 +15,8 @@
 """Run: plays one game from the first round to what stays on disk."""
 
 from collections.abc import Callable
-from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 import contextlib
 import dataclasses
 import os
@@ -69,7 +69,7 @@ def run(game: str | pyspiel.Game | game_lib.Game,
         meta_strategy="nash",
         plateau: plateau_lib.PlateauRule | Mapping[str, Any] | None = None,
         exploiter_steps: int | None = None,
-        callbacks: Iterable[Callable[[Any, Any], None]] = (),
+        callbacks: Sequence[Callable[[Any, Any], None]] = (),
         label: str = "",
         start: float | None = None,
         settings: Mapping[str, Any] | None = None,
@@ -132,9 +132,7 @@ def run(game: str | pyspiel.Game | game_lib.Game,
     executor = stack.enter_context(executor or executor_lib.SerialExecutor())
     scheme = _scheme(scheme)
     config = _config(config, scheme)
-    if keep_checkpoints < 1:
-      raise ValueError(f"keep_checkpoints is {keep_checkpoints}; it takes 1 "
-                       "or more")
+    _check_arguments(limits, keep_checkpoints, callbacks)
     name = run_directory.run_name(
         _game_name(game), settings_lib.scheme_name(scheme),
         settings_lib.oracle_name(config), seed)
@@ -231,8 +229,20 @@ def _before_the_first_round(signals, start, limits):
         "'sampled' if the game took so long to enumerate") from error
 
 
+def _check_arguments(limits, keep_checkpoints, callbacks):
+  if not isinstance(limits, limits_lib.Limits):
+    raise ValueError(f"limits is {limits!r}; it takes a ppsro.Limits")
+  if keep_checkpoints < 1:
+    raise ValueError(f"keep_checkpoints is {keep_checkpoints}; it takes 1 or "
+                     "more")
+  if not isinstance(callbacks, Sequence) or not all(map(callable, callbacks)):
+    raise ValueError(f"callbacks is {callbacks!r}; it takes a list of "
+                     "functions of (solver, result)")
+
+
 def _scheme(scheme: str | schemes.Scheme) -> schemes.Scheme:
-  if isinstance(scheme, schemes.Scheme):
+  if not isinstance(scheme, str):
+    schemes.check_scheme(scheme)
     return scheme
   if scheme not in schemes.SCHEMES:
     raise ValueError(f"unknown scheme {scheme!r}; use a Scheme or one of "
