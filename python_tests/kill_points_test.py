@@ -40,8 +40,8 @@ from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import neupl
-from open_spiel_ppsro.oracles import ppo
 from open_spiel_ppsro.oracles import optimiser
+from open_spiel_ppsro.oracles import ppo
 from open_spiel_ppsro.runs import run_directory
 import testing
 
