@@ -104,12 +104,13 @@ class PipelineExampleTest(ExampleTestCase):
       self.assertEqual(result["stopped_by"], "max_iterations")
       self.assertGreaterEqual(int(result["iterations"]), 4)
       self.assertGreaterEqual(int(result["policies"]), 10)
-      self.assertEqual(float(result["nash_conv"]),
-                       2 * float(result["exploitability"]))
+      self.assertAlmostEqual(float(result["nash_conv"]),
+                             2 * float(result["exploitability"]), places=5)
       self.assertRegex(errors, r"round 1 .* NashConv .* episodes/s .* s left")
 
       self.assertCountEqual(os.listdir(path), [
-          "config.json", "metrics.csv", "final_policy.npz", "nash_conv.png",
+          "config.json", "metrics.csv", "final_policy.npz", "best_policy.npz",
+          "nash_conv.png", "result.json",
           *(p.name for p in run_directory.checkpoint_paths(path))])
       self.assertEqual(
           run_directory.read_checkpoint(path)["solver"]["rounds"],
@@ -192,7 +193,7 @@ class PipelineExampleTest(ExampleTestCase):
           "pipeline_psro_example", "--game_name=phantom_ttt",
           "--episodes_per_batch=64", "--hidden_sizes=16", "--max_rounds=4",
           "--exploiter_steps=1000", NO_LIMIT, f"--executor={executor}",
-          self.output_dir)
+          self.output_dir, "--overwrite")
       found.append(self.assert_sampled_run(lines, errors))
     self.assertEqual(*found)
 
@@ -226,13 +227,13 @@ class PipelineExampleTest(ExampleTestCase):
       return real() + (100 if calls > 1 else 0)
 
     with mock.patch.object(time, "perf_counter", clock):
-      lines, _ = self.call(
+      code, lines, errors = testing.call_example(
           "pipeline_psro_example", *QUICK, "--executor=serial",
           "--time_limit_seconds=60", self.output_dir)
-    result = testing.result_of(lines)
-    self.assertEqual(result["stopped_by"], "time_limit_seconds")
-    self.assertEqual(result["rounds"], "0")
-    self.assertGreater(float(result["wall_seconds"]), 100)
+    self.assertEqual((code, lines), (2, []))
+    self.assertIn("the time limit of 60 s was over before the first round",
+                  errors)
+    self.assertFalse(self.run_path.exists())
 
   def test_no_round_begins_that_does_not_fit_into_the_time_limit(self):
     limit, wrap_up = 4, 1.5
@@ -255,8 +256,10 @@ class PipelineExampleTest(ExampleTestCase):
     code, lines, errors = testing.run_example(
         "pipeline_psro_example", argument, self.output_dir)
     self.assertEqual((code, lines), (2, []))
-    self.assertLen(errors.splitlines(), 1, errors)
-    self.assertIn(names, errors)
+    told = [line for line in errors.splitlines()
+            if not line.startswith("importing: ")]  # If it takes long.
+    self.assertLen(told, 1, errors)
+    self.assertIn(names, told[0])
 
   @pytest.mark.slow
   def test_a_second_signal_ends_at_once(self):
@@ -365,7 +368,7 @@ class PipelineExampleTest(ExampleTestCase):
 
   def test_one_run_at_a_time_and_nothing_to_resume(self):
     directory = run_directory.RunDirectory(self.run_path)
-    directory.start({})
+    directory.start({"flags_given": []})
     for arguments, message in (
         ((), "is in use by a run that is still alive"),
         (("--resume",), "there is no checkpoint in")):
@@ -450,8 +453,8 @@ class OtherExamplesTest(ExampleTestCase):
   @pytest.mark.slow
   def test_match_against_psro_v2(self):
     lines, _ = self.call(
-        "psro_v2_match_example", "--game_name=kuhn_poker", "--games=400",
-        "--time_limit_seconds=3", "--max_rounds=5", "--executor=serial",
+        "psro_v2_match", "--game_name=kuhn_poker", "--games=400",
+        "--time_limit_seconds=8", "--max_rounds=5", "--executor=serial",
         "--peer_training_episodes=20", "--peer_sims_per_entry=5",
         self.output_dir)
     result = testing.result_of(lines)

@@ -32,7 +32,6 @@ from absl.testing import parameterized
 import numpy as np
 import pytest
 
-import open_spiel_ppsro as ppsro
 from open_spiel_ppsro import plain_data
 from open_spiel_ppsro import population
 from open_spiel_ppsro import schemes
@@ -42,10 +41,14 @@ from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import neupl
 from open_spiel_ppsro.oracles import optimiser
 from open_spiel_ppsro.oracles import ppo
+from open_spiel_ppsro.runs import limits
+from open_spiel_ppsro.runs import progress
+from open_spiel_ppsro.runs import recorder as recorder_lib
+from open_spiel_ppsro.runs import report
+from open_spiel_ppsro.runs import rounds
 from open_spiel_ppsro.runs import run_directory
+from open_spiel_ppsro.runs import signals
 import testing
-
-run_lib = testing.import_example("recorded_run")
 
 PPO = ppo.PPOConfig(episodes_per_batch=64, hidden_sizes=(16,))
 DQN = dqn.DQNConfig(episodes_per_batch=64, hidden_sizes=(16,))
@@ -83,15 +86,18 @@ def play(path, resume, config, scheme, executor=None):
   oracle, solver = testing.make_solver(
       "kuhn_poker", config, scheme, executor, seed=3, min_steps=300)
   directory = run_directory.RunDirectory(path)
+  recorder = recorder_lib.Recorder(
+      solver, directory, time.perf_counter(), checkpoint_seconds=1e-9)
   if resume and run_directory.checkpoint_paths(path):
-    solver.restore(run_directory.read_checkpoint(path)["solver"])
+    recorder.restore(run_directory.read_checkpoint(path))
     directory.resume({}, solver.rounds)
   else:
     directory.start({})
-  with mock.patch.object(ppsro, "plot_run"):  # It takes a second.
-    run_lib.play(
-        solver, directory, run_lib.Limits(1e9, max_rounds=ROUNDS),
-        time.perf_counter(), checkpoint_seconds=1e-9)
+  with mock.patch.object(report, "plot_run"):  # It takes a second.
+    with progress.Progress() as shown, signals.Signals() as received:
+      rounds.play(solver, recorder, limits.Limits(1e9, max_rounds=ROUNDS),
+                  received, shown)
+    recorder.finish()
   directory.close()
   oracle.close()
 
@@ -124,14 +130,16 @@ def play_until(place, time_to_die, *args):
 
 
 def left(path):
-  """Returns metrics without clocks, the final policy, the last checkpoint."""
-  with np.load(path / "final_policy.npz") as arrays:
-    policy = {name: arrays[name].tolist() for name in arrays.files}
+  """Returns metrics without clocks, both policies, the last checkpoint."""
+  policies = []
+  for name in (run_directory.FINAL_POLICY, run_directory.BEST_POLICY):
+    with np.load(path / name) as arrays:
+      policies.append({key: arrays[key].tolist() for key in arrays.files})
   state = run_directory.read_checkpoint(path)["solver"]
   # What was solved is kept in the order of its use, and who resumes uses it.
   del state["meta_strategies"]
   return (testing.metrics_without_clocks(run_directory.read_metrics(path)),
-          policy, state)
+          policies, state)
 
 
 class KillPointsTest(parameterized.TestCase):

@@ -60,8 +60,8 @@ class RunDirectoryTest(absltest.TestCase):
     tree = game_tree.enumerate_game("kuhn_poker(players=3)")
     tables = [testing.random_table(tree, player, player)
               for player in range(3)]
-    run_directory.RunDirectory(self.path)
-    storage.write_policy(self.path, tabular.BestResponsePolicy(
+    directory = run_directory.RunDirectory(self.path)
+    storage.write_policy(directory.path, tabular.BestResponsePolicy(
         tree.game, dict(enumerate(zip(tree.infostates, tables)))))
     pi = storage.read_policy(self.path)
     plans = [sequence_form.realization_plan(tree, table, player)
@@ -69,7 +69,7 @@ class RunDirectoryTest(absltest.TestCase):
     self.assertAlmostEqual(exploitability.nash_conv(tree.game, pi),
                            sequence_form.nash_conv(tree, plans), places=9)
     # Nothing but the policy is left behind.
-    self.assertEqual(os.listdir(self.path), ["final_policy.npz"])
+    self.assertEqual(os.listdir(self.path), [run_directory.FINAL_POLICY])
 
   def test_refuses_places_that_cannot_be_written_to(self):
     self.path.parent.mkdir()

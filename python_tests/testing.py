@@ -33,7 +33,7 @@ from absl import flags
 from absl import logging
 import numpy as np
 
-from open_spiel_ppsro import plateau
+from open_spiel_ppsro import plateau as plateau_lib
 from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.oracles import neupl
 from open_spiel_ppsro.oracles import pipelined
@@ -91,7 +91,8 @@ def make_solver(game, config, scheme, executor=None, seed=0,
         game, config, executor, seed, evaluation=evaluation,
         seat_symmetric=seat_symmetric, workers_per_level=workers_per_level)
   if min_steps is not None:
-    options["plateau"] = plateau.default_plateau(oracle, min_steps=min_steps)
+    options["plateau"] = plateau_lib.default_plateau(
+        oracle, min_steps=min_steps)
   return oracle, solver_lib.PipelinePSROSolver(
       oracle.original_game.game, oracle, scheme, **options)
 
