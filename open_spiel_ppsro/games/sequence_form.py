@@ -174,6 +174,26 @@ def best_value_of_reach(tree, reach, player):
   return float(_action_values(tree, gradient, player, mask)[1])
 
 
+def best_pure_plan(tree, values, player):
+  """Returns `(plan, value)`: a pure plan `[S]` of most value, and that value.
+
+  Of several best actions it takes the first, and an action also at
+  information states that its own earlier actions avoid.
+
+  Args:
+    tree: the game.
+    values: `[S]`, what each sequence of the player is worth, as
+      `sequence_values` gives it.
+    player: whose plan.
+  """
+  mask = tree.infostates[player].legal_actions_mask
+  action_values, value = _action_values(tree, values, player, mask)
+  choice = np.where(mask, action_values, -np.inf).argmax(axis=1)
+  table = np.zeros(mask.shape)
+  table[np.arange(len(table)), choice] = 1
+  return realization_plan(tree, table, player), float(value)
+
+
 def best_response(tree, plans, player, tie_break="first", rng=None):
   """Returns an exact `BestResponse` of `player` to the others' plans.
 
