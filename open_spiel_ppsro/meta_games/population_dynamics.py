@@ -140,7 +140,11 @@ def projected_replicator_dynamics(
     prd_dt = _STEP / span if span > 0 else 1.0
   if not prd_dt > 0:
     raise ValueError(f"prd_dt is {prd_dt}; it takes a value above 0")
-  game = _Values(payoffs, prd_dt)
+  # Where a player's payoff is negative, every step multiplies the error of its
+  # sum of probabilities by more than 1, and where it is positive, by less. The
+  # dynamics themselves do not depend on a constant, so none is negative.
+  game = _Values([np.asarray(tensor) - np.min(tensor) for tensor in payoffs],
+                 prd_dt)
   if not 0 <= prd_gamma * max(game.sizes) < 1:
     raise ValueError(
         f"prd_gamma is {prd_gamma}; with {max(game.sizes)} strategies it takes "
