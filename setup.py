@@ -35,7 +35,8 @@ setuptools.setup(
     extras_require={
         "benchmark": ["dm-tree"],  # OpenSpiel's torch DQN imports it.
         "ray": ["ray"],
-        "test": ["dm-tree", "hypothesis", "pytest", "ray"],
+        "test": ["dm-tree", "hypothesis", "mypy", "pytest", "pytest-xdist",
+                 "ray", "ruff"],
     },
     classifiers=[
         "Programming Language :: Python :: 3",
