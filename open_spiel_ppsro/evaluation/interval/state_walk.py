@@ -121,7 +121,7 @@ class StateWalk(walk.Walk):
     self.highest_utility = game.max_utility()
     self._check_recall()
 
-  def respond(self, player, part, threshold, floors, budget):
+  def respond(self, player, part, threshold, budget):
     descent = _Descent(self, player, player, threshold, budget)
     groups, lows, highs = descent.settle([self._root(player)], 1)
     # The first actions of the whole game are dealt out in turn.

@@ -70,8 +70,8 @@ class Walk(abc.ABC):
   """Bounds the values of best responses to two mixtures.
 
   The first actions of a responder are dealt out to parts, which are walked one
-  by one, in any process. What a part finds depends on nothing but the calls
-  for this part before it, so that it is the same with any number of workers.
+  by one, in any process. What a part finds depends on its arguments alone, so
+  that it is the same with any number of workers.
 
   Attributes:
     num_parts: into so many parts a best response is cut.
@@ -81,16 +81,13 @@ class Walk(abc.ABC):
 
   @abc.abstractmethod
   def respond(self, player: int, part: int, threshold: float,
-              floors: Sequence[float], budget: budget_lib.Budget) -> Part:
+              budget: budget_lib.Budget) -> Part:
     """Walks one part of a best response.
 
     Args:
       player: who responds.
       part: which one, below `num_parts`.
       threshold: what is less probable is pruned; at 0 nothing is.
-      floors: one number for each of the `roots`, which the best response is
-        certainly worth there; empty if nothing is known. Actions that are
-        certainly worse are left out.
       budget: ends the walk when it has cost too much.
 
     Raises:
@@ -114,15 +111,10 @@ class Walk(abc.ABC):
     return None
 
 
-def combine(parts: Sequence[Part]) -> tuple[Bounds, tuple[float, ...]]:
-  """Returns the bounds of a best response's value, and the `floors`.
-
-  Args:
-    parts: all of them, walked at one threshold.
-  """
-  roots = [Bounds(max(low for low, _ in found), max(high for _, high in found))
-           for found in zip(*(part.roots for part in parts))]
+def combine(parts: Sequence[Part]) -> Bounds:
+  """Returns the bounds of a best response's value, from all its parts."""
   low, high = parts[0].settled
-  return (Bounds(low + sum(root.low for root in roots),
-                 high + sum(root.high for root in roots)),
-          tuple(root.low for root in roots))
+  for found in zip(*(part.roots for part in parts)):
+    low += max(bounds.low for bounds in found)
+    high += max(bounds.high for bounds in found)
+  return Bounds(low, high)
