@@ -28,6 +28,8 @@ _HOMES = {
     "read_networks": "policies.storage",
     "GameTree": "games.game_tree",
     "nash_conv": "games.sequence_form",
+    "exploitability_interval": "evaluation.interval.interval",
+    "ExploitabilityInterval": "evaluation.interval.interval",
     "payoff_tensors": "games.sequence_form",
     "best_response": "games.sequence_form",
     "METHODS": "meta_games.meta_strategies",

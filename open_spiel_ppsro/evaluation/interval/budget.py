@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Budget: how much one pass of a walk may still cost, in seconds or in nodes."""
+"""Budget: how much a part of a walk may cost, in seconds or in nodes."""
 
 import time
 

@@ -191,7 +191,7 @@ def own_sequences(board: PhantomBoard, seat: seat_policy.SeatPolicy,
       rows = deciding[first:first + rows_at_once]
       own = reach[:, rows]
       asked = np.where(own > _NEGLIGIBLE * threshold, own, 0)
-      budget.spend(_ENTRIES_PER_ANSWER * np.count_nonzero(asked))
+      budget.spend(_ENTRIES_PER_ANSWER * int(np.count_nonzero(asked)))
       further = seat.ask(
           asked, board.observations(player, cells[rows], placed[rows]),
           ((stones | refused)[rows, None] & bits) == 0)
@@ -260,6 +260,9 @@ class BoardWalk(walk.Walk):
     self._threshold = [-1.0, -1.0]
     self._sequences: list[board_kernel.OwnSequences | None] = [None, None]
     self._entries_per_second = _ENTRIES_PER_SECOND
+    # The first calls compile the kernel, or load it; no budget counts that.
+    for player in range(2):
+      self.respond(player, 0, 1.0, budget_lib.Budget(None, None))
 
   def respond(self, player, part, threshold, budget):
     opponent = 1 - player

@@ -111,10 +111,10 @@ class SeatPolicy:
     for member, own in enumerate(reach):
       rows = np.flatnonzero(own)
       if len(rows):
-        further[member, rows] = own[rows, None] * self.member_probabilities(
+        further[member, rows] = own[rows][:, None] * self.member_probabilities(
             member, None if observations is None else observations[rows],
             legal_actions_mask[rows],
-            [states[row] for row in rows] if self.needs_states else ())
+            [states[row] for row in rows.tolist()] if self.needs_states else ())
     return further
 
   def member_probabilities(self, member: int,

@@ -34,7 +34,6 @@ import numpy as np
 from open_spiel.python import observation
 import pyspiel
 
-from open_spiel_ppsro.evaluation.interval import budget as budget_lib
 from open_spiel_ppsro.evaluation.interval import seat_policy
 from open_spiel_ppsro.evaluation.interval import walk
 

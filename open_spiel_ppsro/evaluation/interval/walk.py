@@ -45,8 +45,6 @@ class Bounds(NamedTuple):
     return Bounds(low, max(low, min(self.high, other.high)))
 
 
-NOTHING_KNOWN = Bounds(float("-inf"), float("inf"))
-
 
 @dataclasses.dataclass(frozen=True)
 class Part:

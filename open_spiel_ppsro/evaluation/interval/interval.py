@@ -1,0 +1,438 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The exact interval of exploitability, for large two-player games.
+
+Exploitability is a matter of best responses, and a best response needs the
+other side's policy only where it goes. `exploitability_interval` walks there,
+with a threshold below which it prunes, and lowers the threshold while there is
+time: the interval is certain at any moment and narrows as it goes.
+"""
+
+from collections.abc import Sequence
+import dataclasses
+import itertools
+import math
+import time
+from typing import Any
+
+from absl import logging
+import pyspiel
+
+from open_spiel_ppsro.evaluation.interval import budget as budget_lib
+from open_spiel_ppsro.evaluation.interval import liars_dice
+from open_spiel_ppsro.evaluation.interval import seat_policy
+from open_spiel_ppsro.evaluation.interval import state_walk
+from open_spiel_ppsro.evaluation.interval import walk as walk_lib
+from open_spiel_ppsro.games import loading
+
+# The threshold of the first pass; a fraction of a second on most games.
+_FIRST_THRESHOLD = 0.1
+# A threshold is lowered at most by this factor at once: what a pass costs is
+# known only from those before it.
+_LARGEST_STEP = 1e3
+# A smaller step is not worth a pass.
+_SMALLEST_STEP = 2.0
+# So many times as much as the pass before it a pass costs whose threshold is
+# ten times lower, before two passes have been measured.
+_GROWTH_PER_DECADE = 10.0
+# Of what is left of the budget, a pass is planned to take so much.
+_PLANNED_SHARE = 0.7
+# Below this the threshold goes to zero.
+_LOWEST_THRESHOLD = 1e-12
+# A player whose interval is so much narrower than the other's waits.
+_NARROW = 0.25
+# Games that may have a walk on phantom boards, which takes Numba.
+_BOARD_GAMES = ("phantom_ttt", "dark_hex")
+_ACTOR = "exploitability_interval"
+
+
+@dataclasses.dataclass(frozen=True)
+class ExploitabilityInterval:
+  """Exploitability is certainly between `low` and `high`, up to rounding.
+
+  Attributes:
+    low: at least so much, in game utility. Exploitability is NashConv divided
+      by the number of players, two.
+    high: at most so much.
+    best_responses: per player, the bounds of the value of its best response to
+      the other player's policy.
+    returns: per player, the bounds of its return if both play their policies;
+      None of a zero-sum game, whose exploitability does not depend on them.
+    thresholds: per player, the threshold of the last pass: what the others
+      reach with a smaller probability was pruned. 0 if nothing was.
+    nodes: how many nodes all passes have visited.
+    seconds: of wall clock that it took, in all.
+  """
+  low: float
+  high: float
+  best_responses: tuple[walk_lib.Bounds, walk_lib.Bounds]
+  returns: tuple[walk_lib.Bounds, walk_lib.Bounds] | None
+  thresholds: tuple[float, float]
+  nodes: int
+  seconds: float
+
+  @property
+  def width(self) -> float:
+    """How much of the exploitability is not known; 0 if it is exact."""
+    return self.high - self.low
+
+
+def exploitability_interval(
+    game: Any, policies: Any, seconds: float | None = 10.0,
+    max_nodes: int | None = None, threshold: float = 0.0,
+    executor: Any = None) -> ExploitabilityInterval:
+  """Returns bounds of how exploitable two policies are, each certain.
+
+  phantom_ttt and dark_hex on small boards, and liars_dice with few dice, have
+  walks of their own if the policies are functions of observations; any other
+  game of perfect recall is walked by its states.
+
+  Args:
+    game: a game string, a pyspiel game, or a `StateGame`. Two players, turns.
+    policies: an OpenSpiel policy that plays both seats, a `MixturePolicy`, or
+      a list with an entry for each player. An entry is a policy; a pair of K
+      policies and K probabilities, of which one is drawn per episode; or a
+      `population.Mixture`. A policy is an OpenSpiel policy, or a function from
+      `(observations [U, D], legal_actions_mask [U, A])` to action
+      probabilities `[U, A]`, which is faster.
+    seconds: of wall clock, to walk. The threshold falls from pass to pass until
+      the next pass would take too long. None for as long as it takes. What has
+      to be imported, compiled or started first comes on top.
+    max_nodes: the same in nodes, for the same result on any machine.
+    threshold: it falls no further than this. With neither `seconds` nor
+      `max_nodes` one pass is made, at this threshold; 0 is exact.
+    executor: an executor that was started; its workers share the walks. The
+      same result, sooner, if `seconds` does not decide.
+
+  Raises:
+    ValueError: if the game has not two players, has simultaneous moves or no
+      perfect recall, or if `policies` or a number is not as above.
+  """
+  start = time.perf_counter()
+  _check_numbers(seconds, max_nodes, threshold)
+  seats_of = game
+  if isinstance(game, str):
+    game = loading.load_game(game)
+  game = getattr(game, "game", game)
+  _check_game(game)
+  seats = seat_policy.seat_policies(seats_of, policies)
+  walk = make_walk(game, seats)
+  anything = walk_lib.Bounds(game.min_utility(), game.max_utility())
+  is_constant_sum = game.get_type().utility in (
+      pyspiel.GameType.Utility.ZERO_SUM, pyspiel.GameType.Utility.CONSTANT_SUM)
+  quantities = [
+      _Quantity(method, player, walk.num_parts, anything)
+      for method in (("respond",) if is_constant_sum else ("respond", "expect"))
+      for player in range(2)]
+  with _Crew(walk, game, seats, executor) as crew:
+    search = _Search(walk, crew, seconds, max_nodes, threshold)
+    search.run(quantities)
+  best_responses = quantities[0].bounds, quantities[1].bounds
+  if is_constant_sum:
+    returns = None
+    nash_conv = walk_lib.Bounds(*(
+        first + second - game.utility_sum()
+        for first, second in zip(*best_responses)))
+  else:
+    returns = quantities[2].bounds, quantities[3].bounds
+    # A best response gains at least nothing.
+    nash_conv = walk_lib.Bounds(
+        sum(max(best.low - now.high, 0)
+            for best, now in zip(best_responses, returns)),
+        sum(max(best.high - now.low, 0)
+            for best, now in zip(best_responses, returns)))
+  return ExploitabilityInterval(
+      low=max(nash_conv.low, 0.0) / 2,
+      high=max(nash_conv.high, 0.0) / 2,
+      best_responses=best_responses,
+      returns=returns,
+      thresholds=(quantities[0].threshold, quantities[1].threshold),
+      nodes=search.nodes,
+      seconds=time.perf_counter() - start)
+
+
+def make_walk(game: pyspiel.Game, seats: Sequence[seat_policy.SeatPolicy]
+              ) -> walk_lib.Walk:
+  """Returns the fastest walk that there is for a game and what is played."""
+  if not any(seat.needs_states for seat in seats):
+    if liars_dice.applies(game):
+      return liars_dice.DiceWalk(game, seats)
+    if game.get_type().short_name in _BOARD_GAMES:
+      walk = _board_walk(game, seats)
+      if walk is not None:
+        return walk
+  return state_walk.StateWalk(game, seats)
+
+
+def _board_walk(game, seats):
+  """Returns a `BoardWalk`, or None if there is none for the game."""
+  try:
+    # Numba takes a second to import: only who needs it waits.
+    # pylint: disable=import-outside-toplevel
+    from open_spiel_ppsro.evaluation.interval import phantom_boards
+  except ModuleNotFoundError as error:
+    if error.name != "numba":
+      raise
+    logging.log_first_n(
+        logging.WARNING, "Numba is not installed, so %s is walked state by "
+        "state: pip install 'open_spiel_ppsro[fast]'", 1, game)
+    return None
+  board = phantom_boards.phantom_board(game)
+  return None if board is None else phantom_boards.BoardWalk(board, seats)
+
+
+def _check_numbers(seconds, max_nodes, threshold):
+  for name, value in (("seconds", seconds), ("max_nodes", max_nodes)):
+    if value is not None and not value > 0:
+      raise ValueError(f"{name} is {value}; it takes a number above 0, or None")
+  if not 0 <= threshold < 1:
+    raise ValueError(f"threshold is {threshold}; it takes a number from 0 to 1")
+
+
+def _check_game(game):
+  if game.num_players() != 2:
+    raise ValueError(
+        f"{game} has {game.num_players()} players; an interval needs two")
+  dynamics = game.get_type().dynamics
+  if dynamics != pyspiel.GameType.Dynamics.SEQUENTIAL:
+    raise ValueError(
+        f"{game} has simultaneous moves; an interval needs turns: use "
+        "pyspiel.convert_to_turn_based(game), and policies of that game")
+
+
+
+class _Walker:
+  """A walk in a worker of an executor."""
+
+  def __init__(self, shared, game, seats):
+    del shared  # What the executor shares is for its other actors.
+    self._walk = make_walk(loading.load_game(game), seats)
+
+  def is_ready(self):
+    """Returns True, once it has been made."""
+    return True
+
+  def run(self, method, arguments, deadline, nodes):
+    """Returns a `Part`, or None; see `_run`."""
+    return _run(self._walk, method, arguments, deadline, nodes)
+
+
+def _run(walk, method, arguments, deadline, nodes):
+  """Returns what a method of a walk finds, or None if it costs too much.
+
+  Args:
+    walk: the walk.
+    method: the name of the method.
+    arguments: of the method, without the budget.
+    deadline: when it has to be done, in seconds since 1970; None for any time.
+    nodes: how many it may visit; None for any number.
+  """
+  seconds = None if deadline is None else deadline - time.time()
+  try:
+    return getattr(walk, method)(
+        *arguments, budget_lib.Budget(seconds, nodes))
+  except budget_lib.OutOfBudget:
+    return None
+
+
+class _Crew:
+  """Those who walk: this process alone, or the workers of an executor."""
+
+  def __init__(self, walk, game, seats, executor):
+    self._walk = walk
+    self._executor = executor
+    self._names = []
+    if executor is not None:
+      for worker in range(executor.num_workers):
+        executor.create((_ACTOR, worker), _Walker, str(game), seats)
+        self._names.append((_ACTOR, worker))
+      executor.call([(name, "is_ready", ()) for name in self._names])
+
+  def run(self, calls, deadline, nodes):
+    """Returns the parts of calls, in order, up to the first that fails.
+
+    Args:
+      calls: pairs of a method of the walk and its arguments.
+      deadline: see `_run`.
+      nodes: how many each call may visit; None for any number.
+    """
+    if self._executor is None:
+      parts = (_run(self._walk, *call, deadline, nodes) for call in calls)
+    else:
+      parts = self._executor.call([
+          (self._names[index % len(self._names)], "run",
+           (*call, deadline, nodes)) for index, call in enumerate(calls)])
+    return list(itertools.takewhile(lambda part: part is not None, parts))
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, *exc_info):
+    for name in self._names:
+      self._executor.discard(name)
+
+
+@dataclasses.dataclass
+class _Quantity:
+  """A number that passes bound: a best response's value or a return.
+
+  Attributes:
+    method: of the walk that bounds it.
+    player: whose it is.
+    num_parts: how many calls bound it together.
+    bounds: what is known.
+    threshold: of the last pass.
+    nodes: of the last pass.
+    seconds: of the last pass, of wall clock, shared among what it bounded.
+    growth: how many times as many nodes a pass takes whose threshold is ten
+      times lower.
+  """
+  method: str
+  player: int
+  num_parts: int
+  bounds: walk_lib.Bounds
+  threshold: float = 1.0
+  nodes: int = 0
+  seconds: float = 0.0
+  growth: float = _GROWTH_PER_DECADE
+
+  def calls(self, threshold):
+    """Returns what has to be called for a pass at a threshold."""
+    if self.method == "expect":
+      return [(self.method, (self.player, threshold))]
+    return [(self.method, (self.player, part, threshold))
+            for part in range(self.num_parts)]
+
+  def learn(self, threshold, parts, seconds):
+    """Takes in a pass.
+
+    Args:
+      threshold: of the pass.
+      parts: what it found.
+      seconds: what it took.
+    """
+    nodes = sum(part.nodes for part in parts)
+    if self.nodes and 0 < threshold < self.threshold:
+      decades = math.log10(self.threshold / threshold)
+      self.growth = max((nodes / self.nodes) ** (1 / decades), 1.01)
+    self.bounds = self.bounds.meet(walk_lib.combine(parts))
+    self.threshold, self.nodes, self.seconds = threshold, nodes, seconds
+
+
+class _Search:
+  """Lowers the thresholds, pass by pass, while the budget lasts."""
+
+  def __init__(self, walk, crew, seconds, max_nodes, lowest):
+    """Makes a search.
+
+    Args:
+      walk: what has to be bounded.
+      crew: who walks.
+      seconds: see `exploitability_interval`.
+      max_nodes: see there.
+      lowest: no threshold is lower.
+    """
+    self.nodes = 0
+    self._walk = walk
+    self._crew = crew
+    self._lowest = lowest
+    self._end = None if seconds is None else time.perf_counter() + seconds
+    self._max_nodes = max_nodes
+
+  def run(self, quantities):
+    """Bounds quantities as well as the budget allows."""
+    is_limited = self._end is not None or self._max_nodes is not None
+    first = max(self._lowest, _FIRST_THRESHOLD if is_limited else 0.0)
+    plan = {index: first for index in range(len(quantities))}
+    while plan and self._pass(quantities, plan):
+      plan = self._plan(quantities) if is_limited else {}
+
+  def _pass(self, quantities, plan):
+    """Makes a pass; returns whether it was within the budget.
+
+    Args:
+      quantities: all of them.
+      plan: `{index of a quantity: threshold}`.
+    """
+    calls, owners = [], []
+    for index, threshold in plan.items():
+      own = quantities[index].calls(threshold)
+      calls += own
+      owners += [index] * len(own)
+    before = time.perf_counter()
+    parts = self._crew.run(
+        calls, None if self._end is None else (
+            time.time() + self._end - before), self._nodes_left())
+    wall = time.perf_counter() - before
+    work = sum(part.seconds for part in parts) or 1.0
+    for index, threshold in plan.items():
+      found = [part for owner, part in zip(owners, parts) if owner == index]
+      nodes = sum(part.nodes for part in found)
+      if len(found) < owners.count(index) or nodes > self._nodes_left():
+        return False
+      self.nodes += nodes
+      quantities[index].learn(
+          threshold, found, wall * sum(part.seconds for part in found) / work)
+    return True
+
+  def _nodes_left(self):
+    return (math.inf if self._max_nodes is None
+            else self._max_nodes - self.nodes)
+
+  def _plan(self, quantities):
+    """Returns the thresholds of the next pass; empty if there is none."""
+    open_ones = [index for index, quantity in enumerate(quantities)
+                 if quantity.bounds.width > 0
+                 and quantity.threshold > self._lowest]
+    if not open_ones:
+      return {}
+    width = lambda index: quantities[index].bounds.width
+    widest = max(open_ones, key=width)
+    for chosen in ([index for index in open_ones
+                    if width(index) >= _NARROW * width(widest)], [widest]):
+      used = sum(self._share(quantities[index]) for index in chosen)
+      plan = {index: self._next(quantities[index], _PLANNED_SHARE / used)
+              for index in chosen}
+      if None not in plan.values():
+        return plan
+    return {}
+
+  def _share(self, quantity):
+    """Returns the last pass of a quantity as a share of the budget left."""
+    share = 1e-9
+    if self._end is not None:
+      left = max(self._end - time.perf_counter(), 1e-9)
+      share = max(share, quantity.seconds / left)
+    if self._max_nodes is not None:
+      share = max(share, quantity.nodes / max(self._nodes_left(), 1))
+    return share
+
+  def _next(self, quantity, room):
+    """Returns the next threshold of a quantity, or None if there is no room.
+
+    Args:
+      quantity: one that is not exact.
+      room: the pass may visit so many times as many nodes as the last one.
+    """
+    exact = (self._walk.exact_nodes(quantity.player)
+             if quantity.method == "respond" else None)
+    if exact is not None and exact <= room * quantity.nodes:
+      return self._lowest
+    step = min(10 ** (math.log(room) / math.log(quantity.growth)),
+               _LARGEST_STEP)
+    if step < _SMALLEST_STEP:
+      return None
+    threshold = max(quantity.threshold / step, self._lowest)
+    return threshold if threshold > _LOWEST_THRESHOLD else self._lowest
