@@ -340,7 +340,7 @@ def make_oracle(tree, scheme, config, executor, seed):
 
 def make_solver(oracle, scheme):
   """Returns a solver with the freeze rule and the rounds of the flags."""
-  tree = oracle.tree.original or oracle.tree
+  tree = oracle.original_game
   plateau = ppsro.default_plateau(oracle, **_given(
       delta=PLATEAU_DELTA, window=PLATEAU_WINDOW, min_steps=MIN_STEPS,
       max_steps=MAX_STEPS))

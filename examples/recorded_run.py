@@ -235,13 +235,7 @@ def play(solver, directory, limits, start, label="", checkpoint_seconds=None,
     if signals.received:
       stopped_by = _STOPPED_BY[signals.received]
   progress.close()
-  tree = solver.tree
-  if solver.is_exact:
-    directory.write_policy(
-        str(tree.game), [infostates.names for infostates in tree.infostates],
-        solver.final_tables())
-    if solver.rounds:
-      ppsro.plot_run(directory.path)
-  else:
-    ppsro.write_networks(directory.path, solver.game, solver.final_mixtures())
+  ppsro.write_policy(directory.path, solver.final_policy())
+  if solver.is_exact and solver.rounds:
+    ppsro.plot_run(directory.path)
   return stopped_by

@@ -368,7 +368,7 @@ def slowdown(game, config, cores, seed):
     opponents = tuple(population_lib.Mixture(
         (population_lib.Snapshot(population_lib.PolicyId(role, 0), 0,
                                  oracle.uniform_policy(role)),), np.ones(1))
-                      for role in oracle.tree.roles)
+                      for role in oracle.played_game.roles)
     steps = int(np.ceil(1.4 * oracle.steps_per_batch))  # As a round does.
 
     def seconds(some):

@@ -36,6 +36,7 @@ import entry_point
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro import population
 from open_spiel_ppsro.oracles import learner as learner_lib
+from open_spiel_ppsro.simulators import of_game
 import psro_v2_peer
 
 _GAMES = flags.DEFINE_string(
@@ -116,7 +117,7 @@ def main():
     game = ppsro.open_game(name, evaluation="sampled")
     mixtures = [mixture_of_networks(game, player)
                 for player in range(game.num_players)]
-    simulator = learner_lib.make_simulator(game, 0)
+    simulator = of_game.make_simulator(game, 0)
     simulator.face(mixtures)
     policy = mixture_of_networks(game, 0).snapshots[0].policy
     rng = np.random.default_rng(0)

@@ -14,7 +14,18 @@
 
 """Lower bound: NashConv is at least what trained exploiters gain."""
 
+from collections.abc import Sequence
 import dataclasses
+
+import numpy as np
+
+from open_spiel_ppsro import population
+from open_spiel_ppsro.evaluation import sampled_evaluator
+from open_spiel_ppsro.oracles import pipelined
+from open_spiel_ppsro.simulators import of_game
+
+# Episodes to estimate what an exploiter gains, at least and at most.
+_FEWEST_EPISODES, _MOST_EPISODES = 1_000, 20_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,3 +43,50 @@ class LowerBound:
   standard_error: float
   steps: int
   episodes: int
+
+
+def lower_bound(oracle: pipelined.PipelinedOracle,
+                evaluator: sampled_evaluator.SampledEvaluator,
+                mixtures: Sequence[population.Mixture], exploiter_steps: int,
+                num_episodes: int | None = None) -> LowerBound:
+  """Trains an exploiter of a mixture per player, and measures what it gains.
+
+  Args:
+    oracle: trains the exploiters.
+    evaluator: plays them against the mixtures.
+    mixtures: per player, what to exploit.
+    exploiter_steps: environment steps that each one trains.
+    num_episodes: how many to play for the estimate of each one's gain; by
+      default 20,000, or fewer if these would be more steps than an exploiter
+      trains, but 1,000 at least.
+
+  Raises:
+    ValueError: if a number is out of range.
+  """
+  if exploiter_steps < 1:
+    raise ValueError(f"exploiter_steps is {exploiter_steps}; it takes 1 or "
+                     "more environment steps")
+  game = oracle.played_game
+  if num_episodes is None:
+    num_episodes = int(np.clip(
+        exploiter_steps / of_game.steps_per_batch(game, 1),
+        _FEWEST_EPISODES, _MOST_EPISODES))
+  exploiters = oracle.train_exploiters(mixtures, exploiter_steps)
+  gain, variance, episodes = 0.0, 0.0, evaluator.episodes
+  value = np.zeros(game.num_players)
+  if not game.is_zero_sum:  # Otherwise the values sum to zero.
+    value, error = evaluator.mean_returns(
+        sampled_evaluator.profiles_of(mixtures), num_episodes, key=0)
+    variance += float(error @ error)
+  for player, role in enumerate(game.roles):
+    against = sampled_evaluator.profiles_of(
+        [mixture for p, mixture in enumerate(mixtures) if p != player])
+    profiles = [
+        (others[:player] + [exploiters[role]] + others[player:], weight)
+        for others, weight in against]
+    mean, error = evaluator.mean_returns(
+        profiles, num_episodes, key=1 + player)
+    gain += float(mean[player] - value[player])
+    variance += float(error[player]) ** 2
+  return LowerBound(gain, variance ** 0.5, exploiter_steps,
+                    evaluator.episodes - episodes)

@@ -70,6 +70,11 @@ def write(path, data):
     os.close(directory)
 
 
+def check(data):
+  """Raises TypeError unless `data` are what `write` takes."""
+  _pack(data, _Arrays())
+
+
 class _Arrays:
   """Many arrays, end to end, by dtype."""
 

@@ -12,11 +12,16 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Plateau: when a policy has learned what it will."""
+"""Plateau: when a policy has learned what it will, and may freeze."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
+
+# A policy trains for at least so many batches of its learner before it may
+# freeze: fewer make more and weaker policies.
+_MIN_BATCHES = 12.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +31,9 @@ class PlateauRule:
   Once its opponents stand still, a policy is judged by its payoff against
   them. A window of `window` environment steps closes with the mean over it;
   the policy has plateaued when a window improved on the one before by less
-  than `delta`. So the first one that closes never freezes.
+  than `delta`. So the first one that closes never freezes. Windows count while
+  the opponents still move, too: a policy that has learned its response on the
+  way up may freeze at once, as in the paper's normal-form experiment.
 
   Attributes:
     delta: in game utility.
@@ -34,25 +41,34 @@ class PlateauRule:
     min_steps: of training before it may freeze, in environment steps.
     max_steps: of training after which it freezes regardless, once its
       opponents stand still; None for no limit.
-    count_moving: whether windows count while the opponents still move, too.
-      The first window against still opponents is then compared with the one
-      before it, and a policy that had learned its response on the way up may
-      freeze at once, as in the paper's normal-form experiment.
   """
   delta: float = 0.02
   window: int = 0
   min_steps: int = 0
   max_steps: int | None = None
-  count_moving: bool = True
 
   def __post_init__(self):
     for name in ("delta", "window", "min_steps"):
-      if getattr(self, name) < 0:
-        raise ValueError(f"{name} is {getattr(self, name)}; it takes 0 or more")
+      value = getattr(self, name)
+      if not isinstance(value, (int, float)) or value < 0:
+        raise ValueError(f"{name} is {value!r}; it takes 0 or more")
     if self.max_steps is not None and self.max_steps < max(1, self.min_steps):
       raise ValueError(
           f"max_steps is {self.max_steps}; it takes at least min_steps "
           f"({self.min_steps}) and 1")
+
+
+def default_plateau(oracle: Any, **changes: Any) -> PlateauRule:
+  """Returns the `PlateauRule` that suits an oracle's batches.
+
+  Args:
+    oracle: a `PipelinedOracle`.
+    **changes: fields of the rule to set otherwise; None changes nothing.
+  """
+  given = {name: value for name, value in changes.items()
+           if value is not None}
+  return PlateauRule(**{
+      "min_steps": int(_MIN_BATCHES * oracle.steps_per_batch), **given})
 
 
 class Plateau:
@@ -69,21 +85,20 @@ class Plateau:
     return [self._previous, self._steps, self._weighted]
 
   def restore(self, state):
-    """Makes it have seen what another did."""
+    """Makes it have seen what another has."""
     self._previous, self._steps, self._weighted = state
 
-  def update(self, total_steps, steps, payoff, settled):
+  def update(self, total_steps, steps, payoff, stationary):
     """Takes a round of training and returns whether to freeze.
 
     Args:
       total_steps: environment steps trained since the policy opened.
       steps: of these, the steps of this round.
       payoff: of the snapshot after it, in game utility.
-      settled: whether the opponents stood still; the policy freezes only then.
+      stationary: whether the opponents stood still; the policy freezes only
+        then.
     """
     rule = self._rule
-    if not settled and not rule.count_moving:
-      return False
     self._steps += steps
     self._weighted += steps * payoff
     plateaued = False
@@ -93,5 +108,5 @@ class Plateau:
                    and total_steps >= rule.min_steps)
       self._previous = mean
       self._steps, self._weighted = 0, 0.0
-    return settled and (plateaued or (
+    return stationary and (plateaued or (
         rule.max_steps is not None and total_steps >= rule.max_steps))

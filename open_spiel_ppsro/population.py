@@ -14,15 +14,27 @@
 
 """Population: which policies exist, which are frozen, and who plays whom.
 
-A leaf: it knows no game, no learner and no scheme. Only the solver changes a
-population (single writer); everything it hands out is immutable.
+It knows no game, no learner and no scheme. Only the solver changes a population
+(single writer); everything that it returns is immutable.
 """
 
 import dataclasses
-from typing import Any
 from typing import NamedTuple
 
 import numpy as np
+
+from open_spiel_ppsro.policies import policy as policy_lib
+from open_spiel_ppsro.policies import tabular
+
+# Indices that no policy of a population has, since it opens from 0 on: of the
+# behaviour policy of a whole mixture, and, from the second one on, of
+# exploiters.
+MIXTURE_INDEX = -1
+FIRST_EXPLOITER_INDEX = 2 ** 30
+# First entries of the keys of random seeds that no `PolicyId` begins with: of
+# matches that measure payoffs, and of those that measure exploiters.
+MATCH_SEED_KEY = 2 ** 31
+EXPLOITER_SEED_KEY = 2 ** 31 + 1
 
 
 class PolicyId(NamedTuple):
@@ -44,16 +56,17 @@ class Snapshot:
   """The policy of a learner as it was at one moment.
 
   Attributes:
-    policy_id: whose.
+    policy_id: whose policy it is.
     version: how many snapshots the policy had published before this one.
-    policy: what it plays. Of an enumerated game float64 `[I, A]`, its action
-      probabilities at the information states of its player; of a sampled one
-      a function from `(observations [U, D], legal_actions_mask [U, A])` to
-      action probabilities `[U, A]`.
+    policy: a `TablePolicy` of an enumerated game, for which its table `[I, A]`
+      may be given, and a `FunctionPolicy` of a sampled one.
   """
   policy_id: PolicyId
   version: int
-  policy: Any
+  policy: policy_lib.Policy
+
+  def __post_init__(self):
+    object.__setattr__(self, "policy", tabular.as_policy(self.policy))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -75,7 +88,7 @@ class Mixture:
 
   def tables(self):
     """Returns the tables `[K, I, A]` of an enumerated game."""
-    return np.stack([snapshot.policy for snapshot in self.snapshots])
+    return np.stack([snapshot.policy.table for snapshot in self.snapshots])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -126,7 +139,6 @@ class Member:
     steps: environment steps it has trained, decisions of all players.
     latest_steps: those of its latest round.
     episodes: episodes it has trained.
-    mean_return: of its latest training, in game utility.
   """
   policy_id: PolicyId
   snapshot: Snapshot | None = None
@@ -137,11 +149,10 @@ class Member:
   steps: int = 0
   latest_steps: int = 0
   episodes: int = 0
-  mean_return: float = float("nan")
 
 
 _PLAIN_FIELDS = ("frozen", "parent", "rounds", "steps", "latest_steps",
-                 "episodes", "mean_return")
+                 "episodes")
 
 
 class Population:
@@ -187,7 +198,15 @@ class Population:
     return member
 
   def publish(self, policy_id, policy):
-    """Replaces the snapshot of an active policy by one of `policy`."""
+    """Replaces the snapshot of an active policy.
+
+    Args:
+      policy_id: whose snapshot.
+      policy: a `Policy`, or a table `[I, A]`, which becomes a `TablePolicy`.
+
+    Raises:
+      ValueError: if the policy is frozen.
+    """
     member = self[policy_id]
     if member.frozen:
       raise ValueError(f"{policy_id} is frozen; it takes no new snapshot")
@@ -202,29 +221,25 @@ class Population:
     member.frozen = True
     self._frozen[policy_id.player].append(policy_id.index)
 
-  def state(self, pack):
-    """Returns all members, in plain data and arrays.
-
-    Args:
-      pack: turns a snapshot's policy into plain data.
-    """
+  def state(self):
+    """Returns all members, in plain data and arrays."""
     return {
         "frozen": [list(indices) for indices in self._frozen],
         "members": [[{
             "snapshot": [member.snapshot.version,
-                         pack(member.snapshot.policy)],
+                         policy_lib.to_data(member.snapshot.policy)],
             # What was frozen then is a prefix of what is frozen now.
             "frozen_at_opening": [len(indices) for indices
                                   in member.frozen_at_opening],
             **{name: getattr(member, name) for name in _PLAIN_FIELDS},
         } for member in members] for members in self._members]}
 
-  def restore(self, state, unpack):
+  def restore(self, state, read_policy):
     """Makes this population equal to another by its `state`.
 
     Args:
       state: of the other.
-      unpack: the inverse of `pack`, from `(policy id, data)`.
+      read_policy: turns `(policy id, data)` into the policy.
     """
     for player, found in enumerate(state["members"]):
       self._frozen[player][:] = state["frozen"][player]
@@ -234,7 +249,8 @@ class Population:
         version, policy = data["snapshot"]
         members.append(Member(
             policy_id,
-            snapshot=Snapshot(policy_id, version, unpack(policy_id, policy)),
+            snapshot=Snapshot(
+                policy_id, version, read_policy(policy_id, policy)),
             frozen_at_opening=tuple(
                 tuple(indices[:count]) for indices, count
                 in zip(state["frozen"], data["frozen_at_opening"])),

@@ -31,15 +31,17 @@ class LevelStatus:
       opponents included, in game utility.
     payoff: of its new snapshot against its opponents of this round, in game
       utility.
-    settled: whether its opponents stood still in this round.
+    stationary: whether its opponents stood still in this round.
     staleness: how many rounds ago its opponents were drawn; 0 in lockstep.
+    is_exact: whether its policy is an exact best response to them.
   """
   policy_id: population_lib.PolicyId
   steps: int
   mean_return: float
   payoff: float
-  settled: bool
+  stationary: bool
   staleness: int
+  is_exact: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +64,10 @@ class RoundResult:
     of_frozen: `Exploitability` of the meta-strategy over frozen policies;
       over all where none ever freezes.
     of_all: the same over all policies, active ones included.
+    regret_frozen: the most that any player would gain within the meta-game by
+      leaving the meta-strategy over frozen policies, in game utility; its
+      solver's error.
+    regret_all: the same over all policies.
     training_seconds: how long this round's training took.
     evaluation_seconds: how long measuring payoffs took in it.
     round_seconds: how long the whole round took.
@@ -76,6 +82,8 @@ class RoundResult:
   environment_steps: int
   of_frozen: evaluator_lib.Exploitability
   of_all: evaluator_lib.Exploitability
+  regret_frozen: float
+  regret_all: float
   training_seconds: float
   evaluation_seconds: float
   round_seconds: float
@@ -109,7 +117,7 @@ class RoundResult:
         "levels": " ".join(
             f"{level.policy_id.player}/{level.policy_id.index}/{level.steps}/"
             f"{level.mean_return:.5g}/"
-            f"{'settled' if level.settled else 'moving'}"
+            f"{'settled' if level.stationary else 'moving'}"
             for level in self.levels),
     }
 

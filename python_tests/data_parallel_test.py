@@ -85,7 +85,7 @@ class TrainingTest(parameterized.TestCase):
                                              schemes.Pipeline(2))
       for _ in range(4):
         result = solver.round()
-      state = solver.tree.game.new_initial_state()
+      state = solver.original_game.game.new_initial_state()
       state.apply_action(0)
       state.apply_action(2)
       return [

@@ -158,7 +158,7 @@ class PipelineExampleTest(ExampleTestCase):
       self.assertLess(metrics["wall_seconds"][-1],
                       float(result["wall_seconds"]))
       # What OpenSpiel says of the policy that was left.
-      pi = run_directory.read_policy(directory)
+      pi = storage.read_policy(directory)
       self.assertAlmostEqual(exploitability.nash_conv(pi.game, pi),
                              float(result["nash_conv"]), places=5)
       results.append(({name: result[name] for name in (
@@ -222,7 +222,7 @@ class PipelineExampleTest(ExampleTestCase):
       self.assertNotIn("NashConv", errors.replace("; NashConv is that", ""))
       metrics = run_directory.read_metrics(directory)
       self.assertGreater(metrics["evaluation_episodes"][-1], 0)
-      pi = storage.read_networks(directory)
+      pi = storage.read_policy(directory)
       state = pi.game.new_initial_state()
       while state.is_chance_node():
         state.apply_action(state.legal_actions()[0])
@@ -372,7 +372,7 @@ class PipelineExampleTest(ExampleTestCase):
     self.assertEqual(result["stopped_by"], "interrupt")
     found = run_directory.read_metrics(self.path / "run")
     self.assertLen(found["round"], int(result["rounds"]))
-    pi = run_directory.read_policy(self.path / "run")
+    pi = storage.read_policy(self.path / "run")
     self.assertAlmostEqual(exploitability.nash_conv(pi.game, pi),
                            float(result["nash_conv"]), places=5)
 

@@ -58,7 +58,9 @@ class MetaGameTest(absltest.TestCase):
                  if p != player])
             for profile in np.ndindex(*shape) if profile[player] == 1)
         self.assertAlmostEqual(game.expected_return(
-            (player, 1), [tuple(range(k)) for k in shape], weights), expected)
+            (player, 1), meta_game.MetaStrategy(
+                tuple(tuple(range(k)) for k in shape), tuple(weights), "drawn",
+                np.zeros(len(shape)))), expected)
 
 
 class ExactEvaluatorTest(parameterized.TestCase):
@@ -108,10 +110,11 @@ class ExactEvaluatorTest(parameterized.TestCase):
                       [m.policy_id for m in population.members()])
     indices = tuple((0, 2) for _ in tree.roles)
     weights = [np.array([0.25, 0.75])] * tree.num_players
-    result = evaluator.exploitability(indices, weights)
+    result = evaluator.exploitability(meta_game.MetaStrategy(
+        indices, tuple(weights), "drawn", np.zeros(len(weights))))
     policies = [
         [tree.tabular_policy(
-            [population[population_lib.PolicyId(p, k)].snapshot.policy
+            [population[population_lib.PolicyId(p, k)].snapshot.policy.table
              for p in range(tree.num_players)]) for k in (0, 2)]
         for _ in tree.roles]
     aggregate = policy_aggregator.PolicyAggregator(tree.game).aggregate(

@@ -42,14 +42,14 @@ from open_spiel_ppsro import population
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.executors import process_executor
-from open_spiel_ppsro.policies import networks
+from open_spiel_ppsro.oracles import optimiser
 from open_spiel_ppsro.runs import run_directory
 import recorded_run
 import resume_test
 
 # Places by name: what is called there.
 PLACES = {
-    "training": (networks.Adam, "step"),
+    "training": (optimiser.Adam, "step"),
     "publishing": (population.Population, "publish"),
     "freezing": (population.Population, "freeze"),
     "between rounds": (solver_lib.PipelinePSROSolver, "round"),

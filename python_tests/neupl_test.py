@@ -32,7 +32,7 @@ from open_spiel_ppsro.oracles import ppo
 
 
 def tables(solver):
-  return [m.snapshot.policy for m in solver.population.members()]
+  return [m.snapshot.policy.table for m in solver.population.members()]
 
 
 class TabularLimitTest(parameterized.TestCase):

@@ -38,7 +38,7 @@ from open_spiel_ppsro.oracles import ppo
 
 def psro_v2_solver(oracle, method="uniform", **kwargs):
   return psro_v2.PSROSolver(
-      oracle.tree.game, oracle, sims_per_entry=20,
+      oracle.played_game.game, oracle, sims_per_entry=20,
       training_strategy_selector="probabilistic",
       meta_strategy_method=method,
       **{"sample_from_marginals": True, **kwargs})
@@ -69,14 +69,14 @@ class InsidePsroV2Test(parameterized.TestCase):
       solver = psro_v2_solver(
           oracle, method,
           **({"prd_iterations": 200} if method == "prd" else {}))
-      before = nash_conv(oracle.tree.game, solver)
+      before = nash_conv(oracle.played_game.game, solver)
       for iteration in range(3):
         solver.iteration()
         self.assertEqual([len(p) for p in solver.get_policies()],
                          [iteration + 2] * 2)
       self.assertEqual(solver.get_meta_game()[0].shape, (4, 4))
       self.assertTrue(all(p.is_frozen() for p in solver.get_policies()[0][1:]))
-      self.assertLess(nash_conv(oracle.tree.game, solver), before)
+      self.assertLess(nash_conv(oracle.played_game.game, solver), before)
 
   def test_with_exact_responses_it_is_double_oracle(self):
     # Payoffs by enough games that the sampled meta-game is near the true one.
@@ -87,7 +87,7 @@ class InsidePsroV2Test(parameterized.TestCase):
       solver._sims_per_entry = 2000  # pylint: disable=protected-access
       for _ in range(8):
         solver.iteration()
-      self.assertLess(nash_conv(oracle.tree.game, solver), 0.2)
+      self.assertLess(nash_conv(oracle.played_game.game, solver), 0.2)
 
   def test_joint_probabilities_of_two_players_are_their_marginals(self):
     responses = []
@@ -157,10 +157,10 @@ class PoliciesTest(parameterized.TestCase):
         "kuhn_poker", ppo.PPOConfig(episodes_per_batch=512),
         seat_symmetric=seat_symmetric) as oracle:
       rng = np.random.default_rng(0)
-      mask = oracle.tree.infostates[0].legal_actions_mask
+      mask = oracle.played_game.infostates[0].legal_actions_mask
       table = rng.exponential(size=mask.shape) * mask
       table /= table.sum(axis=1, keepdims=True)
-      return oracle.tree, oracle.policy(0, table)
+      return oracle.played_game, oracle.policy(0, table)
 
   @parameterized.parameters(False, True)
   def test_behaves_as_psro_v2_expects(self, seat_symmetric):

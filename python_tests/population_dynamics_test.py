@@ -110,6 +110,18 @@ class PropertiesTest(parameterized.TestCase):
     for p, q in zip(ours, theirs):
       np.testing.assert_allclose(p, q, atol=5e-3)
 
+  def test_a_constant_changes_nothing(self):
+    # With payoffs below zero rounding errors used to grow without bound.
+    payoffs = random_game(5, 2, 2, 2)
+    found = [population_dynamics.projected_replicator_dynamics(
+        [tensor + constant for tensor in payoffs])
+             for constant in (0, 20, -20)]
+    for player in range(3):
+      for strategies in found:
+        self.assertAlmostEqual(strategies[player].sum(), 1, places=9)
+        np.testing.assert_allclose(
+            strategies[player], found[0][player], atol=1e-6)
+
   def test_averages_of_zero_sum_games_approach_equilibria(self):
     payoffs = np.random.default_rng(5).uniform(-1, 1, (6, 6))
     for dynamics, bound in (

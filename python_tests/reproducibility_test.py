@@ -43,7 +43,7 @@ def play(config, executor, seed=0, evaluation="exact"):
   # All but the clocks.
   metrics = [dataclasses.replace(r, training_seconds=0, evaluation_seconds=0,
                                  round_seconds=0) for r in results]
-  policies = [m.snapshot.policy for m in solver.population.members()]
+  policies = [m.snapshot.policy.table for m in solver.population.members()]
   return ([getattr(policy, "parameters", policy) for policy in policies],
           solver.get_meta_game(), metrics)
 

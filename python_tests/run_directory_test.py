@@ -24,6 +24,8 @@ from open_spiel.python.algorithms import exploitability
 
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.policies import storage
+from open_spiel_ppsro.policies import tabular
 from open_spiel_ppsro.runs import run_directory
 
 ROW = {name: index for index, name in enumerate(run_directory.METRICS)} | {
@@ -66,9 +68,10 @@ class RunDirectoryTest(absltest.TestCase):
       table = rng.random(infostates.legal_actions_mask.shape)
       table *= infostates.legal_actions_mask
       tables.append(table / table.sum(axis=1, keepdims=True))
-    run_directory.RunDirectory(self.path).write_policy(
-        str(tree.game), [i.names for i in tree.infostates], tables)
-    pi = run_directory.read_policy(self.path)
+    run_directory.RunDirectory(self.path)
+    storage.write_policy(self.path, tabular.BestResponsePolicy(
+        tree.game, dict(enumerate(zip(tree.infostates, tables)))))
+    pi = storage.read_policy(self.path)
     plans = [sequence_form.realization_plan(tree, table, player)
              for player, table in enumerate(tables)]
     self.assertAlmostEqual(exploitability.nash_conv(tree.game, pi),

@@ -48,7 +48,7 @@ def make(game, config, scheme, seed=0, executor=None, seat_symmetric=False,
   oracle = pipelined.PipelinedOracle(game, config, executor, seed,
                                      seat_symmetric=seat_symmetric)
   return oracle, solver_lib.PipelinePSROSolver(
-      (oracle.tree.original or oracle.tree).game, oracle, scheme, **kwargs)
+      oracle.original_game.game, oracle, scheme, **kwargs)
 
 
 class ConvergenceTest(parameterized.TestCase):
@@ -64,7 +64,7 @@ class ConvergenceTest(parameterized.TestCase):
         if result.of_frozen.nash_conv < 1e-9 or result.round == 60:
           break
     self.assertLess(result.of_frozen.nash_conv, 1e-9)
-    tree = oracle.tree
+    tree = oracle.played_game
     pi = tree.tabular_policy(solver.final_tables())
     self.assertAlmostEqual(expected_game_score.policy_value(
         tree.game.new_initial_state(), [pi] * 2)[0], -1 / 18)
@@ -100,7 +100,7 @@ class BookkeepingTest(parameterized.TestCase):
       for result in solver.run():
         for member in solver.population.members():
           if member.frozen:
-            table = member.snapshot.policy
+            table = member.snapshot.policy.table
             np.testing.assert_array_equal(
                 table, known.setdefault(member.policy_id, table.copy()))
         if result.iterations >= 4:
@@ -116,7 +116,7 @@ class BookkeepingTest(parameterized.TestCase):
       for result in solver.run():
         if result.iterations >= 2:
           break
-    game = oracle.tree.game
+    game = oracle.played_game.game
     aggregate = policy_aggregator.PolicyAggregator(game).aggregate(
         [0, 1], solver.get_policies(), solver.get_meta_strategies())
     expected = exploitability.nash_conv(game, aggregate)
@@ -184,11 +184,11 @@ class BookkeepingTest(parameterized.TestCase):
       for _ in range(3):
         solver.iteration()
     tables = solver.final_tables()
-    self.assertLen(tables, oracle.tree.num_players)
+    self.assertLen(tables, oracle.played_game.num_players)
     self.assertAlmostEqual(
         solver.exploitability().nash_conv,
-        exploitability.nash_conv(oracle.tree.game,
-                                 oracle.tree.tabular_policy(tables)),
+        exploitability.nash_conv(oracle.played_game.game,
+                                 oracle.played_game.tabular_policy(tables)),
         delta=1e-9)
 
 
@@ -203,7 +203,7 @@ class CorrelatedTest(parameterized.TestCase):
   def test_gap_is_openspiels_and_exact_responses_close_it(self, name, scheme):
     oracle, solver = make(name, exact.ExactConfig(), scheme,
                           meta_strategy_method="cce")
-    tree = oracle.tree
+    tree = oracle.played_game
     with oracle:
       for result in solver.run():
         if tree.num_histories < 1000 and result.round in (2, 5, 9):

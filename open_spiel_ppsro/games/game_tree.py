@@ -34,6 +34,7 @@ import numpy as np
 from open_spiel.python import policy
 import pyspiel
 
+from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import loading
 
 DEFAULT_MAX_HISTORIES = 5_000_000
@@ -45,7 +46,11 @@ _NUM_FOLLOWED = 2_000
 _HOPELESS_FACTOR = 3
 
 
-class TooLargeError(ValueError):
+class NotEnumerableError(ValueError):
+  """The game cannot be enumerated; it may still be sampled."""
+
+
+class TooLargeError(NotEnumerableError):
   """The game has more histories than may be enumerated."""
 
 
@@ -77,7 +82,7 @@ class Infostates:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class GameTree:
+class GameTree(game_lib.Game):
   """A game as arrays; build it with `enumerate_game`.
 
   Attributes:
@@ -92,11 +97,10 @@ class GameTree:
     terminal_returns: float `[n, T]`, in game utility.
     terminal_steps: int `[T]`, decisions of all players on the way.
     is_zero_sum: whether the returns sum to zero at every terminal history.
-    roles: for each player, the population that its policies come from; one
-      per player, unless the game is symmetric and one policy plays all roles.
-    original: the game before `seat_symmetry.symmetrise`; None if it is this.
-    seat_rows: then, per player of the original, int `[I_p]`, its information
-      states among those of this game.
+    roles: for each player, the population that its policies come from.
+    before_symmetry: see `game.Game`.
+    seat_rows: where seats are drawn, per player of the original game int
+      `[I_p]`: its information states among those of this game.
   """
   game: pyspiel.Game
   num_players: int
@@ -109,17 +113,14 @@ class GameTree:
   terminal_steps: np.ndarray
   is_zero_sum: bool
   roles: tuple[int, ...]
-  original: "GameTree | None" = None
+  before_symmetry: "GameTree | None" = None
   seat_rows: tuple[np.ndarray, ...] = ()
+
+  is_enumerated = True
 
   def __getstate__(self):
     # Workers need the arrays alone; not every pyspiel game can be pickled.
-    return {**self.__dict__, "game": None, "original": None}
-
-  @property
-  def num_populations(self):
-    """How many populations play: one per player, or one for all."""
-    return max(self.roles) + 1
+    return {**self.__dict__, "game": None, "before_symmetry": None}
 
   def seat_tables(self, tables):
     """Returns one table per player of the original game.
@@ -127,7 +128,7 @@ class GameTree:
     Args:
       tables: one table `[I, A]` per population.
     """
-    if self.original is not None:
+    if self.has_drawn_seats:
       return [tables[0][rows] for rows in self.seat_rows]
     return [tables[role] for role in self.roles]
 
@@ -155,14 +156,21 @@ class GameTree:
     """
     infostates = self.infostates[player]
     table = np.zeros(infostates.legal_actions_mask.shape)
-    if self.original is not None:
+    if self.has_drawn_seats:
       for seat, rows in enumerate(self.seat_rows):
         table[rows] = self.original.tabulate(pi, seat)
       return table
     if hasattr(pi, "table") and np.shape(pi.table(player)) == table.shape:
       return np.array(pi.table(player))
+    if not isinstance(pi, policy.Policy):
+      raise ValueError(f"{pi!r} is no OpenSpiel policy; a policy of "
+                       f"{self.game} is an open_spiel.python.policy.Policy")
     if isinstance(pi, policy.TabularPolicy):
       for row, name in enumerate(infostates.names):
+        if name not in pi.state_lookup:
+          raise ValueError(
+              f"the policy is of {pi.game}, and has no information state "
+              f"{name!r} of player {player} of {self.game}")
         table[row] = pi.policy_for_key(name)
     else:
       for row, state in self._representatives(player):
@@ -257,7 +265,8 @@ class _Collector:
       raise ValueError(
           f"{state.get_game()} does not have perfect recall: player {player} "
           f"reaches {name!r} by different sequences of its own actions; exact "
-          "evaluation needs a game of perfect recall")
+          "evaluation needs a game of perfect recall, evaluation='sampled' "
+          "plays it without")
     elif self.legal_actions[row] != legal_actions:
       raise ValueError(
           f"{state.get_game()} offers player {player} different legal actions "
@@ -310,12 +319,17 @@ def enumerate_game(game, max_histories=DEFAULT_MAX_HISTORIES):
 
   Raises:
     TooLargeError: if it has more than `max_histories` histories.
+    NotEnumerableError: if OpenSpiel gives it no information state strings.
     ValueError: if the game has fewer than two players, is a mean-field game,
       or lacks perfect recall.
   """
   if isinstance(game, str):
     game = loading.load_game(game)
   game = loading.playable(game)
+  if not game.get_type().provides_information_state_string:
+    raise NotEnumerableError(
+        f"OpenSpiel gives {game} no information state strings, so it cannot be "
+        "enumerated: evaluation='sampled' plays it")
   too_large = TooLargeError(
       f"{game} has more than {max_histories} histories, too many to "
       "enumerate for exact evaluation: choose smaller game parameters or raise "

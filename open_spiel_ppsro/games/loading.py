@@ -29,6 +29,8 @@ def load_game(name):
   Raises:
     ValueError: in one line, if OpenSpiel has no such game or parameter.
   """
+  if not isinstance(name, str):
+    raise ValueError(f"game is {name!r}; it takes a pyspiel game or its string")
   short_name = name.split("(")[0].strip()
   known = pyspiel.registered_names()
   if short_name not in known:
@@ -39,7 +41,8 @@ def load_game(name):
   try:
     with _silent_stderr():
       return pyspiel.load_game(name)
-  except pyspiel.SpielError as error:
+  # Some games raise IndexError where a parameter is missing, such as nfg_game.
+  except (pyspiel.SpielError, IndexError, RuntimeError) as error:
     raise ValueError(
         f"cannot load {name!r}: {' '.join(str(error).split())}") from error
 

@@ -23,7 +23,7 @@ from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import loading
 
 
-def from_payoffs(payoffs, symmetric=None):
+def matrix_game(payoffs, symmetric=None):
   """Returns the `GameTree` of a two-player zero-sum matrix game.
 
   Args:
@@ -70,7 +70,7 @@ def from_payoffs(payoffs, symmetric=None):
       roles=(0, 0) if symmetric else (0, 1))
 
 
-def from_file(path):
+def matrix_game_from_file(path):
   """Returns the `GameTree` of the payoffs in a file.
 
   Args:
@@ -91,7 +91,7 @@ def from_file(path):
   except (OSError, ValueError) as error:
     raise ValueError(f"cannot read a payoff matrix from {path}: {error}"
                     ) from error
-  return from_payoffs(payoffs)
+  return matrix_game(payoffs)
 
 
 def random_symmetric(size, seed):
@@ -111,3 +111,8 @@ def _one_infostate(name, count, num_actions):
       names=(name,), rows={name: 0}, legal_actions_mask=mask,
       parent_sequences=np.array([num_actions]), levels=(slice(0, 1),),
       observations=np.ones((1, 1), np.float32))
+
+
+# What version 0.1 called them.
+from_payoffs = matrix_game
+from_file = matrix_game_from_file

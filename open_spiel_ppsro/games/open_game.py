@@ -14,6 +14,7 @@
 
 """Opening a game: enumerated if it is small enough, sampled if not."""
 
+from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import state_game
 
@@ -23,14 +24,16 @@ def open_game(game, max_histories=game_tree.DEFAULT_MAX_HISTORIES,
   """Returns a game as it will be evaluated: a `GameTree` or a `StateGame`.
 
   Args:
-    game: a pyspiel game or a game string.
+    game: a pyspiel game or a game string; a `Game` is returned as it is.
     max_histories: up to so many histories a game is enumerated.
     evaluation: `exact`: a `GameTree`; `sampled`: a `StateGame`; `auto`: a
-      `GameTree` if the game is small enough.
+      `GameTree` if the game is small enough and can be enumerated.
 
   Raises:
     ValueError: as `game_tree.enumerate_game` and `state_game` do.
   """
+  if isinstance(game, game_lib.Game):
+    return game
   if evaluation == "exact":
     return game_tree.enumerate_game(game, max_histories)
   if evaluation == "sampled":
@@ -40,5 +43,5 @@ def open_game(game, max_histories=game_tree.DEFAULT_MAX_HISTORIES,
                      "sampled")
   try:
     return game_tree.enumerate_game(game, max_histories)
-  except game_tree.TooLargeError:
+  except game_tree.NotEnumerableError:
     return state_game.state_game(game)

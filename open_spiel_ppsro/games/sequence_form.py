@@ -39,14 +39,46 @@ def realization_plan(tree, table, player):
   infostates = tree.infostates[player]
   batch = table.shape[:-2]
   plan = np.ones(batch + (tree.num_sequences(player),))
-  rows = plan[..., :-1].reshape(batch + infostates.legal_actions_mask.shape)
+  # A view of the plan by information state and action: `reshape` would copy.
   rows = np.lib.stride_tricks.as_strided(
-      plan, rows.shape, plan.strides[:-1] + (
+      plan, batch + infostates.legal_actions_mask.shape, plan.strides[:-1] + (
           plan.strides[-1] * tree.num_actions, plan.strides[-1]))
   for level in infostates.levels:
     reach = plan[..., infostates.parent_sequences[level]]
     rows[..., level, :] = reach[..., None] * table[..., level, :]
   return plan
+
+
+def as_plans(tree, policies, skip=None):
+  """Returns realization plans of what the public functions take.
+
+  Args:
+    tree: the game.
+    policies: per player plans `[..., S_p]`, or tables `[..., I_p, A]` such as
+      `solver.final_tables()`.
+    skip: a player whose entry is not read, or None.
+
+  Raises:
+    ValueError: if a player's entry is neither.
+  """
+  if len(policies) != tree.num_players:
+    raise ValueError(f"the game has {tree.num_players} players, got policies "
+                     f"of {len(policies)}")
+  plans = []
+  for player, policy in enumerate(policies):
+    if player == skip:
+      plans.append(policy)
+      continue
+    policy = np.asarray(policy, float)
+    shape = tree.infostates[player].legal_actions_mask.shape
+    if policy.shape[-2:] == shape:
+      policy = realization_plan(tree, policy, player)
+    elif policy.ndim == 0 or policy.shape[-1] != tree.num_sequences(player):
+      raise ValueError(
+          f"player {player} takes tables of shape {shape} or realization plans "
+          f"of length {tree.num_sequences(player)}, got shape {policy.shape}")
+    plans.append(policy)
+  return plans
 
 
 def behaviour(tree, plan, player):
@@ -175,15 +207,20 @@ def best_value_of_reach(tree, reach, player):
 
 
 def best_response(tree, plans, player, tie_break="first", rng=None):
-  """Returns an exact `BestResponse` of `player` to the others' plans.
+  """Returns an exact `BestResponse` of `player` to what the others play.
 
   Args:
     tree: the game.
-    plans: one plan per player; the entry of `player` is not read.
+    plans: one plan `[S_p]` or table `[I_p, A]` per player; the entry of
+      `player` is not read.
     player: who responds.
     tie_break: see `best_response_to_reach`.
     rng: a NumPy generator, for `random` alone.
   """
+  if player not in range(tree.num_players):
+    raise ValueError(f"player is {player}; the game has players from 0 to "
+                     f"{tree.num_players - 1}")
+  plans = as_plans(tree, plans, skip=player)
   return best_response_to_reach(
       tree, terminal_reach(tree, plans, skip=player), player, tie_break, rng)
 
@@ -256,7 +293,12 @@ def nash_conv(tree, plans):
   """Returns NashConv: the sum over players of their best-response gains.
 
   Exploitability is NashConv divided by the number of players.
+
+  Args:
+    tree: the game.
+    plans: one plan `[S_p]` or table `[I_p, A]` per player.
   """
+  plans = as_plans(tree, plans)
   return float(player_gains(tree, plans).sum())
 
 
@@ -268,8 +310,9 @@ def payoff_tensors(tree, plans):
 
   Args:
     tree: the game.
-    plans: one array `[K_p, S_p]` per player.
+    plans: one array per player, of plans `[K_p, S_p]` or tables `[K_p, I_p, A]`.
   """
+  plans = as_plans(tree, plans)
   counts = [len(p) for p in plans]
   if 0 in counts:
     return np.zeros((tree.num_players, *counts))

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""MetaGame: the payoffs of all policy profiles measured so far.
+"""MetaGame: the payoffs of all policy profiles, and how they are played.
 
 The empirical game of PSRO (Lanctot et al. 2017): player `p` chooses one of its
 `K_p` policies; cell `[k_0, ..., k_{n-1}]` holds the expected return of each
@@ -22,6 +22,39 @@ player, in game utility.
 import dataclasses
 
 import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MetaStrategy:
+  """Which policies are played, with which probabilities, and how good that is.
+
+  Attributes:
+    indices: per population, the indices of the K_p policies that it ranges
+      over.
+    probabilities: one float array `[K_p]` per population: per player, but a
+      single one where all players choose from the same policies.
+    method: the name of the method that gave them.
+    regret: per player, what its best policy gains over it, in game utility.
+    joint: `[K_0, ..., K_{n-1}]`, the distribution over profiles, where it is
+      not the product of `probabilities`, which are then its marginals; None
+      where all play independently.
+  """
+  indices: tuple[tuple[int, ...], ...]
+  probabilities: tuple[np.ndarray, ...]
+  method: str
+  regret: np.ndarray
+  joint: np.ndarray | None = None
+
+  def state(self):
+    """Returns all but its indices, in plain data and arrays."""
+    return {"probabilities": self.probabilities, "method": self.method,
+            "regret": self.regret, "joint": self.joint}
+
+  @classmethod
+  def restored(cls, indices, state):
+    """Returns the meta-strategy of `indices` whose `state` this was."""
+    return cls(tuple(map(tuple, indices)), **{
+        **state, "probabilities": tuple(state["probabilities"])})
 
 
 class MetaGame:
@@ -90,21 +123,18 @@ class MetaGame:
     chosen[player] = [index]
     return self._payoffs[player][np.ix_(*chosen)].squeeze(axis=player)
 
-  def expected_return(self, policy_id, indices, probabilities, joint=None):
+  def expected_return(self, policy_id, meta_strategy):
     """Returns what a policy expects against what the other players play.
 
     Args:
       policy_id: `(population, index)`.
-      indices: per population, the policies that the mixture ranges over.
-      probabilities: per population, a probability for each.
-      joint: `[K_0, ..., K_{n-1}]`, the probabilities of their profiles, where
-        they do not play independently.
+      meta_strategy: a `MetaStrategy`; the own side of it is not read.
     """
     player = self._roles.index(policy_id[0])
-    values = self.payoffs_against(policy_id, indices)
-    if joint is not None:
-      return float(np.vdot(values, joint.sum(axis=player)))
-    weights = self.per_player(probabilities)
+    values = self.payoffs_against(policy_id, meta_strategy.indices)
+    if meta_strategy.joint is not None:
+      return float(np.vdot(values, meta_strategy.joint.sum(axis=player)))
+    weights = self.per_player(meta_strategy.probabilities)
     for other in reversed(range(len(weights))):
       if other != player:
         values = values @ weights[other]
@@ -150,22 +180,3 @@ class SubGame:
 
   def get_kwargs(self):
     return self._options
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class MetaStrategy:
-  """Play probabilities and how good they are.
-
-  Attributes:
-    probabilities: one float array `[K_p]` per population: per player, but a
-      single one where all players choose from the same policies.
-    method: the name of the method that gave them.
-    regret: per player, what its best policy gains over it, in game utility.
-    joint: `[K_0, ..., K_{n-1}]`, the distribution over profiles, where it is
-      not the product of `probabilities`, which are then its marginals; None
-      where all play independently.
-  """
-  probabilities: tuple[np.ndarray, ...]
-  method: str
-  regret: np.ndarray
-  joint: np.ndarray | None = None

@@ -28,18 +28,19 @@ import numpy as np
 import torch
 from torch import distributed
 
-# As long as one worker may be behind another; until they meet, and then.
-_MEETING_PATIENCE = datetime.timedelta(minutes=1)
-_PATIENCE = datetime.timedelta(minutes=30)
+# How long a worker waits for the others of its level: until all have met, and
+# then in every collective. The first is a start-up, the second a batch.
+_RENDEZVOUS_TIMEOUT = datetime.timedelta(minutes=1)
+_COLLECTIVE_TIMEOUT = datetime.timedelta(minutes=30)
 
 
-class Meeting(NamedTuple):
+class Rendezvous(NamedTuple):
   """Where the workers of a level meet.
 
   Attributes:
-    host: of the store that they meet at, see `Meetings`.
-    port: likewise.
-    name: of the policy.
+    host: the machine of the store that they meet at, see `RendezvousStore`.
+    port: the port of that store.
+    name: the policy that they train.
     rank: which of the workers this is, from 0.
     size: how many they are.
   """
@@ -50,7 +51,7 @@ class Meeting(NamedTuple):
   size: int
 
 
-class Meetings:
+class RendezvousStore:
   """Lets the workers of each level find each other; lives beside the oracle."""
 
   def __init__(self, host):
@@ -60,8 +61,8 @@ class Meetings:
                                        wait_for_workers=False)
 
   def of(self, name, size):
-    """Returns a `Meeting` for each of the `size` workers of a policy."""
-    return [Meeting(self._host, self._store.port, name, rank, size)
+    """Returns a `Rendezvous` for each of the `size` workers of a policy."""
+    return [Rendezvous(self._host, self._store.port, name, rank, size)
             for rank in range(size)]
 
 
@@ -86,22 +87,23 @@ class Team(Alone):
   Every worker has to call the same methods in the same order.
   """
 
-  def __init__(self, meeting):
-    """Waits for all workers of a `Meeting`."""
-    self.rank, self.size = meeting.rank, meeting.size
+  def __init__(self, rendezvous):
+    """Waits for all workers of a `Rendezvous`."""
+    self.rank, self.size = rendezvous.rank, rendezvous.size
     if hasattr(os, "SCHED_BATCH"):
       # gloo's threads spin on a lock while the one that has it waits for the
       # core: tenfold slower, with as many workers as cores. Threads of this
       # class, which inherit it, do not interrupt each other.
       os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    store = distributed.TCPStore(meeting.host, meeting.port, is_master=False,
-                                 timeout=_MEETING_PATIENCE)
+    store = distributed.TCPStore(rendezvous.host, rendezvous.port,
+                                 is_master=False,
+                                 timeout=_RENDEZVOUS_TIMEOUT)
     # All meet again when one of them had to be replaced; what they left at the
     # place where they met before is of no use.
-    time = store.add(f"{meeting.name}/{self.rank}", 1)
+    time = store.add(f"{rendezvous.name}/{self.rank}", 1)
     self._group = distributed.ProcessGroupGloo(
-        distributed.PrefixStore(f"{meeting.name}/{time}", store), self.rank,
-        self.size, _PATIENCE)
+        distributed.PrefixStore(f"{rendezvous.name}/{time}", store), self.rank,
+        self.size, _COLLECTIVE_TIMEOUT)
 
   def mean(self, tensor):
     total = tensor.cpu()
@@ -115,6 +117,6 @@ class Team(Alone):
     return torch.stack(everyone).numpy()
 
 
-def join(meeting):
-  """Returns the team of a `Meeting`, or `Alone` where there is none."""
-  return Alone() if meeting is None else Team(meeting)
+def join(rendezvous):
+  """Returns the team of a `Rendezvous`, or `Alone` where there is none."""
+  return Alone() if rendezvous is None else Team(rendezvous)

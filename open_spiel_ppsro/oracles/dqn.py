@@ -26,12 +26,14 @@ import torch
 
 from open_spiel_ppsro.oracles import data_parallel
 from open_spiel_ppsro.oracles import learner as learner_lib
+from open_spiel_ppsro.oracles import optimiser
 from open_spiel_ppsro.policies import networks
+from open_spiel_ppsro.simulators import of_game
 from open_spiel_ppsro.simulators import simulator as simulator_lib
 
 
 @dataclasses.dataclass(frozen=True)
-class DQNConfig:
+class DQNConfig(learner_lib.LearnerConfig):
   """How DQN trains. The defaults work on games from Kuhn to Leduc poker.
 
   Attributes:
@@ -69,27 +71,24 @@ class DQNConfig:
   random_opponent_share: float = 0.05
   device: str = "cpu"
 
+  takes_team = True
+
   def __post_init__(self):
     learner_lib.check_positive(
         self, "replay_batches", "updates_per_batch",
         "learning_rate", "final_learning_rate",
         "learning_rate_decay", "epsilon_decay", "target_rate")
     learner_lib.check_sizes(self)
-    learner_lib.check_share(self, "epsilon", "final_epsilon", "random_opponent_share")
+    learner_lib.check_share(
+        self, "epsilon", "final_epsilon", "random_opponent_share")
 
-  def steps_per_batch(self, tree):
-    """Returns the environment steps in a batch of uniformly random play."""
-    return learner_lib.steps_per_batch(tree, self.episodes_per_batch)
+  def steps_per_batch(self, game):
+    return of_game.steps_per_batch(game, self.episodes_per_batch)
 
-  def make_learner(self, tree, player, seed_sequence,
+  def make_learner(self, game, player, seed_sequence,
                    team=data_parallel.Alone()):
-    """Returns a `DQNLearner` of `player` in a `GameTree` or `StateGame`."""
-    return DQNLearner(learner_lib.make_simulator(tree, player), self,
+    return DQNLearner(of_game.make_simulator(game, player), self,
                       seed_sequence, team)
-
-  def exploiters(self):
-    """Returns the configurations of the exploiters of a lower bound."""
-    return [self]
 
 
 class DQNLearner(learner_lib.Learner):
@@ -109,7 +108,7 @@ class DQNLearner(learner_lib.Learner):
          simulator.num_actions),
         networks.generator(network_seed), config.device)
     self._target = copy.deepcopy(self._network)
-    self._optimizer = networks.Adam(self._network)
+    self._optimizer = optimiser.Adam(self._network)
     self._learning_rate = config.learning_rate
     self._epsilon = config.epsilon
     self._replay = collections.deque(maxlen=config.replay_batches)
@@ -118,7 +117,7 @@ class DQNLearner(learner_lib.Learner):
     self._illegal = networks.DeviceCopy(config.device, np.logical_not)
 
   def initial_policy(self):
-    return self._handout()
+    return self._snapshot()
 
   def state(self):
     return {"parameters": networks.as_array(self._network.parameters),
@@ -143,7 +142,7 @@ class DQNLearner(learner_lib.Learner):
         for batch in state["replay"])
     self._rng.bit_generator.state = state["rng"]
 
-  def train(self, opponents, num_steps, settled):
+  def train(self, opponents, num_steps, stationary):
     config = self._config
     self._simulator.face(opponents, config.random_opponent_share)
     totals = np.zeros(3)  # Steps, episodes, summed returns.
@@ -153,7 +152,7 @@ class DQNLearner(learner_lib.Learner):
       self._replay.append(batch)
       self._update(simulator_lib.merge(self._replay))
       learner_lib.check_finite(self._network.parameters, batch.episode_return)
-      if settled:
+      if stationary:
         self._learning_rate = max(
             self._learning_rate * config.learning_rate_decay,
             config.final_learning_rate)
@@ -164,14 +163,17 @@ class DQNLearner(learner_lib.Learner):
           batch.num_episodes * batch.episode_return).sum(axis=0)
     steps, episodes, total_return = totals.tolist()
     return learner_lib.TrainingReport(
-        policy=self._handout() if self._team.rank == 0 else None,
+        policy=self._snapshot() if self._team.rank == 0 else None,
         mean_return=total_return / episodes,
         steps=int(steps), episodes=int(episodes))
 
-  def _handout(self):
-    return self._simulator.handout(self._exploit, lambda: networks.NetworkPolicy(
-        self._network.sizes, self._network.parameters.cpu().numpy().copy(),
-        self._simulator.num_actions, self._config.temperature))
+  def _snapshot(self):
+    return self._simulator.publish(self._exploit, self._copy)
+
+  def _copy(self):
+    return networks.NetworkPolicy(
+        self._network.sizes, networks.as_array(self._network.parameters),
+        self._simulator.num_actions, self._config.temperature)
 
   def _q_values(self, observations, mask):
     """Returns `[U, A]`, -inf where illegal, in units of the return scale."""
@@ -194,7 +196,13 @@ class DQNLearner(learner_lib.Learner):
     config = self._config
     shape = batch.legal_actions_mask.shape
     flat = batch.row * shape[1] + batch.action
-    as_sum = lambda values: np.bincount(flat, values, shape[0] * shape[1])
+
+    def as_sum(values):
+      return np.bincount(flat, values, shape[0] * shape[1])
+
+    def as_tensor(array):
+      return torch.as_tensor(array, dtype=torch.float32, device=config.device)
+
     count = as_sum(batch.count)
     if self._return_scale is None:
       self._return_scale = float(np.sqrt(
@@ -202,8 +210,6 @@ class DQNLearner(learner_lib.Learner):
       self._return_scale = float(
           self._team.gather(self._return_scale).mean())
 
-    as_tensor = lambda array: torch.as_tensor(
-        array, dtype=torch.float32, device=config.device)
     share = batch.count / np.maximum(count, 1)[flat]
     reward = as_tensor(
         as_sum(share * batch.reward).reshape(shape) / self._return_scale)

@@ -27,7 +27,7 @@ from open_spiel_ppsro.simulators import tree_simulator
 
 
 @dataclasses.dataclass(frozen=True)
-class ExactConfig:
+class ExactConfig(learner_lib.LearnerConfig):
   """How the exact oracle responds.
 
   Attributes:
@@ -36,7 +36,8 @@ class ExactConfig:
   """
   tie_break: str = "perturbed"
 
-  needs_tree = True
+  needs_enumerated_game = True
+  responds_exactly = True
 
   def __post_init__(self):
     if self.tie_break not in sequence_form.TIE_BREAKS:
@@ -44,14 +45,12 @@ class ExactConfig:
           f"unknown tie_break {self.tie_break!r}; use one of "
           f"{', '.join(sequence_form.TIE_BREAKS)}")
 
-  def steps_per_batch(self, tree):
-    """Returns 1: it trains no steps."""
-    del tree
+  def steps_per_batch(self, game):
+    del game  # It trains no steps.
     return 1.0
 
-  def make_learner(self, tree, player, seed_sequence):
-    """Returns an `ExactLearner` of `player`."""
-    return ExactLearner(tree, player, self, seed_sequence)
+  def make_learner(self, game, player, seed_sequence):
+    return ExactLearner(game, player, self, seed_sequence)
 
 
 class ExactLearner(learner_lib.Learner):
@@ -72,7 +71,7 @@ class ExactLearner(learner_lib.Learner):
   def restore(self, state):
     self._rng.bit_generator.state = state["rng"]
 
-  def train(self, opponents, num_steps, settled):
+  def train(self, opponents, num_steps, stationary):
     response = sequence_form.best_response_to_reach(
         self._tree,
         tree_simulator.opponents_reach(self._tree, opponents, self._player),

@@ -31,7 +31,7 @@ from open_spiel_ppsro.simulators import tree_simulator
 
 
 @dataclasses.dataclass(frozen=True)
-class GradualConfig:
+class GradualConfig(learner_lib.LearnerConfig):
   """How the gradual oracle responds.
 
   Attributes:
@@ -39,20 +39,18 @@ class GradualConfig:
   """
   learning_rate: float = 0.5
 
-  needs_tree = True
+  needs_enumerated_game = True
 
   def __post_init__(self):
     learner_lib.check_positive(self, "learning_rate")
     learner_lib.check_share(self, "learning_rate")
 
-  def steps_per_batch(self, tree):
-    """Returns 1: a step of training is one move."""
-    del tree
+  def steps_per_batch(self, game):
+    del game  # A step of training is one move.
     return 1.0
 
-  def make_learner(self, tree, player, seed_sequence):
-    """Returns a `GradualLearner` of `player`."""
-    return GradualLearner(tree, player, self, seed_sequence)
+  def make_learner(self, game, player, seed_sequence):
+    return GradualLearner(game, player, self, seed_sequence)
 
 
 def random_table(mask, rng):
@@ -82,7 +80,7 @@ class GradualLearner(learner_lib.Learner):
     self._rng.bit_generator.state = state["rng"]
     self._table = state["table"]
 
-  def train(self, opponents, num_steps, settled):
+  def train(self, opponents, num_steps, stationary):
     tree, player = self._tree, self._player
     reach = tree_simulator.opponents_reach(tree, opponents, player)
     # Ties broken at random: where the policies below repeat each other, a

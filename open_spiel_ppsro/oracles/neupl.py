@@ -31,16 +31,22 @@ import torch
 
 from open_spiel_ppsro import population
 from open_spiel_ppsro.oracles import learner as learner_lib
+from open_spiel_ppsro.oracles import optimiser
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
 from open_spiel_ppsro.policies import networks
+from open_spiel_ppsro.simulators import of_game
 from open_spiel_ppsro.simulators import simulator as simulator_lib
 
+# An action whose log probability is below this counts as all but given up.
 _GIVEN_UP = np.log(1e-3)
+# Rows that round to the same multiples of this probability are equal, and are
+# trained once.
+_ROW_TOLERANCE = 1e-3
 
 
 @dataclasses.dataclass(frozen=True)
-class NeuPLConfig:
+class NeuPLConfig(learner_lib.LearnerConfig):
   """How the conditional network trains.
 
   Attributes:
@@ -64,7 +70,6 @@ class NeuPLConfig:
       action for good must still try the rest.
     random_opponent_share: this share of episodes is played against uniformly
       random opponents.
-    row_tolerance: rows that round to the same multiples of this are equal.
     device: of all tensors, as torch names it.
   """
   max_policies: int = 17
@@ -79,13 +84,13 @@ class NeuPLConfig:
   anchor_coefficient: float = 3.0
   exploration: float = 0.05
   random_opponent_share: float = 0.02
-  row_tolerance: float = 1e-3
   device: str = "cpu"
+
+  trains_rows = True
 
   def __post_init__(self):
     learner_lib.check_positive(self, "max_policies", "epochs", "learning_rate",
-                        "final_learning_rate", "learning_rate_decay", "clip",
-                        "row_tolerance")
+                        "final_learning_rate", "learning_rate_decay", "clip")
     learner_lib.check_sizes(self)
     if not self.anchor_coefficient >= 0:
       raise ValueError(f"anchor_coefficient is {self.anchor_coefficient}; it "
@@ -93,13 +98,15 @@ class NeuPLConfig:
     learner_lib.check_share(self, "exploration", "random_opponent_share")
 
   def exploiters(self):
-    """Returns the configurations of the exploiters of a lower bound."""
     return ppo.PPOConfig(episodes_per_batch=self.episodes_per_batch,
                          device=self.device).exploiters()
 
-  def steps_per_batch(self, tree):
-    """Returns the environment steps in a batch of uniformly random play."""
-    return learner_lib.steps_per_batch(tree, self.episodes_per_batch)
+  def steps_per_batch(self, game):
+    return of_game.steps_per_batch(game, self.episodes_per_batch)
+
+  def make_learner(self, game, player, seed_sequence):
+    raise ValueError("the rows of NeuPL share one network: use a NeuPLOracle, "
+                     "which trains them")
 
 
 class ConditionalNetworks:
@@ -138,9 +145,9 @@ def conditioned(observations, *rows):
 class RowWorker:
   """Plays and differentiates one row of the interaction graph."""
 
-  def __init__(self, tree, config, player, network_seed, episode_seed):
+  def __init__(self, game, config, player, network_seed, episode_seed):
     networks.pin_threads()
-    self._simulator = learner_lib.make_simulator(tree, player)
+    self._simulator = of_game.make_simulator(game, player)
     self._config = config
     self._networks = ConditionalNetworks(self._simulator, config, network_seed)
     self._rng = np.random.default_rng(episode_seed)
@@ -150,7 +157,7 @@ class RowWorker:
     self._return_scale = None
 
   def state(self):
-    """Returns what it is between two rounds, see `executors.py`."""
+    """Returns what it is between two rounds, as `Learner.state` says."""
     return {"rng": self._rng.bit_generator.state,
             "return_scale": self._return_scale}
 
@@ -168,10 +175,13 @@ class RowWorker:
     self._networks.set(parameters)
     self._row = self._tensor(row)
     policy = self._networks.policy
-    return self._simulator.handout(
-        self._policy, lambda: networks.NetworkPolicy(
-            policy.sizes, policy.parameters.cpu().numpy().copy(),
-            self._simulator.num_actions, context=np.float32(row)))
+
+    def copy():
+      return networks.NetworkPolicy(
+          policy.sizes, networks.as_array(policy.parameters),
+          self._simulator.num_actions, context=np.float32(row))
+
+    return self._simulator.publish(self._policy, copy)
 
   def play(self, parameters, row, opponents, opponent_rows):
     """Plays a batch; returns `(steps, episodes, mean return)`.
@@ -198,7 +208,7 @@ class RowWorker:
         simulator.face((alone, alone), config.random_opponent_share)
         batches.append((
             simulator.draw(self._explore, int(share), self._rng), opponent_row))
-    self._digest(batches, opponents)
+    self._prepare(batches, opponents)
     num_episodes = sum(batch.num_episodes for batch, _ in batches)
     return (sum(batch.num_steps for batch, _ in batches), num_episodes,
             sum(batch.num_episodes * batch.episode_return
@@ -243,7 +253,7 @@ class RowWorker:
     return ((1 - epsilon) * self._policy(observations, mask)
             + epsilon * mask / mask.sum(axis=1, keepdims=True))
 
-  def _digest(self, batches, mixture):
+  def _prepare(self, batches, mixture):
     """Keeps the samples of a batch in the form that `gradient` reads.
 
     Args:
@@ -251,83 +261,92 @@ class RowWorker:
       mixture: the row's own.
     """
     merged = simulator_lib.merge([batch for batch, _ in batches])
-    observations = self._observations(merged.observations)
-    illegal = self._illegal(merged.legal_actions_mask)
-    count, total = ppo.sums_per_action(merged)
-    visits = count.sum(axis=1)
-    mean = total.sum(axis=1) / np.maximum(visits, 1)
+    count, total = merged.per_action()
     if self._return_scale is None:
-      self._return_scale = float(np.sqrt(
-          visits @ mean ** 2 / visits.sum())) or 1.0
-    scale = self._return_scale
+      self._return_scale = ppo.return_scale(count, total)
+    observations = self._observations(merged.observations)
+    value = self._value_estimates(batches, merged, observations, count)
+    visited = np.flatnonzero(count.sum(axis=1))
+    self._anchor = self._anchor_target(mixture, merged, count, visited)
+    rows = torch.as_tensor(visited, device=self._config.device)
+    observations = observations[rows]
+    illegal = self._illegal(merged.legal_actions_mask)[rows]
+    logits = self._networks.policy(conditioned(observations, self._row))
+    log_probs = networks.masked_log_softmax(logits, illegal)
+    self._samples = ppo.make_samples(
+        observations, illegal, log_probs, value[rows], count[visited],
+        total[visited], self._return_scale)
+    # An action that is all but given up is explored, and pays less, for ever.
+    # Were it pushed down each time, its logit would never find the way back.
+    advantage = self._samples.advantage
+    advantage[(log_probs < _GIVEN_UP) & (advantage < 0)] = 0
 
+  def _value_estimates(self, batches, merged, observations, count):
+    """Returns what the value network expects, and keeps what it is to learn.
+
+    The value network is told the opponent's row, so it is asked per opponent.
+
+    Args:
+      batches: as for `_prepare`.
+      merged: all of them as one `EpisodeBatch`.
+      observations: those of `merged` as a tensor `[U, D]`.
+      count: `[U, A]`, the samples of `merged`.
+
+    Returns:
+      A tensor `[U]`, the mean over opponents, in units of the return scale.
+    """
+    visits = count.sum(axis=1)
     inputs, targets, weights = [], [], []
     value = torch.zeros(len(visits), device=self._config.device)
     end = 0
     for batch, opponent_row in batches:
-      c, t = ppo.sums_per_action(batch)
-      met = c.sum(axis=1)
-      # Batches that share their observations share these rows; others follow
-      # each other.
-      rows = slice(0, len(visits))
+      batch_count, batch_total = batch.per_action()
+      batch_visits = batch_count.sum(axis=1)
+      # Batches that share their observations share the rows of `merged`; the
+      # rows of others follow each other.
+      start = 0
       if batch.observations is not merged.observations:
-        rows = slice(end, end + len(met))
-        end = rows.stop
-      # What was not visited teaches nothing.
-      visited = np.flatnonzero(met)
-      met, sums = met[visited], t.sum(axis=1)[visited]
-      visited = torch.as_tensor(visited + rows.start,
-                                device=self._config.device)
-      inputs.append(conditioned(observations[visited], self._row,
+        start, end = end, end + len(batch_visits)
+      visited = np.flatnonzero(batch_visits)  # The rest teaches nothing.
+      visits_here = batch_visits[visited]
+      returns_here = batch_total.sum(axis=1)[visited]
+      rows = torch.as_tensor(visited + start, device=self._config.device)
+      inputs.append(conditioned(observations[rows], self._row,
                                 self._tensor(opponent_row)))
-      targets.append(self._tensor(sums / met / scale))
-      weights.append(self._tensor(met / visits.sum()))
-      value[visited] += (self._tensor(met) / self._tensor(visits)[visited]
-                         * self._networks.value(inputs[-1])[:, 0])
+      targets.append(self._tensor(
+          returns_here / visits_here / self._return_scale))
+      weights.append(self._tensor(visits_here / visits.sum()))
+      value[rows] += (self._tensor(visits_here) / self._tensor(visits)[rows]
+                      * self._networks.value(inputs[-1])[:, 0])
     self._value_samples = (torch.cat(inputs), torch.cat(targets),
                            torch.cat(weights))
-    visited = np.flatnonzero(visits)
-    self._anchor = None
+    return value
+
+  def _anchor_target(self, mixture, merged, count, visited):
+    """Returns what the anchor pulls towards, and how hard; None for nothing.
+
+    Args:
+      mixture: the row's own.
+      merged: an `EpisodeBatch`.
+      count: `[U, A]`, its samples.
+      visited: the observations that have samples.
+
+    Returns:
+      Tensors of the visited observations: action probabilities `[V, A]` and
+      weights `[V, 1]`.
+    """
     weight = self._config.anchor_coefficient * (
         1 - mixture.probabilities @ mixture.probabilities)
-    if weight > 0:
-      mask = merged.legal_actions_mask[visited]
-      epsilon = self._config.exploration
-      self._anchor = (
-          self._tensor(
-              (1 - epsilon)
-              * self._simulator.behaviour(mixture, merged)[visited]
-              + epsilon * mask / mask.sum(axis=1, keepdims=True)),
-          self._tensor(weight * visits[visited] / visits.sum())[:, None])
-    count, total = count[visited], total[visited]
-    visits, mean = visits[visited], mean[visited]
-    visited = torch.as_tensor(visited, device=self._config.device)
-    observations, illegal = observations[visited], illegal[visited]
-    value = value[visited]
-    taken = self._tensor(count > 0)
-    weight = self._tensor(count / count.sum())
-    target = self._tensor(mean / scale)
-    logits = self._networks.policy(conditioned(observations, self._row))
-    log_probs = networks.masked_log_softmax(logits, illegal)
-    advantage = ppo.normalised_advantage(
-        self._tensor(total / np.maximum(count, 1) / scale), value, target,
-        self._tensor(visits), weight, taken)
-    # An action that is all but given up is explored, and pays less, for ever.
-    # Were it pushed down each time, its logit would never find the way back.
-    advantage[(log_probs < _GIVEN_UP) & (advantage < 0)] = 0
-    self._samples = ppo.Samples(
-        observations=observations,
-        illegal=illegal,
-        taken=taken,
-        weight=weight,
-        advantage=advantage,
-        old_log_probs=log_probs,
-        visit_weight=self._tensor(visits / visits.sum()),
-        value_target=target)
-
-
-def _make_worker(tree, config, player, network_seed, episode_seed):
-  return RowWorker(tree, config, player, network_seed, episode_seed)
+    if not weight > 0:
+      return None
+    visits = count.sum(axis=1)
+    mask = merged.legal_actions_mask[visited]
+    epsilon = self._config.exploration
+    return (
+        self._tensor((1 - epsilon)
+                     * self._simulator.behaviour(mixture, merged)[visited]
+                     + epsilon * mask / mask.sum(axis=1, keepdims=True)),
+        self._tensor(weight * visits[visited] / visits.sum())[:, None])
 
 
 class NeuPLOracle(pipelined.PipelinedOracle):
@@ -360,7 +379,8 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     self._rows = {0: np.zeros(config.max_policies)}  # The sink has none.
     self._reports = {}
 
-  def open(self, policy_ids, waits=True):
+  def open(self, policy_ids, wait=True):
+    self.check_open()
     if policy_ids and max(p.index for p in policy_ids) >= (
         self.config.max_policies):
       raise ValueError(
@@ -371,14 +391,14 @@ class NeuPLOracle(pipelined.PipelinedOracle):
       self._rows[policy_id.index] = np.zeros(self.config.max_policies)
     if policy_ids and self._parameters is None:
       (parameters,) = self.executor.call([(policy_ids[0], "parameters", ())])
-      self._parameters = networks.ParameterVector(parameters)
-      self._optimizer = networks.Adam(self._parameters)
+      self._parameters = optimiser.ParameterVector(parameters)
+      self._optimizer = optimiser.Adam(self._parameters)
     return self._snapshots({policy_id: self._rows[policy_id.index]
                          for policy_id in policy_ids})
 
   def _create_row(self, policy_id, state=None):
     self.executor.create(
-        policy_id, _make_worker, self.config, policy_id.player,
+        policy_id, RowWorker, self.config, policy_id.player,
         np.random.SeedSequence(self.seed),
         np.random.SeedSequence(self.seed, spawn_key=policy_id), state=state)
 
@@ -396,15 +416,16 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     for policy_id, (worker_state,) in zip(policy_ids, state["learners"]):
       self._create_row(policy_id, worker_state)
     if state["shared"] is not None:
-      self._parameters = networks.ParameterVector(
+      self._parameters = optimiser.ParameterVector(
           state["shared"]["parameters"])
-      self._optimizer = networks.Adam(self._parameters)
+      self._optimizer = optimiser.Adam(self._parameters)
       self._optimizer.restore(state["shared"]["optimizer"])
     self._learning_rate = state["learning_rate"]
     self._rows = {index: row for index, row in state["rows"]}
 
   def begin(self, assignments):
     # Rows share their network, so that all of them end together.
+    self.check_open()
     self.executor.save_if_due()
     self._reports = dict(zip([a.policy_id for a in assignments],
                              self._train(assignments)))
@@ -479,7 +500,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
 
   def _padded(self, probabilities):
     """Returns a row `[N]`, rounded so that equal rows are equal."""
-    tolerance = self.config.row_tolerance
     row = np.zeros(self.config.max_policies)
-    row[:len(probabilities)] = np.round(probabilities / tolerance) * tolerance
+    row[:len(probabilities)] = (
+        np.round(probabilities / _ROW_TOLERANCE) * _ROW_TOLERANCE)
     return row

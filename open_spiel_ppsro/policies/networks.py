@@ -22,10 +22,11 @@ another, and Adam is five operations on them.
 
 import dataclasses
 import functools
-import math
 
 import numpy as np
 import torch
+
+from open_spiel_ppsro.policies import sampled
 
 # Instead of -inf: keeps 0 * log(0) finite at illegal actions.
 _ILLEGAL_LOGIT = -1e4
@@ -124,7 +125,7 @@ class NetworkStack:
   """
 
   def __init__(self, policies):
-    """Makes a stack of `NetworkPolicy` of one `kind`."""
+    """Makes a stack of `NetworkPolicy` with an equal `stack_key`."""
     pin_threads()
     first = policies[0]
     self._num_actions = first.num_actions
@@ -186,7 +187,7 @@ class NetworkStack:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class NetworkPolicy:
+class NetworkPolicy(sampled.FunctionPolicy):
   """A network as a policy that travels, plays, and no longer learns.
 
   Attributes:
@@ -202,12 +203,12 @@ class NetworkPolicy:
   temperature: float = 1.0
   context: np.ndarray | None = None
 
-  # What answers for many policies of one kind.
+  # What answers for many policies.
   stack = NetworkStack
 
   @property
-  def kind(self):
-    """Networks of one kind can be stacked; None for one that cannot."""
+  def stack_key(self):
+    """Networks with equal keys can be stacked; None for one that cannot."""
     if not self.temperature:
       return None
     return (self.sizes, self.num_actions, self.temperature,
@@ -225,13 +226,23 @@ class NetworkPolicy:
     return {name: value for name, value in self.__dict__.items()
             if name != "_network"}
 
-  def __call__(self, observations, legal_actions_mask):
-    """Returns action probabilities `[U, A]`, zero where illegal.
+  def to_data(self):
+    return dataclasses.asdict(self)
 
-    Args:
-      observations: float32 `[U, D]`.
-      legal_actions_mask: bool `[U, A]`.
-    """
+  @classmethod
+  def from_data(cls, data):
+    return cls(**{**data, "sizes": tuple(data["sizes"])})
+
+  def weights(self):
+    return [self.parameters.copy()]
+
+  def with_noise(self, sigma, rng):
+    """Returns a copy whose parameters got normal noise of deviation sigma."""
+    noise = rng.normal(0, sigma, self.parameters.shape).astype(np.float32)
+    return dataclasses.replace(self, parameters=self.parameters + noise)
+
+  def __call__(self, observations, legal_actions_mask):
+    """Returns action probabilities `[U, A]`, zero where illegal."""
     inputs = torch.tensor(observations)
     if self.context is not None:
       inputs = torch.cat([inputs, torch.tensor(self.context).expand(
@@ -244,48 +255,6 @@ class NetworkPolicy:
     return masked_log_softmax(
         logits.double() / self.temperature, torch.tensor(~legal_actions_mask)
     ).exp().numpy()
-
-
-class ParameterVector:
-  """Parameters without a network: what an optimiser far from it holds."""
-
-  def __init__(self, parameters):
-    self.parameters = torch.tensor(parameters)
-
-
-class Adam:
-  """Adam (Kingma & Ba 2015) on the parameter vector of an `MLP`."""
-
-  def __init__(self, network, betas=(0.9, 0.999), epsilon=1e-8):
-    self._parameters = network.parameters
-    self._betas = betas
-    self._epsilon = epsilon
-    self._mean = torch.zeros_like(self._parameters)
-    self._square = torch.zeros_like(self._parameters)
-    self._steps = 0
-
-  def state(self):
-    """Returns what it remembers, see `executors.py`; not the parameters."""
-    return {"mean": as_array(self._mean), "square": as_array(self._square),
-            "steps": self._steps}
-
-  def restore(self, state):
-    """Makes it remember what another did."""
-    self._mean.copy_(torch.from_numpy(state["mean"]))
-    self._square.copy_(torch.from_numpy(state["square"]))
-    self._steps = state["steps"]
-
-  def step(self, gradient, learning_rate):
-    """Moves the parameters against `gradient` `[P]`."""
-    self._steps += 1
-    first, second = self._betas
-    self._mean.lerp_(gradient, 1 - first)
-    self._square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
-    deviation = self._square.sqrt().div_(
-        math.sqrt(1 - second ** self._steps)).add_(self._epsilon)
-    self._parameters.addcdiv_(
-        self._mean, deviation,
-        value=-learning_rate / (1 - first ** self._steps))
 
 
 def as_array(tensor):

@@ -17,7 +17,7 @@
     config.json         the resolved settings of the run
     metrics.csv         a row per round, see `METRICS`
     checkpoint_*.npz    what it takes to resume it, by round
-    final_policy.npz    the policy that the run found, see `read_policy`
+    final_policy.npz    the policy that the run found, see `policies.storage`
     nash_conv.png       drawn by `report.py`
 
 It knows files, not games in training. Nothing that is read here is ever
@@ -32,9 +32,6 @@ import pathlib
 import threading
 
 from absl import logging
-import numpy as np
-from open_spiel.python import policy
-import pyspiel
 
 from open_spiel_ppsro import plain_data
 
@@ -72,7 +69,6 @@ METRICS = {
 
 _CONFIG = "config.json"
 _METRICS = "metrics.csv"
-_POLICY = "final_policy.npz"
 _CHECKPOINTS = "checkpoint_*.npz"
 PLOT = "nash_conv.png"
 
@@ -214,23 +210,6 @@ class RunDirectory:
       csv.writer(file, lineterminator="\n").writerow(
           [row[name] for name in METRICS])
 
-  def write_policy(self, game, infostates, tables):
-    """Writes a policy for every player.
-
-    Args:
-      game: the string that `pyspiel.load_game` makes the game from.
-      infostates: per player, I information state strings.
-      tables: per player, action probabilities `[I, A]`.
-    """
-    arrays = {"game": np.array(game)}
-    for player, (names, table) in enumerate(zip(infostates, tables)):
-      arrays[f"infostates_{player}"] = np.array(names)
-      arrays[f"probabilities_{player}"] = table
-    temporary = self.path / f".{_POLICY}.tmp"
-    with open(temporary, "wb") as file:
-      np.savez_compressed(file, **arrays)
-    os.replace(temporary, self.path / _POLICY)
-
   def _replace(self, name, content):
     """Writes a file all at once: a reader sees the old one or the new."""
     temporary = self.path / f".{name}.tmp"
@@ -292,19 +271,3 @@ def read_metrics(path):
       name: [row[name] if name in ("policies", "levels") else float(row[name])
              for row in rows]
       for name in METRICS}
-
-
-def read_policy(path):
-  """Returns the final policy of a run as an OpenSpiel `TabularPolicy`.
-
-  It plays every seat. A simultaneous game is given turn-based, as it was
-  solved.
-  """
-  with np.load(pathlib.Path(path) / _POLICY, allow_pickle=False) as arrays:
-    game = pyspiel.load_game(str(arrays["game"]))
-    result = policy.TabularPolicy(game)
-    for player in range(game.num_players()):
-      for name, probabilities in zip(arrays[f"infostates_{player}"],
-                                     arrays[f"probabilities_{player}"]):
-        result.policy_for_key(str(name))[:] = probabilities
-  return result

@@ -61,7 +61,7 @@ def play(game, policies, assignment, rng, chance=None, recorded=None,
     game: a `StateGame`.
     policies: functions from `(observations [U, D], legal_actions_mask [U, A])`
       to action probabilities `[U, A]`, zero where illegal. Those that have an
-      equal `kind` answer together, by the `stack` of their class.
+      equal `stack_key` answer together, by the `stack` of their class.
     assignment: int `[n, E]`, for each player and episode the index of the
       policy that plays.
     rng: a NumPy generator.
@@ -85,7 +85,7 @@ def play(game, policies, assignment, rng, chance=None, recorded=None,
   has_rewards = (game.game.get_type().reward_model
                  == pyspiel.GameType.RewardModel.REWARDS)
   alive = range(num_episodes)
-  crowd = _Crowd(policies, {} if stacks is None else stacks)
+  ask = _PolicyBatch(policies, {} if stacks is None else stacks)
   num_steps = 0
   records = []
   while True:
@@ -121,16 +121,14 @@ def play(game, policies, assignment, rng, chance=None, recorded=None,
     # A bytearray, because torch warns of arrays that cannot be written to.
     observations = np.frombuffer(
         bytearray().join(seen), np.float32).reshape(len(seen), -1)
-    if game.plays_all_seats:
-      observations = np.concatenate(
-          [observations, np.eye(2, dtype=np.float32)[players]], axis=1)
+    observations = game.with_seats(observations, players)
     counts = np.fromiter(map(len, legal), int, len(legal))
     mask = np.zeros((len(legal), game.num_actions), bool)
     mask[np.repeat(np.arange(len(legal)), counts),
          np.fromiter(itertools.chain.from_iterable(legal), int,
                      counts.sum())] = True
 
-    probabilities = crowd(keys, observations, mask)
+    probabilities = ask(keys, observations, mask)
     actions = _choose(probabilities, rng)
     if recorded is not None:
       count = np.searchsorted(keys, recorded)
@@ -148,14 +146,14 @@ def play(game, policies, assignment, rng, chance=None, recorded=None,
       *map(np.concatenate, zip(*records)))
 
 
-class _Crowd:
+class _PolicyBatch:
   """Policies that are asked all at once, each for rows of its own."""
 
   def __init__(self, policies, stacks):
     self._policies = policies
     kinds = {}
     for index, policy in enumerate(policies):
-      kinds.setdefault(getattr(policy, "kind", None), []).append(index)
+      kinds.setdefault(getattr(policy, "stack_key", None), []).append(index)
     kinds.pop(None, None)
     self._stacks = []
     self._stack_of = np.full(len(policies), -1)

@@ -12,16 +12,25 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""EpisodeBatch: what one player saw, did and got in many episodes.
+"""Simulator: where one player's episodes come from, and in which form.
 
-What learners train on. They ask a simulator for episodes of their policy
-against fixed opponents and never see whether these were played on a tree or on
-states.
+Learners ask a simulator for episodes of their policy against fixed opponents,
+and never see whether these were drawn on arrays or played on states.
 """
 
+import abc
+from collections.abc import Callable
 import dataclasses
+from typing import Any
 
 import numpy as np
+
+from open_spiel_ppsro import population as population_lib
+from open_spiel_ppsro.policies import policy as policy_lib
+
+# From `(observations [U, D], legal_actions_mask [U, A])` to action
+# probabilities `[U, A]`, zero where illegal.
+PolicyFunction = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,6 +68,115 @@ class EpisodeBatch:
   num_episodes: int
   num_steps: int
   episode_return: float
+
+  def per_action(self) -> tuple[np.ndarray, np.ndarray]:
+    """Returns counts and summed returns of all samples, each `[U, A]`."""
+    num_actions = self.legal_actions_mask.shape[1]
+    entry = self.row * num_actions + self.action
+    return (self._sums_of(entry, self.count),
+            self._sums_of(entry, self.count * self.mean_return))
+
+  def _sums_of(self, entry, values):
+    shape = self.legal_actions_mask.shape
+    return np.bincount(entry, values, shape[0] * shape[1]).reshape(shape)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainingPayoffs:
+  """What a policy and its single opponent earned while it learned.
+
+  Attributes:
+    policy_ids: the K policies that the opponent played.
+    episodes: int `[K]`, with each of them.
+    sums: float `[2, 2, K]`: sums of returns, of squared returns; of both
+      players, the learner first; with each of them.
+  """
+  policy_ids: tuple[population_lib.PolicyId, ...]
+  episodes: np.ndarray
+  sums: np.ndarray
+
+
+class Simulator(abc.ABC):
+  """Episodes of one player of a game against opponents that stand still.
+
+  Attributes:
+    num_features: D, the length of an observation.
+    num_actions: A, the number of distinct actions.
+    episodes_per_batch: how many episodes a batch of the default size has.
+    constants: `{name: array}`, the fields of an `EpisodeBatch` that all batches
+      of this simulator share; see `pack`.
+  """
+
+  num_features: int
+  num_actions: int
+  episodes_per_batch: int
+  constants: dict[str, np.ndarray] = {}
+
+  @abc.abstractmethod
+  def face(self, opponents: Any, random_share: float = 0.0) -> None:
+    """Sets the opponents of the episodes to come.
+
+    Args:
+      opponents: a `population.Mixture` per player, or a `JointMixture`; one
+        policy of it is drawn per episode. The own entry is not read.
+      random_share: each opponent instead plays uniformly at random in this
+        share of the episodes.
+    """
+
+  @abc.abstractmethod
+  def draw(self, policy: PolicyFunction, num_episodes: int,
+           rng: np.random.Generator) -> EpisodeBatch:
+    """Returns `num_episodes` episodes of a policy.
+
+    Args:
+      policy: what the player plays.
+      num_episodes: how many.
+      rng: decides everything random.
+    """
+
+  @abc.abstractmethod
+  def demonstrate(self, mixture: population_lib.Mixture,
+                  rng: np.random.Generator
+                  ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns how a `Mixture` of this player plays, for imitation.
+
+    Args:
+      mixture: what to show.
+      rng: decides everything random.
+
+    Returns:
+      Observations `[U, D]`, legal actions `[U, A]`, and action probabilities
+      `[U, A]` there.
+    """
+
+  @abc.abstractmethod
+  def behaviour(self, mixture: population_lib.Mixture,
+                batch: EpisodeBatch) -> np.ndarray:
+    """Returns the behaviour policy of a `Mixture` of this player.
+
+    Args:
+      mixture: one policy of it is drawn per episode.
+      batch: an `EpisodeBatch` of this simulator, or several merged.
+
+    Returns:
+      Its action probabilities `[U, A]`, weighted by reach, at the observations
+      of the batch.
+    """
+
+  @abc.abstractmethod
+  def publish(self, policy: PolicyFunction,
+              copy: Callable[[], policy_lib.Policy]) -> policy_lib.Policy:
+    """Returns a policy as populations hold it.
+
+    Args:
+      policy: what the player plays.
+      copy: returns a copy of it that can travel. It is called on sampled games
+        alone, because on enumerated ones a table says it all.
+    """
+
+  def training_payoffs(self) -> TrainingPayoffs | None:
+    """Returns what was earned since `face`; None where payoffs are exact."""
+    return None
 
 
 def pack(batch, constants):
@@ -99,8 +217,10 @@ def merge(batches):
     offsets = np.cumsum([0] + [len(batch.observations)
                                for batch in batches[:-1]])
   episodes = sum(batch.num_episodes for batch in batches)
-  joined = lambda name: np.concatenate(
-      [getattr(batch, name) for batch in batches])
+
+  def joined(name):
+    return np.concatenate([getattr(batch, name) for batch in batches])
+
   return EpisodeBatch(
       observations=observations,
       legal_actions_mask=mask,

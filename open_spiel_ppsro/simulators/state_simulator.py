@@ -12,56 +12,27 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""StateSimulator: many episodes at once on the states of a pyspiel game.
-
-All episodes advance together, a decision at a time: one pass over the states
-collects what their players see, every policy answers for all its episodes in
-one forward pass, and a second pass applies the actions.
-"""
-
-import dataclasses
+"""StateSimulator: episodes of one player on the states of a pyspiel game."""
 
 import numpy as np
 
 from open_spiel_ppsro import population
+from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.simulators import play as play_lib
 from open_spiel_ppsro.simulators import simulator as simulator_lib
 
-# Of the learner, in a batch of the default size.
+# A batch of the default size has about so many decisions of the learner.
 _DECISIONS_PER_BATCH = 2048
+# A new policy imitates about so many decisions of the mixture that it starts
+# from.
 _DEMONSTRATED_DECISIONS = 2048
 
 
-class UniformPolicy:
-  """Plays every legal action with equal probability."""
-
-  def __call__(self, observations, legal_actions_mask):
-    return legal_actions_mask / legal_actions_mask.sum(axis=1, keepdims=True)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Meetings:
-  """What a policy and its single opponent earned while it learned.
-
-  Attributes:
-    policy_ids: of the K policies that the opponent played.
-    episodes: int `[K]`, with each of them.
-    sums: float `[2, 2, K]`: sums of returns, of squared returns; of both
-      players, the learner first; with each of them.
-  """
-  policy_ids: tuple[population.PolicyId, ...]
-  episodes: np.ndarray
-  sums: np.ndarray
-
-
-class StateSimulator:
+class StateSimulator(simulator_lib.Simulator):
   """Episodes of one player, or of both seats, on a `StateGame`.
 
-  The interface is that of `tree_simulator.TreeSimulator`; here an episode costs
-  what it costs.
+  Every episode is played, so the cost of a batch grows with its size.
   """
-
-  constants = {}  # Batches share nothing, see `episodes.pack`.
 
   def __init__(self, game, player):
     """Makes a simulator of `player` in a `StateGame`.
@@ -76,36 +47,20 @@ class StateSimulator:
     self._opponents = None
     self._random_share = 0.0
     self._stacks = {}
-    self._met = []  # Of each draw, `(opponent [E], returns [2, E])`.
+    # Of each draw, `(opponent [E], returns [2, E])`.
+    self._met = []
 
   def face(self, opponents, random_share=0.0):
-    """Sets the opponents of the episodes to come.
-
-    Args:
-      opponents: per player a `Mixture` whose policies are functions, or a
-        `JointMixture` of them; the own entry is not read.
-      random_share: each opponent instead plays uniformly at random in this
-        share of the episodes.
-    """
     self._opponents = opponents
     self._random_share = random_share
     self._stacks = {}
     self._met = []
 
-  def handout(self, policy, standalone):
-    """Returns a policy as snapshots keep it: here, `standalone()`."""
+  def publish(self, policy, copy):
     del policy
-    return standalone()
+    return copy()
 
   def draw(self, policy, num_episodes, rng):
-    """Plays `num_episodes` episodes and returns their `EpisodeBatch`.
-
-    Args:
-      policy: a function from `(observations [U, D], legal_actions_mask [U, A])`
-        to action probabilities `[U, A]`, zero where illegal.
-      num_episodes: how many.
-      rng: a NumPy generator.
-    """
     returns, num_steps, decisions, own, others = self._play(
         [policy], np.ones(1), num_episodes, rng)
     if others is not None:
@@ -134,8 +89,10 @@ class StateSimulator:
         num_steps=num_steps,
         episode_return=float(own.mean()))
 
-  def meetings(self):
-    """Returns the `Meetings` of all draws since `face`, None if there are none.
+  def training_payoffs(self):
+    """Returns the `TrainingPayoffs` of all draws since `face`.
+
+    None if there are none, or if the player has several opponents.
     """
     if not self._met:
       return None
@@ -143,25 +100,21 @@ class StateSimulator:
     others, returns = (np.concatenate(part, axis=-1)
                        for part in zip(*self._met))
     known = others >= 0
-    tally = lambda weights: np.bincount(others[known], weights[known],
-                                        len(snapshots))
-    return Meetings(
+
+    def tally(weights):
+      return np.bincount(others[known], weights[known], len(snapshots))
+
+    return simulator_lib.TrainingPayoffs(
         tuple(snapshot.policy_id for snapshot in snapshots),
         tally(np.ones(len(others))),
         np.array([[tally(of_player ** power) for of_player in returns]
                   for power in (1, 2)]))
 
   def demonstrate(self, mixture, rng):
-    """Returns how a `Mixture` of this player plays, for imitation.
+    """Returns how a `Mixture` plays against the opponents that it faces.
 
-    Args:
-      mixture: one of its policies is drawn per episode, and plays against the
-        opponents that the simulator faces.
-      rng: a NumPy generator.
-
-    Returns:
-      Observations `[U, D]`, legal actions `[U, A]`, and the probabilities
-      `[U, A]` of the policy that played there.
+    One of its policies is drawn per episode; the probabilities are those of
+    the policy that played.
     """
     decisions = self._play(
         [snapshot.policy for snapshot in mixture.snapshots],
@@ -172,16 +125,6 @@ class StateSimulator:
             decisions.probabilities)
 
   def behaviour(self, mixture, batch):
-    """Returns the behaviour policy of a `Mixture` of this player.
-
-    Args:
-      mixture: with functions as policies.
-      batch: an `EpisodeBatch` of this simulator, or several merged.
-
-    Returns:
-      Its action probabilities `[U, A]`, weighted by reach, at the observations
-      of the batch.
-    """
     policies = np.stack([
         snapshot.policy(batch.observations, batch.legal_actions_mask)
         for snapshot in mixture.snapshots])
@@ -208,13 +151,14 @@ class StateSimulator:
     -1 where it played at random; None of several opponents.
     """
     game, player = self._game, self._player
-    policies = [*own_policies, UniformPolicy()]
+    policies = [*own_policies, sampled.UniformPolicy()]
     uniform = len(own_policies)
     assignment = np.empty((game.num_players, num_episodes), int)
     mixtures, profiles = self._opponents, None
     if isinstance(mixtures, population.JointMixture):
       profiles, probabilities = mixtures.without(player)
-      profiles = profiles[play_lib.draw_assignment(probabilities, num_episodes, rng)]
+      profiles = profiles[play_lib.draw_assignment(
+          probabilities, num_episodes, rng)]
       mixtures = mixtures.mixtures
     for other, mixture in enumerate(mixtures):
       if other != player:
@@ -228,7 +172,8 @@ class StateSimulator:
     others = None
     if game.num_players == 2:
       others = np.maximum(assignment[1 - player] - uniform - 1, -1)
-    assignment[player] = play_lib.draw_assignment(own_probabilities, num_episodes, rng)
+    assignment[player] = play_lib.draw_assignment(
+        own_probabilities, num_episodes, rng)
     seat = np.full(num_episodes, player)
     if game.plays_all_seats:  # As often one as the other.
       seat = rng.permutation(np.arange(num_episodes) % 2)

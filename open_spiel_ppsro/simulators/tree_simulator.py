@@ -18,9 +18,10 @@ import numpy as np
 
 from open_spiel_ppsro import population
 from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.policies import tabular
 from open_spiel_ppsro.simulators import simulator as simulator_lib
 
-# A batch costs the same whatever its size; so many leave little noise.
+# A batch costs the same whatever its size; so many episodes leave little noise.
 EPISODES_PER_BATCH = 2 ** 20
 
 
@@ -43,7 +44,10 @@ def opponents_reach(tree, opponents, player, random_share=0.0):
     random_share: each opponent instead plays uniformly at random in this
       share of the episodes.
   """
-  uniform = lambda other: tree.uniform_table(other)[None]
+
+  def uniform(other):
+    return tree.uniform_table(other)[None]
+
   plans = [None] * tree.num_players
   if isinstance(opponents, population.JointMixture):
     for other, mixture in enumerate(opponents.mixtures):
@@ -64,7 +68,7 @@ def opponents_reach(tree, opponents, player, random_share=0.0):
   return sequence_form.terminal_reach(tree, plans, player)
 
 
-class TreeSimulator:
+class TreeSimulator(simulator_lib.Simulator):
   """Episodes of one player on an enumerated game.
 
   Episodes are drawn from their exact distribution, all at once: the reach
@@ -106,41 +110,15 @@ class TreeSimulator:
         "row": self._row, "action": self._action, "next_row": self._next_row}
 
   def face(self, opponents, random_share=0.0):
-    """Sets the opponents of the episodes to come.
-
-    Args:
-      opponents: as for `opponents_reach`.
-      random_share: likewise.
-    """
     self._reach = opponents_reach(self._tree, opponents, self._player,
                                   random_share)
 
   def demonstrate(self, mixture, rng):
-    """Returns how a `Mixture` of this player plays, for imitation.
-
-    Args:
-      mixture: with tables as policies.
-      rng: not used.
-
-    Returns:
-      Observations `[U, D]`, legal actions `[U, A]`, and the probabilities
-      `[U, A]` of the mixture's behaviour policy there.
-    """
     del rng  # The answer is exact.
     return (self.observations, self.legal_actions_mask,
             self.behaviour(mixture, None))
 
   def behaviour(self, mixture, batch):
-    """Returns the behaviour policy of a `Mixture` of this player.
-
-    Args:
-      mixture: with tables as policies.
-      batch: an `EpisodeBatch` of this simulator.
-
-    Returns:
-      Its action probabilities `[U, A]`, weighted by reach, at the observations
-      of the batch.
-    """
     del batch  # All batches have the same observations.
     plan = sequence_form.mixture_table_plan(
         self._tree, mixture.tables(), mixture.probabilities, self._player)
@@ -153,29 +131,11 @@ class TreeSimulator:
     table = np.where(self.legal_actions_mask, table, 0)
     return table / table.sum(axis=1, keepdims=True)
 
-  def handout(self, policy, standalone):
-    """Returns a policy as snapshots keep it: here, its table `[I, A]`.
-
-    Args:
-      policy: as `draw` takes it.
-      standalone: not called; makes a copy of the policy that can travel.
-    """
-    del standalone
-    return self.tabulate(policy)
-
-  def meetings(self):
-    """Returns None: payoffs are known without."""
-    return None
+  def publish(self, policy, copy):
+    del copy
+    return tabular.TablePolicy(self.tabulate(policy))
 
   def draw(self, policy, num_episodes, rng):
-    """Plays `num_episodes` episodes and returns their `EpisodeBatch`.
-
-    Args:
-      policy: a function from `(observations [U, D], legal_actions_mask [U, A])`
-        to action probabilities `[U, A]`, zero where illegal.
-      num_episodes: how many.
-      rng: a NumPy generator.
-    """
     tree, player = self._tree, self._player
     plan = sequence_form.realization_plan(tree, self.tabulate(policy), player)
     sequences = tree.terminal_sequences[player]

@@ -193,12 +193,13 @@ def seat_policies(game: Any, policies: Any) -> list[SeatPolicy]:
 def _member(game, player, member):
   """Returns a member as `SeatPolicy` asks it.
 
-  An OpenSpiel policy that wraps a function of observations is unwrapped:
-  functions answer many information states at once.
+  An OpenSpiel policy that wraps a function of observations is unwrapped, if it
+  is known what the function sees: it answers many information states at once.
   """
+  game = getattr(member, "state_game", game)
   function = getattr(member, "function", None)
-  if callable(function):
-    game, member = getattr(member, "state_game", game), function
+  if callable(function) and isinstance(game, state_game.StateGame):
+    member = function
   if hasattr(member, "action_probabilities"):
     return member
   if not callable(member):
