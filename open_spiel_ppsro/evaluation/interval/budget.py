@@ -14,26 +14,30 @@
 
 """Budget: how much a part of a walk may cost, in seconds or in nodes."""
 
+import math
 import time
+
+# No walk visits so many nodes; fits into an int64.
+_MANY = 2 ** 62
 
 
 class OutOfBudget(Exception):
-  """A pass has cost more than it may; nothing of it counts."""
+  """A part of a walk has cost more than it may; nothing of it counts."""
 
 
 class Budget:
-  """Counts what a pass costs and ends it when that is too much.
+  """Counts what a part of a walk costs and ends it when that is too much.
 
   Attributes:
-    nodes: how many nodes the pass has visited.
+    nodes: how many nodes have been visited.
   """
 
-  def __init__(self, seconds: float | None, nodes: int | None):
+  def __init__(self, seconds: float = math.inf, nodes: float = math.inf):
     """Starts to count.
 
     Args:
-      seconds: of wall clock, from now on; None for as long as it takes.
-      nodes: how many nodes the pass may visit; None for any number.
+      seconds: of wall clock, from now on.
+      nodes: how many nodes may be visited.
     """
     self.nodes = 0
     self._start = time.perf_counter()
@@ -44,24 +48,19 @@ class Budget:
     """Counts nodes that were visited.
 
     Raises:
-      OutOfBudget: if the pass has now visited too many, or taken too long.
+      OutOfBudget: if these are too many, or it has taken too long.
     """
     self.nodes += nodes
-    if self._max_nodes is not None and self.nodes > self._max_nodes:
-      raise OutOfBudget
-    if self._max_seconds is not None and self.seconds > self._max_seconds:
+    if self.nodes > self._max_nodes or self.seconds > self._max_seconds:
       raise OutOfBudget
 
   @property
   def seconds(self) -> float:
-    """The pass has taken so long, in seconds of wall clock."""
+    """It has taken so long, in seconds of wall clock."""
     return time.perf_counter() - self._start
 
   def nodes_left(self, nodes_per_second: float) -> int:
-    """Returns how many nodes the pass may still visit at this speed."""
-    left = float(2 ** 62)
-    if self._max_nodes is not None:
-      left = self._max_nodes - self.nodes
-    if self._max_seconds is not None:
-      left = min(left, (self._max_seconds - self.seconds) * nodes_per_second)
-    return max(int(left), 0)
+    """Returns how many nodes may still be visited, at this speed."""
+    return max(0, int(min(
+        _MANY, self._max_nodes - self.nodes,
+        (self._max_seconds - self.seconds) * nodes_per_second)))

@@ -41,14 +41,15 @@ from open_spiel_ppsro.games import loading
 _FIRST_THRESHOLD = 0.1
 # A threshold is lowered at most by this factor at once: what a pass costs is
 # known only from those before it.
-_LARGEST_STEP = 1e3
+_LARGEST_STEP = 30.0
 # A smaller step is not worth a pass.
 _SMALLEST_STEP = 2.0
 # So many times as much as the pass before it a pass costs whose threshold is
 # ten times lower, before two passes have been measured.
 _GROWTH_PER_DECADE = 10.0
+_LEAST_GROWTH = 1.1
 # Of what is left of the budget, a pass is planned to take so much.
-_PLANNED_SHARE = 0.7
+_PLANNED_SHARE = 0.8
 # Below this the threshold goes to zero.
 _LOWEST_THRESHOLD = 1e-12
 # A player whose interval is so much narrower than the other's waits.
@@ -236,13 +237,12 @@ def _run(walk, method, arguments, deadline, nodes):
     walk: the walk.
     method: the name of the method.
     arguments: of the method, without the budget.
-    deadline: when it has to be done, in seconds since 1970; None for any time.
-    nodes: how many it may visit; None for any number.
+    deadline: when it has to be done, in seconds since 1970.
+    nodes: how many it may visit.
   """
-  seconds = None if deadline is None else deadline - time.time()
   try:
     return getattr(walk, method)(
-        *arguments, budget_lib.Budget(seconds, nodes))
+        *arguments, budget_lib.Budget(deadline - time.time(), nodes))
   except budget_lib.OutOfBudget:
     return None
 
@@ -266,7 +266,7 @@ class _Crew:
     Args:
       calls: pairs of a method of the walk and its arguments.
       deadline: see `_run`.
-      nodes: how many each call may visit; None for any number.
+      nodes: how many each call may visit.
     """
     if self._executor is None:
       parts = (_run(self._walk, *call, deadline, nodes) for call in calls)
@@ -294,48 +294,48 @@ class _Quantity:
     num_parts: how many calls bound it together.
     bounds: what is known.
     threshold: of the last pass.
-    nodes: of the last pass.
-    seconds: of the last pass, of wall clock, shared among what it bounded.
-    growth: how many times as many nodes a pass takes whose threshold is ten
-      times lower.
+    cost: of the last pass, in nodes and in seconds of wall clock.
+    growth: how many times as much a pass costs whose threshold is ten times
+      lower, in nodes and in seconds.
   """
   method: str
   player: int
   num_parts: int
   bounds: walk_lib.Bounds
   threshold: float = 1.0
-  nodes: int = 0
-  seconds: float = 0.0
-  growth: float = _GROWTH_PER_DECADE
+  cost: tuple[float, float] = (0.0, 0.0)
+  growth: tuple[float, float] = (_GROWTH_PER_DECADE, _GROWTH_PER_DECADE)
 
-  def calls(self, threshold):
+  @property
+  def is_exact(self) -> bool:
+    """Whether nothing is left to find out."""
+    return self.bounds.width == 0
+
+  def calls(self, threshold: float) -> list[tuple[str, tuple[Any, ...]]]:
     """Returns what has to be called for a pass at a threshold."""
     if self.method == "expect":
       return [(self.method, (self.player, threshold))]
     return [(self.method, (self.player, part, threshold))
             for part in range(self.num_parts)]
 
-  def learn(self, threshold, parts, seconds):
-    """Takes in a pass.
-
-    Args:
-      threshold: of the pass.
-      parts: what it found.
-      seconds: what it took.
-    """
-    nodes = sum(part.nodes for part in parts)
-    if self.nodes and 0 < threshold < self.threshold:
+  def learn(self, threshold: float, parts: Sequence[walk_lib.Part],
+            cost: tuple[float, float]) -> None:
+    """Takes in what a pass found, and what it cost."""
+    if 0 < threshold < self.threshold and min(self.cost) > 0:
       decades = math.log10(self.threshold / threshold)
-      self.growth = max((nodes / self.nodes) ** (1 / decades), 1.01)
+      nodes, seconds = (
+          max((now / before) ** (1 / decades), _LEAST_GROWTH)
+          for now, before in zip(cost, self.cost))
+      self.growth = nodes, seconds
     self.bounds = self.bounds.meet(walk_lib.combine(parts))
-    self.threshold, self.nodes, self.seconds = threshold, nodes, seconds
+    self.threshold, self.cost = threshold, cost
 
 
 class _Search:
   """Lowers the thresholds, pass by pass, while the budget lasts."""
 
   def __init__(self, walk, crew, seconds, max_nodes, lowest):
-    """Makes a search.
+    """Makes a search; its time runs from now on.
 
     Args:
       walk: what has to be bounded.
@@ -348,16 +348,22 @@ class _Search:
     self._walk = walk
     self._crew = crew
     self._lowest = lowest
-    self._end = None if seconds is None else time.perf_counter() + seconds
-    self._max_nodes = max_nodes
+    self._max_nodes = math.inf if max_nodes is None else max_nodes
+    self._end = math.inf if seconds is None else time.perf_counter() + seconds
 
   def run(self, quantities):
     """Bounds quantities as well as the budget allows."""
-    is_limited = self._end is not None or self._max_nodes is not None
-    first = max(self._lowest, _FIRST_THRESHOLD if is_limited else 0.0)
+    first = self._lowest
+    if min(self._left()) < math.inf and not self._has_room_for_exact(
+        quantities):
+      first = max(first, _FIRST_THRESHOLD)
     plan = {index: first for index in range(len(quantities))}
     while plan and self._pass(quantities, plan):
-      plan = self._plan(quantities) if is_limited else {}
+      plan = self._plan(quantities)
+
+  def _left(self):
+    """Returns what is left of the budget: nodes and seconds."""
+    return self._max_nodes - self.nodes, self._end - time.perf_counter()
 
   def _pass(self, quantities, plan):
     """Makes a pass; returns whether it was within the budget.
@@ -371,68 +377,66 @@ class _Search:
       own = quantities[index].calls(threshold)
       calls += own
       owners += [index] * len(own)
+    nodes_left, seconds_left = self._left()
     before = time.perf_counter()
-    parts = self._crew.run(
-        calls, None if self._end is None else (
-            time.time() + self._end - before), self._nodes_left())
+    parts = self._crew.run(calls, time.time() + seconds_left, nodes_left)
     wall = time.perf_counter() - before
-    work = sum(part.seconds for part in parts) or 1.0
+    # Parts that were walked at the same time share the wall clock.
+    scale = wall / (sum(part.seconds for part in parts) or 1.0)
     for index, threshold in plan.items():
       found = [part for owner, part in zip(owners, parts) if owner == index]
       nodes = sum(part.nodes for part in found)
-      if len(found) < owners.count(index) or nodes > self._nodes_left():
+      if len(found) < owners.count(index) or self.nodes + nodes > (
+          self._max_nodes):
         return False
       self.nodes += nodes
-      quantities[index].learn(
-          threshold, found, wall * sum(part.seconds for part in found) / work)
+      quantities[index].learn(threshold, found, (
+          nodes, scale * sum(part.seconds for part in found)))
     return True
-
-  def _nodes_left(self):
-    return (math.inf if self._max_nodes is None
-            else self._max_nodes - self.nodes)
 
   def _plan(self, quantities):
     """Returns the thresholds of the next pass; empty if there is none."""
-    open_ones = [index for index, quantity in enumerate(quantities)
-                 if quantity.bounds.width > 0
-                 and quantity.threshold > self._lowest]
-    if not open_ones:
+    unknown = [index for index, quantity in enumerate(quantities)
+               if not quantity.is_exact and quantity.threshold > self._lowest]
+    if not unknown:
       return {}
+    if self._has_room_for_exact([quantities[index] for index in unknown]):
+      return {index: self._lowest for index in unknown}
     width = lambda index: quantities[index].bounds.width
-    widest = max(open_ones, key=width)
-    for chosen in ([index for index in open_ones
+    widest = max(unknown, key=width)
+    for chosen in ([index for index in unknown
                     if width(index) >= _NARROW * width(widest)], [widest]):
-      used = sum(self._share(quantities[index]) for index in chosen)
-      plan = {index: self._next(quantities[index], _PLANNED_SHARE / used)
-              for index in chosen}
+      spent = [sum(costs) for costs in zip(*(
+          quantities[index].cost for index in chosen))]
+      room = [_PLANNED_SHARE * left / cost if cost else math.inf
+              for left, cost in zip(self._left(), spent)]
+      plan = {index: self._next(quantities[index], room) for index in chosen}
       if None not in plan.values():
         return plan
     return {}
 
-  def _share(self, quantity):
-    """Returns the last pass of a quantity as a share of the budget left."""
-    share = 1e-9
-    if self._end is not None:
-      left = max(self._end - time.perf_counter(), 1e-9)
-      share = max(share, quantity.seconds / left)
-    if self._max_nodes is not None:
-      share = max(share, quantity.nodes / max(self._nodes_left(), 1))
-    return share
+  def _has_room_for_exact(self, quantities):
+    """Returns whether the walk knows that it can be exact in what is left."""
+    costs = [self._walk.exact_cost(quantity.player) for quantity in quantities]
+    return None not in costs and all(
+        sum(cost) <= _PLANNED_SHARE * left
+        for cost, left in zip(zip(*costs), self._left()))
 
   def _next(self, quantity, room):
     """Returns the next threshold of a quantity, or None if there is no room.
 
     Args:
       quantity: one that is not exact.
-      room: the pass may visit so many times as many nodes as the last one.
+      room: the pass may cost so many times as much as the last one, in nodes
+        and in seconds.
     """
-    exact = (self._walk.exact_nodes(quantity.player)
-             if quantity.method == "respond" else None)
-    if exact is not None and exact <= room * quantity.nodes:
-      return self._lowest
-    step = min(10 ** (math.log(room) / math.log(quantity.growth)),
-               _LARGEST_STEP)
+    if min(room) <= 1:
+      return None
+    step = min(10 ** (math.log(more) / math.log(growth))
+               for more, growth in zip(room, quantity.growth)
+               if more < math.inf)
     if step < _SMALLEST_STEP:
       return None
-    threshold = max(quantity.threshold / step, self._lowest)
+    threshold = max(quantity.threshold / min(step, _LARGEST_STEP),
+                    self._lowest)
     return threshold if threshold > _LOWEST_THRESHOLD else self._lowest

@@ -24,6 +24,7 @@ the best response comes up the same way, for all of its own.
 from collections.abc import Sequence
 import itertools
 import math
+import time
 
 import numpy as np
 import pyspiel
@@ -38,6 +39,10 @@ _NAME = "liars_dice"
 _MOST_NUMBERS = 32_000_000
 # So many rows are shown to a policy at once; a row has a few dozen numbers.
 _ROWS_AT_ONCE = 100_000
+# So many rows are asked to tell how long all of them will take: milliseconds.
+_TIMED_ROWS = 1_000
+# The answers of small networks take all but a fifth of the time.
+_OTHER_WORK = 1.25
 
 
 def applies(game: pyspiel.Game) -> bool:
@@ -93,9 +98,16 @@ class DiceWalk(walk.Walk):
     return walk.Part(walk.Bounds(0, 0), (walk.Bounds(bounds[0], bounds[-1]),),
                      budget.nodes, budget.seconds)
 
-  def exact_nodes(self, player):
-    return (len(self._hands) * len(self._seats[1 - player].probabilities)
-            * 2 ** (self._num_bids - 1))
+  def exact_cost(self, player):
+    opponent = 1 - player
+    rows = len(self._hands) * 2 ** (self._num_bids - 1)
+    members = range(len(self._seats[opponent].probabilities))
+    start = time.perf_counter()
+    for member in members:
+      self._answers(opponent, member, np.zeros(_TIMED_ROWS, int),
+                    np.zeros(_TIMED_ROWS, int), -1)
+    seconds = (time.perf_counter() - start) * rows / _TIMED_ROWS
+    return rows * len(members), _OTHER_WORK * seconds
 
   def _dealt(self, game, hand, player):
     """Returns the state in which a player has a hand, the other any."""
@@ -130,25 +142,23 @@ class DiceWalk(walk.Walk):
         payoffs[bid, mine, theirs] = state.player_return(0)
     return payoffs
 
-  def _slices(self, player):
-    """Yields highest bids, and the sets at which each side then decides.
+  def _sets(self, highest):
+    """Returns the slice of the public states with a highest bid, -1 for none.
 
-    Yields:
-      The highest bid, -1 if there is none; the sets, int arrays, at which
-      `player` decides, and those at which the other one does.
+    The sets that have the higher bid `b` too lie `2 ** b` further.
     """
-    for highest in range(-1, self._num_bids):
-      sets = (np.zeros(1, int) if highest < 0
-              else np.arange(1 << highest, 2 << highest))
-      turn = self._size[sets] % 2
-      yield highest, sets[turn == player], sets[turn != player]
+    return slice(0, 1) if highest < 0 else slice(1 << highest, 2 << highest)
+
+  def _decides(self, sets, player):
+    """Returns bool `[n]`, at which public states a player decides."""
+    return self._size[sets] % 2 == player
 
   def _go_down(self, player, threshold, budget):
     """Returns what calling is worth, and what was pruned, by public state.
 
     Args:
       player: who responds.
-      threshold: the mixture's plan for a set and a hand is followed above it.
+      threshold: a member's plan for a set and a hand is followed above it.
       budget: what it may cost.
 
     Returns:
@@ -158,34 +168,36 @@ class DiceWalk(walk.Walk):
       often as it calls. And float `[S]`, the weight of what was pruned.
     """
     opponent = self._seats[1 - player]
-    calls = np.zeros((2 ** self._num_bids, len(self._hands)))
+    calls = np.zeros((len(self._size), len(self._hands)))
     lost = np.zeros(len(calls))
     for member, probability in enumerate(opponent.probabilities):
       plan = np.zeros_like(calls)
       plan[0] = probability
-      for highest, mine, theirs in self._slices(player):
-        higher = range(highest + 1, self._num_bids)
-        for bid in higher:
-          plan[mine | (1 << bid)] = plan[mine]
-        if highest >= 0:
-          calls[mine] -= (plan[mine] * self._prior) @ self._payoffs[highest]
-        at, hands = np.nonzero(plan[theirs] > threshold)
-        at = theirs[at]
-        if threshold:
-          pruned = np.where(plan[theirs] > threshold, 0, plan[theirs])
-          lost[theirs] += pruned @ self._prior
-        called = np.zeros((len(theirs), len(self._hands)))
-        for start in range(0, len(at), _ROWS_AT_ONCE):
-          rows = at[start:start + _ROWS_AT_ONCE]
-          own = hands[start:start + _ROWS_AT_ONCE]
+      for highest in range(-1, self._num_bids):
+        sets = self._sets(highest)
+        sets = sets.start + np.flatnonzero(plan[sets].any(axis=1))
+        is_mine = self._decides(sets, player)
+        mine, theirs = sets[is_mine], sets[~is_mine]
+        for bid in range(highest + 1, self._num_bids):
+          plan[mine + (1 << bid)] = plan[mine]
+        own = plan[theirs]
+        followed = own > threshold
+        lost[theirs] += np.where(followed, 0, own) @ self._prior
+        called = np.zeros_like(own)
+        at, hands = np.nonzero(followed)
+        for first in range(0, len(at), _ROWS_AT_ONCE):
+          rows = at[first:first + _ROWS_AT_ONCE]
+          held = hands[first:first + _ROWS_AT_ONCE]
           budget.spend(len(rows))
-          further = plan[rows, own, None] * self._answers(
-              1 - player, member, rows, own, highest)
-          for bid in higher:
-            plan[rows | (1 << bid), own] = further[:, bid]
-          called[np.searchsorted(theirs, rows), own] = further[:, -1]
-        if highest >= 0:
-          calls[theirs] += (called * self._prior) @ self._payoffs[highest].T
+          further = own[rows, held, None] * self._answers(
+              1 - player, member, theirs[rows], held, highest)
+          for bid in range(highest + 1, self._num_bids):
+            plan[theirs[rows] + (1 << bid), held] = further[:, bid]
+          called[rows, held] = further[:, -1]
+        if highest >= 0:  # Nobody can call before there is a bid.
+          payoffs = self._payoffs[highest]
+          calls[mine] -= (plan[mine] * self._prior) @ payoffs
+          calls[theirs] += (called * self._prior) @ payoffs.T
     return calls, lost
 
   def _answers(self, player, member, sets, hands, highest):
@@ -208,12 +220,14 @@ class DiceWalk(walk.Walk):
       pruned: float `[S]`, what the pruned play is worth.
     """
     values = calls.copy()
-    for highest, mine, theirs in reversed(list(self._slices(player))):
-      higher = range(highest + 1, self._num_bids)
-      if highest < 0:  # Nobody can call before there is a bid.
-        values[mine] = -np.inf
-      for bid in higher:
-        values[mine] = np.maximum(values[mine], values[mine | (1 << bid)])
-        values[theirs] += values[theirs | (1 << bid)]
-      values[theirs] += pruned[theirs, None]
+    for highest in reversed(range(-1, self._num_bids)):
+      sets = self._sets(highest)
+      best = (calls[sets].copy() if highest >= 0
+              else np.full_like(calls[sets], -np.inf))
+      total = calls[sets] + pruned[sets, None]
+      for bid in range(highest + 1, self._num_bids):
+        further = values[sets.start + (1 << bid):sets.stop + (1 << bid)]
+        np.maximum(best, further, out=best)
+        total += further
+      values[sets] = np.where(self._decides(sets, player)[:, None], best, total)
     return float(values[0] @ self._prior)

@@ -262,7 +262,7 @@ class BoardWalk(walk.Walk):
     self._entries_per_second = _ENTRIES_PER_SECOND
     # The first calls compile the kernel, or load it; no budget counts that.
     for player in range(2):
-      self.respond(player, 0, 1.0, budget_lib.Budget(None, None))
+      self.respond(player, 0, 1.0, budget_lib.Budget())
 
   def respond(self, player, part, threshold, budget):
     opponent = 1 - player

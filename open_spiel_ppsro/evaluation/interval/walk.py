@@ -103,8 +103,13 @@ class Walk(abc.ABC):
     """
     raise NotImplementedError
 
-  def exact_nodes(self, player: int) -> int | None:
-    """Returns how many nodes threshold 0 will visit; None if not known."""
+  def exact_cost(self, player: int) -> tuple[float, float] | None:
+    """Returns what `respond` at threshold 0 costs; None if that is not known.
+
+    Returns:
+      How many nodes all parts visit together, and about how many seconds they
+      take.
+    """
     del player
     return None
 
