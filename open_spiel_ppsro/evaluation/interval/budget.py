@@ -54,6 +54,10 @@ class Budget:
     if self.nodes > self._max_nodes or self.seconds > self._max_seconds:
       raise OutOfBudget
 
+  def refund(self, nodes: int) -> None:
+    """Takes back nodes that others have to count."""
+    self.nodes -= nodes
+
   @property
   def seconds(self) -> float:
     """It has taken so long, in seconds of wall clock."""

@@ -35,6 +35,7 @@ from open_spiel_ppsro.evaluation.interval import liars_dice
 from open_spiel_ppsro.evaluation.interval import seat_policy
 from open_spiel_ppsro.evaluation.interval import state_walk
 from open_spiel_ppsro.evaluation.interval import walk as walk_lib
+from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.games import loading
 
 # The threshold of the first pass; a fraction of a second on most games.
@@ -47,6 +48,7 @@ _SMALLEST_STEP = 2.0
 # So many times as much as the pass before it a pass costs whose threshold is
 # ten times lower, before two passes have been measured.
 _GROWTH_PER_DECADE = 10.0
+# A pass with a lower threshold costs more, whatever was measured.
 _LEAST_GROWTH = 1.1
 # Of what is left of the budget, a pass is planned to take so much.
 _PLANNED_SHARE = 0.8
@@ -70,9 +72,9 @@ class ExploitabilityInterval:
     best_responses: per player, the bounds of the value of its best response to
       the other player's policy.
     returns: per player, the bounds of its return if both play their policies;
-      None of a zero-sum game, whose exploitability does not depend on them.
-    thresholds: per player, the threshold of the last pass: what the others
-      reach with a smaller probability was pruned. 0 if nothing was.
+      None of a zero-sum game, where they cancel out.
+    thresholds: per player, the threshold of the last pass to its best response:
+      what the other player reaches with no greater probability was pruned.
     nodes: how many nodes all passes have visited.
     seconds: of wall clock that it took, in all.
   """
@@ -93,12 +95,14 @@ class ExploitabilityInterval:
 def exploitability_interval(
     game: Any, policies: Any, seconds: float | None = 10.0,
     max_nodes: int | None = None, threshold: float = 0.0,
-    executor: Any = None) -> ExploitabilityInterval:
+    executor: executor_lib.Executor | None = None) -> ExploitabilityInterval:
   """Returns bounds of how exploitable two policies are, each certain.
 
-  phantom_ttt and dark_hex on small boards, and liars_dice with few dice, have
-  walks of their own if the policies are functions of observations; any other
-  game of perfect recall is walked by its states.
+  phantom_ttt, dark_hex on small boards and liars_dice with few dice have fast
+  walks of their own, if the policies are functions of observations. Any other
+  game of perfect recall is walked by its states. Where a game is not zero-sum,
+  what a player gains is the value of its best response less its return, and
+  both are bounded.
 
   Args:
     game: a game string, a pyspiel game, or a `StateGame`. Two players, turns.
@@ -141,22 +145,18 @@ def exploitability_interval(
     search = _Search(walk, crew, seconds, max_nodes, threshold)
     search.run(quantities)
   best_responses = quantities[0].bounds, quantities[1].bounds
+  returns = None
   if is_constant_sum:
-    returns = None
-    nash_conv = walk_lib.Bounds(*(
-        first + second - game.utility_sum()
-        for first, second in zip(*best_responses)))
+    nash_conv = [first + second - game.utility_sum()
+                 for first, second in zip(*best_responses)]
   else:
     returns = quantities[2].bounds, quantities[3].bounds
-    # A best response gains at least nothing.
-    nash_conv = walk_lib.Bounds(
-        sum(max(best.low - now.high, 0)
-            for best, now in zip(best_responses, returns)),
-        sum(max(best.high - now.low, 0)
-            for best, now in zip(best_responses, returns)))
+    gains = [(max(best.low - now.high, 0.0), max(best.high - now.low, 0.0))
+             for best, now in zip(best_responses, returns)]
+    nash_conv = [sum(gain) for gain in zip(*gains)]
   return ExploitabilityInterval(
-      low=max(nash_conv.low, 0.0) / 2,
-      high=max(nash_conv.high, 0.0) / 2,
+      low=max(nash_conv[0], 0.0) / 2,
+      high=max(nash_conv[1], 0.0) / 2,
       best_responses=best_responses,
       returns=returns,
       thresholds=(quantities[0].threshold, quantities[1].threshold),

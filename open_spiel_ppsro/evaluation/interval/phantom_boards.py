@@ -256,22 +256,17 @@ class BoardWalk(walk.Walk):
     self.num_parts = board.num_cells
     self._board = board
     self._seats = seats
-    # What the parts of one pass have in common.
-    self._threshold = [-1.0, -1.0]
-    self._sequences: list[board_kernel.OwnSequences | None] = [None, None]
+    # What the parts of one pass have in common, by opponent: the threshold, the
+    # sequences, and the nodes that these cost.
+    self._sequences: dict[
+        int, tuple[float, board_kernel.OwnSequences, int]] = {}
     self._entries_per_second = _ENTRIES_PER_SECOND
     # The first calls compile the kernel, or load it; no budget counts that.
     for player in range(2):
       self.respond(player, 0, 1.0, budget_lib.Budget())
 
   def respond(self, player, part, threshold, budget):
-    opponent = 1 - player
-    sequences = self._sequences[opponent]
-    if sequences is None or self._threshold[opponent] != threshold:
-      sequences = own_sequences(self._board, self._seats[opponent], threshold,
-                                budget)
-      self._sequences[opponent] = sequences
-      self._threshold[opponent] = threshold
+    sequences = self._opponent_sequences(1 - player, threshold, budget)
     before = budget.seconds
     *found, entries = board_kernel.respond(
         sequences, self._board.wins[player], self._board.num_cells,
@@ -284,3 +279,18 @@ class BoardWalk(walk.Walk):
       raise budget_lib.OutOfBudget
     return walk.Part(walk.Bounds(*found[:2]), (walk.Bounds(*found[2:]),),
                      budget.nodes, budget.seconds)
+
+  def _opponent_sequences(self, opponent, threshold, budget):
+    """Returns the own sequences of an opponent, made once for all parts.
+
+    Every part counts an equal share of the nodes that they cost, whichever part
+    was the first in its process, so that the count does not depend on that.
+    """
+    if self._sequences.get(opponent, (None,))[0] != threshold:
+      sequences = own_sequences(self._board, self._seats[opponent], threshold,
+                                budget)
+      self._sequences[opponent] = threshold, sequences, budget.nodes
+      budget.refund(budget.nodes)
+    _, sequences, nodes = self._sequences[opponent]
+    budget.spend(nodes // self.num_parts)
+    return sequences
