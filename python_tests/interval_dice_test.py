@@ -18,6 +18,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 import pyspiel
+import pytest
 import torch
 
 import open_spiel_ppsro as ppsro
@@ -25,9 +26,10 @@ from open_spiel_ppsro.evaluation.interval import liars_dice
 from open_spiel_ppsro.games import sequence_form
 from open_spiel_ppsro.policies import networks
 
-GAMES = ("liars_dice(dice_sides=4)", "liars_dice(dice_sides=3,numdice=2)",
-         "liars_dice(dice_sides=2,numdice=3)",
-         "liars_dice(dice_sides=4,bidding_rule=reset-quantity)")
+GAMES = ("liars_dice(dice_sides=4)", "liars_dice(dice_sides=2,numdice=2)",
+         "liars_dice(dice_sides=3,bidding_rule=reset-quantity)")
+LARGER_GAMES = ("liars_dice(dice_sides=3,numdice=2)",
+                "liars_dice(dice_sides=2,numdice=3)")
 WEIGHTS = np.array([.5, .3, .2])
 
 
@@ -66,6 +68,14 @@ class LiarsDiceTest(parameterized.TestCase):
 
   @parameterized.parameters(*GAMES)
   def test_threshold_zero_is_exact_and_others_hold(self, name):
+    self._check(name)
+
+  @parameterized.parameters(*LARGER_GAMES)
+  @pytest.mark.slow
+  def test_larger_games(self, name):
+    self._check(name)
+
+  def _check(self, name):
     game = pyspiel.load_game(name)
     self.assertTrue(liars_dice.applies(game))
     policies = mixtures(game)

@@ -205,6 +205,7 @@ class BudgetTest(parameterized.TestCase):
     self.assertEqual(found.thresholds, (.002, .002))
     self.assertGreater(found.width, 0)
 
+  @pytest.mark.slow
   def test_workers_share_the_walk(self):
     tree, mixtures, *_ = of_game("leduc_poker")
     alone, *others = [], [], []
