@@ -74,7 +74,7 @@ class JointPolicy:
         axis=tuple(p for p in players if p != player))) for player in players]
     return JointPolicy(
         self.game,
-        [[policies[int(index)] for index in chosen]
+        [[policies[index] for index in chosen.tolist()]
          for policies, chosen in zip(self.policies, kept)],
         self.probabilities[np.ix_(*kept)])
 
@@ -131,7 +131,7 @@ def read_joint(path: str | os.PathLike) -> JointPolicy:
                      ) from error
 
 
-def _file(path: str | os.PathLike) -> pathlib.Path:
+def _file(path):
   path = pathlib.Path(path)
   return path / JOINT_FILE if path.is_dir() else path
 
