@@ -24,6 +24,7 @@ import io
 import json
 import os
 import pathlib
+from typing import Any
 import zipfile
 
 import numpy as np
@@ -34,7 +35,7 @@ _STRUCTURE = "structure"
 _ARRAY = "__array__"
 
 
-def write(path, data):
+def write(path: str | os.PathLike, data: Any) -> None:
   """Writes a checkpoint; a reader sees the file before it or this one.
 
   Args:
@@ -53,10 +54,12 @@ def write(path, data):
                           "data": _pack(data, arrays)}).encode()
   temporary = path.with_name(f".{path.name}.tmp")
   try:
+    contents: dict[str, Any] = {
+        _STRUCTURE: np.frombuffer(structure, np.uint8),
+        **{dtype: np.concatenate(parts)
+           for dtype, parts in arrays.parts.items()}}
     with open(temporary, "wb") as file:
-      np.savez(file, **{_STRUCTURE: np.frombuffer(structure, np.uint8)}, **{
-          dtype: np.concatenate(parts)
-          for dtype, parts in arrays.parts.items()})
+      np.savez(file, **contents)
       file.flush()
       os.fsync(file.fileno())
     os.replace(temporary, path)
@@ -70,7 +73,7 @@ def write(path, data):
     os.close(directory)
 
 
-def check(data):
+def check(data: Any) -> None:
   """Raises TypeError unless `data` are what `write` takes."""
   _pack(data, _Arrays())
 
@@ -110,7 +113,7 @@ def _pack(data, arrays):
   raise TypeError(f"a checkpoint cannot hold a {type(data).__name__}")
 
 
-def read(path):
+def read(path: str | os.PathLike) -> Any:
   """Returns the data of a checkpoint.
 
   Raises:

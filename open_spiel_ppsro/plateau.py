@@ -14,6 +14,7 @@
 
 """Plateau: when a policy has learned what it will, and may freeze."""
 
+from collections.abc import Sequence
 import dataclasses
 from typing import Any
 
@@ -74,21 +75,22 @@ def default_plateau(oracle: Any, **changes: Any) -> PlateauRule:
 class Plateau:
   """The plateau test of one policy, fed with its training in order."""
 
-  def __init__(self, rule):
+  def __init__(self, rule: PlateauRule):
     self._rule = rule
     self._previous = -np.inf
     self._steps = 0
     self._weighted = 0.0
 
-  def state(self):
+  def state(self) -> list[float]:
     """Returns what it has seen, in plain data."""
     return [self._previous, self._steps, self._weighted]
 
-  def restore(self, state):
+  def restore(self, state: Sequence[Any]) -> None:
     """Makes it have seen what another has."""
     self._previous, self._steps, self._weighted = state
 
-  def update(self, total_steps, steps, payoff, stationary):
+  def update(self, total_steps: int, steps: int, payoff: float,
+             stationary: bool) -> bool:
     """Takes a round of training and returns whether to freeze.
 
     Args:

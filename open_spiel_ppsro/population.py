@@ -18,7 +18,10 @@ It knows no game, no learner and no scheme. Only the solver changes a population
 (single writer); everything that it returns is immutable.
 """
 
+from collections.abc import Callable
+from collections.abc import Sequence
 import dataclasses
+from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -68,6 +71,12 @@ class Snapshot:
   def __post_init__(self):
     object.__setattr__(self, "policy", tabular.as_policy(self.policy))
 
+  @property
+  def table(self) -> np.ndarray:
+    """The table `[I, A]` of a policy of an enumerated game."""
+    assert isinstance(self.policy, tabular.TablePolicy)
+    return self.policy.table
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Mixture:
@@ -86,9 +95,9 @@ class Mixture:
           f"a mixture of {len(self.snapshots)} snapshots takes as many "
           f"probabilities, got shape {np.shape(self.probabilities)}")
 
-  def tables(self):
+  def tables(self) -> np.ndarray:
     """Returns the tables `[K, I, A]` of an enumerated game."""
-    return np.stack([snapshot.policy.table for snapshot in self.snapshots])
+    return np.stack([snapshot.table for snapshot in self.snapshots])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -107,13 +116,13 @@ class JointMixture:
   profiles: np.ndarray
   probabilities: np.ndarray
 
-  def __len__(self):
+  def __len__(self) -> int:
     return len(self.mixtures)
 
-  def __getitem__(self, player):
+  def __getitem__(self, player: int) -> Mixture:
     return self.mixtures[player]
 
-  def without(self, player):
+  def without(self, player: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns `profiles` and `probabilities` with a player summed out.
 
     Its column of the profiles is zero.
@@ -122,6 +131,10 @@ class JointMixture:
     profiles[:, player] = 0
     profiles, which = np.unique(profiles, axis=0, return_inverse=True)
     return profiles, np.bincount(which.reshape(-1), self.probabilities)
+
+
+# What a policy trains against: per player a mixture, or all players' together.
+Opponents = Sequence[Mixture] | JointMixture
 
 
 @dataclasses.dataclass
@@ -161,43 +174,46 @@ class Population:
   There is one population per player, or, in a symmetric game, one for all.
   """
 
-  def __init__(self, num_populations):
-    self._members = tuple([] for _ in range(num_populations))
-    self._frozen = tuple([] for _ in range(num_populations))
+  def __init__(self, num_populations: int):
+    self._members: tuple[list[Member], ...] = tuple(
+        [] for _ in range(num_populations))
+    self._frozen: tuple[list[int], ...] = tuple(
+        [] for _ in range(num_populations))
 
   @property
-  def num_populations(self):
+  def num_populations(self) -> int:
     return len(self._members)
 
-  def __getitem__(self, policy_id):
+  def __getitem__(self, policy_id: PolicyId) -> Member:
     return self._members[policy_id.player][policy_id.index]
 
-  def members(self, player=None):
+  def members(self, player: int | None = None) -> list[Member]:
     """Returns the members of one population, or of all, one by one."""
     if player is None:
       return [member for players in self._members for member in players]
     return list(self._members[player])
 
-  def sizes(self):
+  def sizes(self) -> tuple[int, ...]:
     """Returns how many policies each population has."""
     return tuple(len(members) for members in self._members)
 
-  def active(self, player=None):
+  def active(self, player: int | None = None) -> list[Member]:
     """Returns the active members, in policy order."""
     return [m for m in self.members(player) if not m.frozen]
 
-  def frozen_indices(self):
+  def frozen_indices(self) -> tuple[tuple[int, ...], ...]:
     """Returns, per population, its frozen ones in the order they froze."""
     return tuple(tuple(indices) for indices in self._frozen)
 
-  def open(self, player, parent=None):
+  def open(self, player: int, parent: int | None = None) -> Member:
     """Adds an active policy for `player` and returns its `Member`."""
     member = Member(PolicyId(player, len(self._members[player])),
                     parent=parent, frozen_at_opening=self.frozen_indices())
     self._members[player].append(member)
     return member
 
-  def publish(self, policy_id, policy):
+  def publish(self, policy_id: PolicyId,
+              policy: policy_lib.Policy | np.ndarray) -> None:
     """Replaces the snapshot of an active policy.
 
     Args:
@@ -211,9 +227,9 @@ class Population:
     if member.frozen:
       raise ValueError(f"{policy_id} is frozen; it takes no new snapshot")
     version = member.snapshot.version + 1 if member.snapshot else 0
-    member.snapshot = Snapshot(policy_id, version, policy)
+    member.snapshot = Snapshot(policy_id, version, tabular.as_policy(policy))
 
-  def freeze(self, policy_id):
+  def freeze(self, policy_id: PolicyId) -> None:
     """Makes a policy final; its snapshot never changes again."""
     member = self[policy_id]
     if member.snapshot is None:
@@ -221,7 +237,7 @@ class Population:
     member.frozen = True
     self._frozen[policy_id.player].append(policy_id.index)
 
-  def state(self):
+  def state(self) -> dict[str, Any]:
     """Returns all members, in plain data and arrays."""
     return {
         "frozen": [list(indices) for indices in self._frozen],
@@ -234,7 +250,9 @@ class Population:
             **{name: getattr(member, name) for name in _PLAIN_FIELDS},
         } for member in members] for members in self._members]}
 
-  def restore(self, state, read_policy):
+  def restore(self, state: dict[str, Any],
+              read_policy: Callable[[PolicyId, Any], policy_lib.Policy]
+              ) -> None:
     """Makes this population equal to another by its `state`.
 
     Args:
@@ -257,7 +275,7 @@ class Population:
             **{name: data[name] for name in _PLAIN_FIELDS}))
       self._members[player][:] = members
 
-  def all_frozen(self, sub_game):
+  def all_frozen(self, sub_game: Sequence[Sequence[int]]) -> bool:
     """Returns whether all of `sub_game`, indices per population, are."""
     return all(members[index].frozen
                for members, indices in zip(self._members, sub_game)

@@ -15,6 +15,7 @@
 """RoundResult: what a round of training brought, and its row of metrics."""
 
 import dataclasses
+from typing import Any
 
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
@@ -88,7 +89,7 @@ class RoundResult:
   evaluation_seconds: float
   round_seconds: float
 
-  def metrics(self, wall_seconds):
+  def metrics(self, wall_seconds: float) -> dict[str, Any]:
     """Returns a row of `metrics.csv`, see `run_directory.METRICS`.
 
     Args:

@@ -20,6 +20,7 @@ sampled, a `StateGame`, which is played state by state.
 
 import abc
 from typing import ClassVar
+from typing import Self
 
 import pyspiel
 
@@ -45,7 +46,7 @@ class Game(abc.ABC):
   num_actions: int
   is_zero_sum: bool
   roles: tuple[int, ...]
-  before_symmetry: "Game | None"
+  before_symmetry: Self | None
   is_enumerated: ClassVar[bool]
 
   @property
@@ -64,7 +65,7 @@ class Game(abc.ABC):
     return self.before_symmetry is not None
 
   @property
-  def original(self) -> "Game":
+  def original(self) -> Self:
     """The game before its seats were drawn; itself if they are not drawn."""
     return self if self.before_symmetry is None else self.before_symmetry
 

@@ -27,8 +27,10 @@ empty sequence comes last, at `num_infostates * num_actions`.
 Source: von Stengel, "Efficient Computation of Behavior Strategies", 1996.
 """
 
+from collections.abc import Sequence
 import dataclasses
 import random
+from typing import Self
 
 import numpy as np
 from open_spiel.python import policy
@@ -77,7 +79,7 @@ class Infostates:
   levels: tuple[slice, ...]
   observations: np.ndarray
 
-  def __len__(self):
+  def __len__(self) -> int:
     return len(self.names)
 
 
@@ -113,7 +115,7 @@ class GameTree(game_lib.Game):
   terminal_steps: np.ndarray
   is_zero_sum: bool
   roles: tuple[int, ...]
-  before_symmetry: "GameTree | None" = None
+  before_symmetry: Self | None = None
   seat_rows: tuple[np.ndarray, ...] = ()
 
   is_enumerated = True
@@ -122,7 +124,7 @@ class GameTree(game_lib.Game):
     # Workers need the arrays alone; not every pyspiel game can be pickled.
     return {**self.__dict__, "game": None, "before_symmetry": None}
 
-  def seat_tables(self, tables):
+  def seat_tables(self, tables: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Returns one table per player of the original game.
 
     Args:
@@ -132,16 +134,16 @@ class GameTree(game_lib.Game):
       return [tables[0][rows] for rows in self.seat_rows]
     return [tables[role] for role in self.roles]
 
-  def num_sequences(self, player):
+  def num_sequences(self, player: int) -> int:
     """Returns the length of a realization plan of `player`."""
     return len(self.infostates[player]) * self.num_actions + 1
 
-  def uniform_table(self, player):
+  def uniform_table(self, player: int) -> np.ndarray:
     """Returns `[I, A]`, the policy that is uniform over legal actions."""
     mask = self.infostates[player].legal_actions_mask
     return mask / mask.sum(axis=1, keepdims=True)
 
-  def tabulate(self, pi, player):
+  def tabulate(self, pi: policy.Policy, player: int) -> np.ndarray:
     """Returns `[I, A]`, the action probabilities of an OpenSpiel policy.
 
     Args:
@@ -180,7 +182,7 @@ class GameTree(game_lib.Game):
     self.check_table(table, player)
     return table
 
-  def check_table(self, table, player):
+  def check_table(self, table: np.ndarray, player: int) -> None:
     """Raises ValueError unless `table` `[I, A]` is a policy of `player`."""
     mask = self.infostates[player].legal_actions_mask
     if table.shape != mask.shape:
@@ -196,7 +198,8 @@ class GameTree(game_lib.Game):
           f" is {table[row].tolist()}, not a distribution over the legal "
           f"actions {np.flatnonzero(mask[row]).tolist()}")
 
-  def tabular_policy(self, tables):
+  def tabular_policy(self,
+                     tables: Sequence[np.ndarray]) -> policy.TabularPolicy:
     """Returns an OpenSpiel `TabularPolicy` from one `[I, A]` per player."""
     result = policy.TabularPolicy(self.game)
     for infostates, table in zip(self.infostates, tables):
@@ -309,7 +312,8 @@ class _Collector:
         observations=observations), new_row
 
 
-def enumerate_game(game, max_histories=DEFAULT_MAX_HISTORIES):
+def enumerate_game(game: pyspiel.Game | str,
+                   max_histories: int = DEFAULT_MAX_HISTORIES) -> GameTree:
   """Returns the `GameTree` of a game.
 
   Args:

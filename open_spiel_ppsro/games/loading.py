@@ -23,7 +23,7 @@ import numpy as np
 import pyspiel
 
 
-def load_game(name):
+def load_game(name: str) -> pyspiel.Game:
   """Returns the pyspiel game of a game string, with parameters or without.
 
   Raises:
@@ -61,7 +61,7 @@ def _silent_stderr():
     os.close(saved)
 
 
-def turn_based(game):
+def turn_based(game: pyspiel.Game) -> pyspiel.Game:
   """Returns `game`, converted to turn-based if its moves are simultaneous."""
   if not isinstance(game, pyspiel.Game):
     raise ValueError(f"game is {game!r}; it takes a pyspiel game or its string")
@@ -75,7 +75,7 @@ def turn_based(game):
   return game
 
 
-def playable(game):
+def playable(game: pyspiel.Game) -> pyspiel.Game:
   """Returns `game`, turn-based, if it is one for PSRO.
 
   Raises:
@@ -88,7 +88,7 @@ def playable(game):
   return game
 
 
-def observation(state, player):
+def observation(state: pyspiel.State, player: int) -> np.ndarray | None:
   """Returns what a network sees at `state`, float32 `[D]`, or None.
 
   The information state tensor where the game has one, else the observation

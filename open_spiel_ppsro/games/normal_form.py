@@ -14,16 +14,19 @@
 
 """Normal-form games as game trees: from an array, a file, or at random."""
 
+import os
 import pathlib
 
 import numpy as np
+import numpy.typing as npt
 import pyspiel
 
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import loading
 
 
-def matrix_game(payoffs, symmetric=None):
+def matrix_game(payoffs: npt.ArrayLike,
+                symmetric: bool | None = None) -> game_tree.GameTree:
   """Returns the `GameTree` of a two-player zero-sum matrix game.
 
   Args:
@@ -70,7 +73,7 @@ def matrix_game(payoffs, symmetric=None):
       roles=(0, 0) if symmetric else (0, 1))
 
 
-def matrix_game_from_file(path):
+def matrix_game_from_file(path: str | os.PathLike) -> game_tree.GameTree:
   """Returns the `GameTree` of the payoffs in a file.
 
   Args:
@@ -94,7 +97,7 @@ def matrix_game_from_file(path):
   return matrix_game(payoffs)
 
 
-def random_symmetric(size, seed):
+def random_symmetric(size: int, seed: int) -> np.ndarray:
   """Returns a random antisymmetric `[size, size]` payoff matrix.
 
   The upper triangle is uniform on (-1, 1): the random normal-form games of

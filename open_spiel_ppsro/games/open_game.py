@@ -14,13 +14,16 @@
 
 """Opening a game: enumerated if it is small enough, sampled if not."""
 
+import pyspiel
+
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import state_game
 
 
-def open_game(game, max_histories=game_tree.DEFAULT_MAX_HISTORIES,
-              evaluation="auto"):
+def open_game(game: pyspiel.Game | str | game_lib.Game,
+              max_histories: int = game_tree.DEFAULT_MAX_HISTORIES,
+              evaluation: str = "auto") -> game_lib.Game:
   """Returns a game as it will be evaluated: a `GameTree` or a `StateGame`.
 
   Args:

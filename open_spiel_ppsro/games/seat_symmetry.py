@@ -25,10 +25,12 @@ import dataclasses
 
 import numpy as np
 
+from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import game_tree
+from open_spiel_ppsro.games import state_game
 
 
-def symmetrise(game):
+def symmetrise(game: game_lib.Game) -> game_lib.Game:
   """Returns a game whose seats are drawn by a fair coin before each episode.
 
   One population plays both seats. The information states of an enumerated game
@@ -50,6 +52,7 @@ def symmetrise(game):
     return game
   if isinstance(game, game_tree.GameTree):
     return _symmetrise_tree(game)
+  assert isinstance(game, state_game.StateGame)
   return dataclasses.replace(game, roles=(0, 0), before_symmetry=game,
                              num_features=game.num_features + 2)
 

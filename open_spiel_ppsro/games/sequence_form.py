@@ -23,10 +23,15 @@ Source: von Stengel 1996; Koller, Megiddo & von Stengel 1996 for the payoff
 form; Lanctot et al. 2017 for NashConv.
 """
 
+from collections.abc import Sequence
 import dataclasses
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse
+
+from open_spiel_ppsro.games import game_tree
 
 # What separates a tie from a difference of values, in game utility.
 _TIE_TOLERANCE = 1e-9
@@ -34,7 +39,8 @@ _TIE_TOLERANCE = 1e-9
 TIE_BREAKS = ("first", "last", "random", "uniform", "perturbed")
 
 
-def realization_plan(tree, table, player):
+def realization_plan(tree: game_tree.GameTree, table: np.ndarray,
+                     player: int) -> np.ndarray:
   """Returns the plan `[..., S]` of a behaviour policy `[..., I, A]`."""
   infostates = tree.infostates[player]
   batch = table.shape[:-2]
@@ -49,7 +55,8 @@ def realization_plan(tree, table, player):
   return plan
 
 
-def as_plans(tree, policies, skip=None):
+def as_plans(tree: game_tree.GameTree, policies: Sequence[npt.ArrayLike],
+             skip: int | None = None) -> list[np.ndarray]:
   """Returns realization plans of what the public functions take.
 
   Args:
@@ -64,7 +71,7 @@ def as_plans(tree, policies, skip=None):
   if len(policies) != tree.num_players:
     raise ValueError(f"the game has {tree.num_players} players, got policies "
                      f"of {len(policies)}")
-  plans = []
+  plans: list[Any] = []
   for player, policy in enumerate(policies):
     if player == skip:
       plans.append(policy)
@@ -81,7 +88,8 @@ def as_plans(tree, policies, skip=None):
   return plans
 
 
-def behaviour(tree, plan, player):
+def behaviour(tree: game_tree.GameTree, plan: np.ndarray,
+              player: int) -> np.ndarray:
   """Returns the table `[..., I, A]` of a plan; uniform where it has no reach.
 
   With the weighted sum of plans this is the behaviour policy that is
@@ -95,17 +103,19 @@ def behaviour(tree, plan, player):
   return np.where(reach > 0, rows / np.where(reach > 0, reach, 1), uniform)
 
 
-def mixture_plan(plans, probabilities):
+def mixture_plan(plans: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
   """Returns `[S]`, the plan of the mixture of `plans` `[K, S]`."""
   return np.einsum("k,ks->s", probabilities, plans)
 
 
-def mixture_table_plan(tree, tables, probabilities, player):
+def mixture_table_plan(tree: game_tree.GameTree, tables: np.ndarray,
+                       probabilities: np.ndarray, player: int) -> np.ndarray:
   """Returns `[S]`, the plan of a mixture of behaviour policies `[K, I, A]`."""
   return mixture_plan(realization_plan(tree, tables, player), probabilities)
 
 
-def terminal_reach(tree, plans, skip=None):
+def terminal_reach(tree: game_tree.GameTree, plans: Sequence[np.ndarray],
+                   skip: int | None = None) -> np.ndarray:
   """Returns `[T]`: chance reach times the reach of all players but `skip`.
 
   Args:
@@ -120,7 +130,9 @@ def terminal_reach(tree, plans, skip=None):
   return reach
 
 
-def joint_reach(tree, plans, profiles, probabilities, skip=None):
+def joint_reach(tree: game_tree.GameTree, plans: Sequence[np.ndarray],
+                profiles: np.ndarray, probabilities: np.ndarray,
+                skip: int | None = None) -> np.ndarray:
   """Returns `[T]`, as `terminal_reach`, of plans that are drawn together.
 
   Args:
@@ -143,7 +155,8 @@ def joint_reach(tree, plans, profiles, probabilities, skip=None):
   return tree.terminal_chance * total
 
 
-def sequence_values(tree, plans, player):
+def sequence_values(tree: game_tree.GameTree, plans: Sequence[np.ndarray],
+                    player: int) -> np.ndarray:
   """Returns `[S]`: the payoff that each sequence of `player` ends in.
 
   Args:
@@ -155,14 +168,16 @@ def sequence_values(tree, plans, player):
   return values_of_reach(tree, terminal_reach(tree, plans, skip=player), player)
 
 
-def values_of_reach(tree, reach, player):
+def values_of_reach(tree: game_tree.GameTree, reach: np.ndarray,
+                    player: int) -> np.ndarray:
   """As `sequence_values`, from the reach `[T]` of chance and the others."""
   return np.bincount(tree.terminal_sequences[player],
                      reach * tree.terminal_returns[player],
                      tree.num_sequences(player))
 
 
-def expected_returns(tree, plans):
+def expected_returns(tree: game_tree.GameTree,
+                     plans: Sequence[np.ndarray]) -> np.ndarray:
   """Returns `[n]`, the expected return of each player for a plan each."""
   return tree.terminal_returns @ terminal_reach(tree, plans)
 
@@ -193,20 +208,24 @@ def _action_values(tree, gradient, player, allowed):
   return rows, values[-1]
 
 
-def best_response_value(tree, plans, player):
+def best_response_value(tree: game_tree.GameTree, plans: Sequence[np.ndarray],
+                        player: int) -> float:
   """Returns the most that `player` can expect against the others' plans."""
   return best_value_of_reach(
       tree, terminal_reach(tree, plans, skip=player), player)
 
 
-def best_value_of_reach(tree, reach, player):
+def best_value_of_reach(tree: game_tree.GameTree, reach: np.ndarray,
+                        player: int) -> float:
   """As `best_response_value`, from the reach `[T]` of chance and the others."""
   gradient = values_of_reach(tree, reach, player)
   mask = tree.infostates[player].legal_actions_mask
   return float(_action_values(tree, gradient, player, mask)[1])
 
 
-def best_response(tree, plans, player, tie_break="first", rng=None):
+def best_response(tree: game_tree.GameTree, plans: Sequence[npt.ArrayLike],
+                  player: int, tie_break: str = "first",
+                  rng: np.random.Generator | None = None) -> BestResponse:
   """Returns an exact `BestResponse` of `player` to what the others play.
 
   Args:
@@ -225,7 +244,10 @@ def best_response(tree, plans, player, tie_break="first", rng=None):
       tree, terminal_reach(tree, plans, skip=player), player, tie_break, rng)
 
 
-def best_response_to_reach(tree, reach, player, tie_break="first", rng=None):
+def best_response_to_reach(
+    tree: game_tree.GameTree, reach: np.ndarray, player: int,
+    tie_break: str = "first",
+    rng: np.random.Generator | None = None) -> BestResponse:
   """Returns an exact `BestResponse` of `player` to what the others do.
 
   Actions whose values differ by less than 1e-9 (relative to the largest) tie.
@@ -271,6 +293,7 @@ def best_response_to_reach(tree, reach, player, tie_break="first", rng=None):
     elif tie_break == "last":
       choice = tied.shape[1] - 1 - tied[:, ::-1].argmax(axis=1)
     else:
+      assert rng is not None
       choice = np.where(tied, rng.random(tied.shape), -1).argmax(axis=1)
     table = np.zeros(mask.shape)
     table[np.arange(len(table)), choice] = 1
@@ -282,14 +305,16 @@ def _tied(values, mask, scale):
   return mask & (values >= best - _TIE_TOLERANCE * max(scale, 1e-30))
 
 
-def player_gains(tree, plans):
+def player_gains(tree: game_tree.GameTree,
+                 plans: Sequence[np.ndarray]) -> np.ndarray:
   """Returns `[n]`: what each player gains by a best response to the others."""
   returns = expected_returns(tree, plans)
   return np.array([best_response_value(tree, plans, player) - returns[player]
                    for player in range(tree.num_players)])
 
 
-def nash_conv(tree, plans):
+def nash_conv(tree: game_tree.GameTree,
+              plans: Sequence[npt.ArrayLike]) -> float:
   """Returns NashConv: the sum over players of their best-response gains.
 
   Exploitability is NashConv divided by the number of players.
@@ -302,7 +327,8 @@ def nash_conv(tree, plans):
   return float(player_gains(tree, plans).sum())
 
 
-def payoff_tensors(tree, plans):
+def payoff_tensors(tree: game_tree.GameTree,
+                   plans: Sequence[npt.ArrayLike]) -> np.ndarray:
   """Returns `[n, K_0, ..., K_{n-1}]`: every profile's expected returns.
 
   The player with the most policies is contracted over its sequences, the
@@ -327,7 +353,7 @@ def payoff_tensors(tree, plans):
   for player in others:
     gathered = plans[player][:, tree.terminal_sequences[player]]
     reach = (reach[:, None] * gathered[None]).reshape(-1, num_terminals)
-  tensors = []
+  tensors: list[np.ndarray] = []
   for player in range(tree.num_players):
     if tree.is_zero_sum and tree.num_players == 2 and player == 1:
       tensors.append(-tensors[0])

@@ -18,8 +18,11 @@ What the rest of the package asks of any game, answered without a tree: how
 many players and actions, what a network sees, who plays which population.
 """
 
+from collections.abc import Sequence
 import dataclasses
 import random
+from typing import Any
+from typing import Self
 
 import numpy as np
 from open_spiel.python import observation
@@ -55,7 +58,7 @@ class StateGame(game_lib.Game):
   is_zero_sum: bool
   roles: tuple[int, ...]
   mean_steps: float
-  before_symmetry: "StateGame | None" = None
+  before_symmetry: Self | None = None
 
   is_enumerated = False
 
@@ -66,13 +69,14 @@ class StateGame(game_lib.Game):
   def __setstate__(self, state):
     self.__dict__.update(state, game=pyspiel.load_game(state["game"]))
 
-  def observer(self):
+  def observer(self) -> Any:
     """Returns an OpenSpiel observation: `set_from(state, player)`, `tensor`."""
     recalls = self.game.get_type().provides_information_state_tensor
     return observation.make_observation(
         self.game, pyspiel.IIGObservationType(perfect_recall=recalls))
 
-  def with_seats(self, observations, players):
+  def with_seats(self, observations: np.ndarray,
+                 players: Sequence[int] | np.ndarray) -> np.ndarray:
     """Returns observations as policies see them.
 
     Args:
@@ -89,7 +93,7 @@ class StateGame(game_lib.Game):
         [observations, np.eye(2, dtype=np.float32)[players]], axis=1)
 
 
-def state_game(game):
+def state_game(game: pyspiel.Game | str) -> StateGame:
   """Returns the `StateGame` of a pyspiel game or a game string.
 
   Raises:

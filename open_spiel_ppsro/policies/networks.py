@@ -20,8 +20,13 @@ than on arithmetic. All parameters of an `MLP` are one vector, its gradient is
 another, and Adam is five operations on them.
 """
 
+from collections.abc import Callable
+from collections.abc import Hashable
+from collections.abc import Sequence
 import dataclasses
 import functools
+from typing import Any
+from typing import Self
 
 import numpy as np
 import torch
@@ -32,13 +37,13 @@ from open_spiel_ppsro.policies import sampled
 _ILLEGAL_LOGIT = -1e4
 
 
-def generator(seed_sequence):
+def generator(seed_sequence: np.random.SeedSequence) -> torch.Generator:
   """Returns a torch generator seeded from a NumPy `SeedSequence`."""
   return torch.Generator().manual_seed(
       int(seed_sequence.generate_state(1, np.uint64)[0] >> 1))
 
 
-def pin_threads():
+def pin_threads() -> None:
   """One torch thread: results may change with the count, workers are many."""
   if torch.get_num_threads() != 1:
     torch.set_num_threads(1)
@@ -51,7 +56,9 @@ class MLP:
     parameters: float32 `[P]`, everything that is learned.
   """
 
-  def __init__(self, sizes, torch_generator, device, last_gain=1.0):
+  def __init__(self, sizes: Sequence[int],
+               torch_generator: torch.Generator | None, device: str,
+               last_gain: float = 1.0):
     """Makes a network.
 
     Args:
@@ -85,7 +92,7 @@ class MLP:
       start += narrow
     return layers
 
-  def activations(self, inputs):
+  def activations(self, inputs: torch.Tensor) -> list[torch.Tensor]:
     """Returns the inputs of every layer and, last, the output `[U, out]`."""
     values = [inputs]
     for index, (weight, bias) in enumerate(self._weights):
@@ -95,11 +102,12 @@ class MLP:
       values.append(value)
     return values
 
-  def __call__(self, inputs):
+  def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
     """Returns the output `[U, out]` for inputs `[U, in]`."""
     return self.activations(inputs)[-1]
 
-  def gradient(self, activations, output_gradient):
+  def gradient(self, activations: list[torch.Tensor],
+               output_gradient: torch.Tensor) -> torch.Tensor:
     """Returns `[P]`, the gradient of a loss; overwritten by the next call.
 
     Args:
@@ -124,14 +132,15 @@ class NetworkStack:
   their time on the calls; here a layer of all of them is one product.
   """
 
-  def __init__(self, policies):
+  def __init__(self, policies: Sequence["NetworkPolicy"]):
     """Makes a stack of `NetworkPolicy` with an equal `stack_key`."""
     pin_threads()
     first = policies[0]
     self._num_actions = first.num_actions
     self._temperature = first.temperature
-    self._contexts = None if first.context is None else np.stack(
-        [policy.context for policy in policies])
+    contexts = [policy.context for policy in policies
+                if policy.context is not None]
+    self._contexts = np.stack(contexts) if contexts else None
     vectors = torch.from_numpy(
         np.stack([policy.parameters for policy in policies]))
     self._layers, start = [], 0
@@ -146,7 +155,9 @@ class NetworkStack:
               memory_format=torch.contiguous_format)))
       start += narrow
 
-  def __call__(self, chosen, counts, observations, legal_actions_mask):
+  def __call__(self, chosen: np.ndarray, counts: np.ndarray,
+               observations: np.ndarray,
+               legal_actions_mask: np.ndarray) -> np.ndarray:
     """Returns action probabilities `[U, A]`, zero where illegal.
 
     Args:
@@ -160,8 +171,8 @@ class NetworkStack:
     # Copying weights costs about what it costs to use them: where most are
     # asked, all compute.
     if 2 * len(chosen) < size:
-      index = torch.from_numpy(chosen)
-      layers = [(weight[index], bias[index]) for weight, bias in layers]
+      places = torch.from_numpy(chosen)
+      layers = [(weight[places], bias[places]) for weight, bias in layers]
       slots, size = np.arange(len(chosen)), len(chosen)
     else:
       slots = chosen
@@ -207,7 +218,7 @@ class NetworkPolicy(sampled.FunctionPolicy):
   stack = NetworkStack
 
   @property
-  def stack_key(self):
+  def stack_key(self) -> Hashable:  # type: ignore[override]
     """Networks with equal keys can be stacked; None for one that cannot."""
     if not self.temperature:
       return None
@@ -226,22 +237,23 @@ class NetworkPolicy(sampled.FunctionPolicy):
     return {name: value for name, value in self.__dict__.items()
             if name != "_network"}
 
-  def to_data(self):
+  def to_data(self) -> dict[str, Any]:
     return dataclasses.asdict(self)
 
   @classmethod
-  def from_data(cls, data):
+  def from_data(cls, data: dict[str, Any]) -> "NetworkPolicy":
     return cls(**{**data, "sizes": tuple(data["sizes"])})
 
-  def weights(self):
+  def weights(self) -> list[np.ndarray]:
     return [self.parameters.copy()]
 
-  def with_noise(self, sigma, rng):
+  def with_noise(self, sigma: float, rng: np.random.Generator) -> Self:
     """Returns a copy whose parameters got normal noise of deviation sigma."""
     noise = rng.normal(0, sigma, self.parameters.shape).astype(np.float32)
     return dataclasses.replace(self, parameters=self.parameters + noise)
 
-  def __call__(self, observations, legal_actions_mask):
+  def __call__(self, observations: np.ndarray,
+               legal_actions_mask: np.ndarray) -> np.ndarray:
     """Returns action probabilities `[U, A]`, zero where illegal."""
     inputs = torch.tensor(observations)
     if self.context is not None:
@@ -257,17 +269,19 @@ class NetworkPolicy(sampled.FunctionPolicy):
     ).exp().numpy()
 
 
-def as_array(tensor):
+def as_array(tensor: torch.Tensor) -> np.ndarray:
   """Returns a NumPy copy of a tensor, wherever it lives."""
   return tensor.detach().cpu().numpy().copy()
 
 
-def masked_log_softmax(logits, illegal):
+def masked_log_softmax(logits: torch.Tensor,
+                       illegal: torch.Tensor) -> torch.Tensor:
   """Returns log probabilities `[U, A]`, practically -inf where `illegal`."""
   return torch.log_softmax(logits.masked_fill(illegal, _ILLEGAL_LOGIT), dim=-1)
 
 
-def through_log_softmax(gradient, probabilities):
+def through_log_softmax(gradient: torch.Tensor,
+                        probabilities: torch.Tensor) -> torch.Tensor:
   """Returns the gradient by logits from the gradient by log probabilities."""
   return gradient - probabilities * gradient.sum(dim=-1, keepdim=True)
 
@@ -275,13 +289,14 @@ def through_log_softmax(gradient, probabilities):
 class DeviceCopy:
   """Keeps the tensor of an array that a simulator hands out again and again."""
 
-  def __init__(self, device, transform=np.asarray):
+  def __init__(self, device: str,
+               transform: Callable[[np.ndarray], np.ndarray] = np.asarray):
     self._device = device
     self._transform = transform
-    self._array = None
-    self._tensor = None
+    self._array: np.ndarray | None = None
+    self._tensor: Any = None
 
-  def __call__(self, array):
+  def __call__(self, array: np.ndarray) -> torch.Tensor:
     if array is not self._array:
       self._array = array
       self._tensor = torch.as_tensor(self._transform(array),

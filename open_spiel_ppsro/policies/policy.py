@@ -22,6 +22,7 @@ with the game that it is for, as OpenSpiel and psro_v2 know policies.
 import abc
 from typing import Any
 from typing import ClassVar
+from typing import Self
 
 import numpy as np
 from open_spiel.python import policy as openspiel_policy
@@ -60,7 +61,7 @@ class Policy(abc.ABC):
     """Returns copies of what a learner would have learned; none by default."""
     return []
 
-  def with_noise(self, sigma: float, rng: np.random.Generator) -> "Policy":
+  def with_noise(self, sigma: float, rng: np.random.Generator) -> Self:
     """Returns a noisy copy, for a new policy to start from.
 
     Args:
@@ -161,7 +162,8 @@ class OpenSpielPolicy(openspiel_policy.Policy, abc.ABC):
   def copy_with_noise(self, sigma: float = 0.0) -> "OpenSpielPolicy":
     """Returns an unfrozen copy; `sigma` is how much noise it gets."""
 
-  def action_probabilities(self, state, player_id=None):
+  def action_probabilities(self, state: pyspiel.State,
+                           player_id: int | None = None) -> dict[int, float]:
     """Returns `{action: probability}` for the legal actions of a state.
 
     Raises:
@@ -177,7 +179,8 @@ class OpenSpielPolicy(openspiel_policy.Policy, abc.ABC):
     return {action: float(probabilities[action])
             for action in state.legal_actions(player)}
 
-  def step(self, time_step, is_evaluation=False):
+  def step(self, time_step: Any,
+           is_evaluation: bool = False) -> rl_agent.StepOutput | None:
     """Returns the `rl_agent.StepOutput` for an `rl_environment` time step."""
     del is_evaluation  # It never learns here.
     if time_step.last():
@@ -192,13 +195,13 @@ class OpenSpielPolicy(openspiel_policy.Policy, abc.ABC):
         action=int(self._rng.choice(len(probabilities), p=probabilities)),
         probs=probabilities)
 
-  def freeze(self):
+  def freeze(self) -> None:
     self._frozen = True
 
-  def unfreeze(self):
+  def unfreeze(self) -> None:
     self._frozen = False
 
-  def is_frozen(self):
+  def is_frozen(self) -> bool:
     return self._frozen
 
   def _check_seat(self, player):

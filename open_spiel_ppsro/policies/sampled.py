@@ -21,6 +21,7 @@ from typing import Sequence
 
 import numpy as np
 from open_spiel.python import policy as openspiel_policy
+import pyspiel
 
 from open_spiel_ppsro.games import state_game
 from open_spiel_ppsro.policies import policy as policy_lib
@@ -50,14 +51,15 @@ class FunctionPolicy(policy_lib.Policy):
 class UniformPolicy(FunctionPolicy):
   """Plays every legal action with equal probability."""
 
-  def __call__(self, observations, legal_actions_mask):
+  def __call__(self, observations: np.ndarray,
+               legal_actions_mask: np.ndarray) -> np.ndarray:
     return legal_actions_mask / legal_actions_mask.sum(axis=1, keepdims=True)
 
-  def to_data(self):
+  def to_data(self) -> dict[str, Any]:
     return {}
 
   @classmethod
-  def from_data(cls, data):
+  def from_data(cls, data: dict[str, Any]) -> "UniformPolicy":
     return cls()
 
 
@@ -89,22 +91,24 @@ class SampledPolicy(policy_lib.OpenSpielPolicy):
   def __setstate__(self, state):
     self.__init__(*state)
 
-  def probabilities(self, state, player):
+  def probabilities(self, state: pyspiel.State, player: int) -> np.ndarray:
     self._observer.set_from(state, player)
     return self.probabilities_of_observation(
         np.array(self._observer.tensor), player, state.legal_actions(player))
 
-  def probabilities_of_observation(self, observation, player, legal_actions):
+  def probabilities_of_observation(
+      self, observation: np.ndarray, player: int,
+      legal_actions: list[int]) -> np.ndarray:
     mask = np.zeros((1, self._state_game.num_actions), bool)
     mask[0, legal_actions] = True
     return self.function(
         self._state_game.with_seats(observation[None], [player]), mask)[0]
 
-  def get_weights(self):
+  def get_weights(self) -> list[np.ndarray]:
     """Returns a copy of what its function has learned, a list of arrays."""
     return self.function.weights()
 
-  def copy_with_noise(self, sigma=0.0):
+  def copy_with_noise(self, sigma: float = 0.0) -> "SampledPolicy":
     """Returns an unfrozen copy; `sigma` as its function's `with_noise` says."""
     return SampledPolicy(self._state_game, self.player_ids,
                          self.function.with_noise(sigma, self._rng),
@@ -135,7 +139,8 @@ class MixturePolicy(openspiel_policy.Policy):
         [SampledPolicy(game, [player], function) for function in chosen]
         for player, chosen in enumerate(policies)]
 
-  def action_probabilities(self, state, player_id=None):
+  def action_probabilities(self, state: pyspiel.State,
+                           player_id: int | None = None) -> dict[int, float]:
     """Returns `{action: probability}` for the legal actions of a state."""
     player = state.current_player() if player_id is None else player_id
     weights = np.array(self.probabilities[player], float)

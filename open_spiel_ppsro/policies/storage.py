@@ -14,6 +14,8 @@
 
 """Policies on disk: what a run has found, in one file without pickles."""
 
+from collections.abc import Sequence
+import os
 import pathlib
 from typing import Any
 
@@ -32,7 +34,8 @@ from open_spiel_ppsro.policies import tabular
 POLICY_FILE = "final_policy.npz"
 
 
-def write_policy(path, policy) -> None:
+def write_policy(path: str | os.PathLike,
+                 policy: openspiel_policy.Policy) -> None:
   """Writes a policy that plays every seat, whole or not at all.
 
   Args:
@@ -68,7 +71,7 @@ def _to_data(policy) -> dict[str, Any]:
       "seats, such as solver.final_policy()")
 
 
-def read_policy(path) -> openspiel_policy.Policy:
+def read_policy(path: str | os.PathLike) -> openspiel_policy.Policy:
   """Returns what `write_policy` wrote, as an OpenSpiel policy.
 
   It plays every seat. A simultaneous game is given turn-based, as it was
@@ -84,21 +87,22 @@ def read_policy(path) -> openspiel_policy.Policy:
   Raises:
     ValueError: if there is none, or it cannot be read; says why.
   """
-  path = _file(path)
-  if not path.exists():
-    raise ValueError(f"there is no policy in {path.parent}: {path.name} is "
+  file = _file(path)
+  if not file.exists():
+    raise ValueError(f"there is no policy in {file.parent}: {file.name} is "
                      "missing; the run has not ended, or this is no run "
                      "directory")
-  data = _read_0_1(path) or plain_data.read(path)
+  data = _read_0_1(file) or plain_data.read(file)
   try:
     if "tables" in data:
       return _tabular_policy(data)
     return _mixture_policy(data)
   except KeyError as error:
-    raise ValueError(f"{path} holds no policy: {error} is missing") from error
+    raise ValueError(f"{file} holds no policy: {error} is missing") from error
 
 
-def write_networks(path, game, mixtures) -> None:
+def write_networks(path: str | os.PathLike, game: state_game.StateGame,
+                   mixtures: Sequence[Any]) -> None:
   """Writes a `Mixture` per player of a `StateGame`; `write_policy` does, too.
   """
   write_policy(path, sampled.MixturePolicy(

@@ -15,6 +15,8 @@
 """Tabular policies: action probabilities by information state."""
 
 import dataclasses
+from typing import Any
+from typing import Self
 
 import numpy as np
 import pyspiel
@@ -33,17 +35,17 @@ class TablePolicy(policy_lib.Policy):
   """
   table: np.ndarray
 
-  def to_data(self):
+  def to_data(self) -> dict[str, Any]:
     return {"table": self.table}
 
   @classmethod
-  def from_data(cls, data):
+  def from_data(cls, data: dict[str, Any]) -> "TablePolicy":
     return cls(data["table"])
 
-  def weights(self):
+  def weights(self) -> list[np.ndarray]:
     return [self.table.copy()]
 
-  def with_noise(self, sigma, rng):
+  def with_noise(self, sigma: float, rng: np.random.Generator) -> Self:
     """Returns a copy whose rows are mixed with random distributions.
 
     Args:
@@ -51,10 +53,11 @@ class TablePolicy(policy_lib.Policy):
         policy plays with positive probability.
       rng: draws it.
     """
-    return TablePolicy(noisy_table(self.table, self.table > 0, sigma, rng))
+    return dataclasses.replace(
+        self, table=noisy_table(self.table, self.table > 0, sigma, rng))
 
 
-def as_policy(policy):
+def as_policy(policy: policy_lib.Policy | np.ndarray) -> policy_lib.Policy:
   """Returns a policy as populations hold it: an array becomes a `TablePolicy`.
   """
   return TablePolicy(policy) if isinstance(policy, np.ndarray) else policy
@@ -109,7 +112,7 @@ class BestResponsePolicy(policy_lib.OpenSpielPolicy):
     self._check_seat(player)
     return self._seats[player][0]
 
-  def probabilities(self, state, player):
+  def probabilities(self, state: pyspiel.State, player: int) -> np.ndarray:
     infostates, table = self._seats[player]
     name = state.information_state_string(player)
     if name not in infostates.rows:
@@ -117,7 +120,9 @@ class BestResponsePolicy(policy_lib.OpenSpielPolicy):
                        f"player {player}")
     return table[infostates.rows[name]]
 
-  def probabilities_of_observation(self, observation, player, legal_actions):
+  def probabilities_of_observation(
+      self, observation: np.ndarray, player: int,
+      legal_actions: list[int]) -> np.ndarray:
     del legal_actions  # The table knows them.
     infostates, table = self._seats[player]
     if player not in self._rows_by_observation:
@@ -130,11 +135,11 @@ class BestResponsePolicy(policy_lib.OpenSpielPolicy):
                        f"{observation.tolist()} of player {player}")
     return table[row].copy()
 
-  def get_weights(self):
+  def get_weights(self) -> list[np.ndarray]:
     """Returns a copy of the table `[I, A]` of each player that it plays."""
     return [table.copy() for _, table in self._seats.values()]
 
-  def copy_with_noise(self, sigma=0.0):
+  def copy_with_noise(self, sigma: float = 0.0) -> "BestResponsePolicy":
     """Returns an unfrozen copy.
 
     Args:

@@ -19,11 +19,17 @@ collects what their players see, every policy answers for all its episodes in
 one forward pass, and a second pass applies the actions.
 """
 
+from collections.abc import Callable
+from collections.abc import Sequence
 import dataclasses
 import itertools
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyspiel
+
+from open_spiel_ppsro.games import state_game
 
 _CHANCE = int(pyspiel.PlayerId.CHANCE)
 # A policy asked for more rows at once than this answers alone.
@@ -53,8 +59,12 @@ class Decisions:
   return_so_far: np.ndarray
 
 
-def play(game, policies, assignment, rng, chance=None, recorded=None,
-         stacks=None):
+def play(game: state_game.StateGame,
+         policies: Sequence[Callable[[np.ndarray, np.ndarray], np.ndarray]],
+         assignment: npt.ArrayLike, rng: np.random.Generator,
+         chance: np.ndarray | None = None, recorded: int | None = None,
+         stacks: dict[tuple, Any] | None = None
+         ) -> tuple[np.ndarray, int, Decisions | None]:
   """Plays episodes to their ends, all at once.
 
   Args:
@@ -84,12 +94,12 @@ def play(game, policies, assignment, rng, chance=None, recorded=None,
   events = [0] * num_episodes
   has_rewards = (game.game.get_type().reward_model
                  == pyspiel.GameType.RewardModel.REWARDS)
-  alive = range(num_episodes)
+  alive: Sequence[int] = range(num_episodes)
   ask = _PolicyBatch(policies, {} if stacks is None else stacks)
   num_steps = 0
   records = []
   while True:
-    acting, players = [], []
+    acting, to_move = [], []
     for episode in alive:
       state = states[episode]
       player = state.current_player()
@@ -102,12 +112,12 @@ def play(game, policies, assignment, rng, chance=None, recorded=None,
         player = state.current_player()
       if player >= 0:
         acting.append(episode)
-        players.append(player)
+        to_move.append(player)
     alive = acting
     if not acting:
       break
     num_steps += len(acting)
-    episodes, players = np.array(acting), np.array(players)
+    episodes, players = np.array(acting), np.array(to_move)
     keys = assignment[players, episodes]
     order = np.argsort(keys, kind="stable")
     episodes, players, keys = episodes[order], players[order], keys[order]
@@ -209,7 +219,8 @@ def _choose(probabilities, rng):
   return (cumulative > threshold[:, None]).argmax(axis=1)
 
 
-def draw_assignment(probabilities, num_episodes, rng):
+def draw_assignment(probabilities: np.ndarray, num_episodes: int,
+                    rng: np.random.Generator) -> np.ndarray:
   """Returns int `[E]`, an index drawn per episode, in random order."""
   counts = rng.multinomial(num_episodes, probabilities)
   return rng.permutation(np.repeat(np.arange(len(counts)), counts))

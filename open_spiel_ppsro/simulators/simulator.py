@@ -20,6 +20,7 @@ and never see whether these were drawn on arrays or played on states.
 
 import abc
 from collections.abc import Callable
+from collections.abc import Iterable
 import dataclasses
 from typing import Any
 
@@ -113,7 +114,8 @@ class Simulator(abc.ABC):
   constants: dict[str, np.ndarray] = {}
 
   @abc.abstractmethod
-  def face(self, opponents: Any, random_share: float = 0.0) -> None:
+  def face(self, opponents: population_lib.Opponents,
+           random_share: float = 0.0) -> None:
     """Sets the opponents of the episodes to come.
 
     Args:
@@ -179,7 +181,8 @@ class Simulator(abc.ABC):
     return None
 
 
-def pack(batch, constants):
+def pack(batch: EpisodeBatch,
+         constants: dict[str, np.ndarray]) -> dict[str, Any]:
   """Returns an `EpisodeBatch` as plain data and arrays.
 
   Args:
@@ -192,12 +195,13 @@ def pack(batch, constants):
           if constants.get(field.name) is not getattr(batch, field.name)}
 
 
-def unpack(data, constants):
+def unpack(data: dict[str, Any],
+           constants: dict[str, np.ndarray]) -> EpisodeBatch:
   """Returns the `EpisodeBatch` that `pack` was given."""
   return EpisodeBatch(**{**constants, **data})
 
 
-def merge(batches):
+def merge(batches: Iterable[EpisodeBatch]) -> EpisodeBatch:
   """Returns one `EpisodeBatch` that holds the samples of several.
 
   Args:
@@ -210,7 +214,7 @@ def merge(batches):
     return first
   if all(batch.observations is first.observations for batch in batches):
     observations, mask = first.observations, first.legal_actions_mask
-    offsets = [0] * len(batches)
+    offsets = np.zeros(len(batches), int)
   else:
     observations = np.concatenate([batch.observations for batch in batches])
     mask = np.concatenate([batch.legal_actions_mask for batch in batches])

@@ -14,9 +14,14 @@
 
 """StateSimulator: episodes of one player on the states of a pyspiel game."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from open_spiel_ppsro import population
+from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.simulators import play as play_lib
 from open_spiel_ppsro.simulators import simulator as simulator_lib
@@ -34,7 +39,7 @@ class StateSimulator(simulator_lib.Simulator):
   Every episode is played, so the cost of a batch grows with its size.
   """
 
-  def __init__(self, game, player):
+  def __init__(self, game: state_game.StateGame, player: int):
     """Makes a simulator of `player` in a `StateGame`.
 
     Where one population plays both seats, the seat is drawn per episode.
@@ -44,23 +49,26 @@ class StateSimulator(simulator_lib.Simulator):
     self.num_features = game.num_features
     self.num_actions = game.num_actions
     self.episodes_per_batch = default_episodes(game)
-    self._opponents = None
+    self._opponents: population.Opponents | None = None
     self._random_share = 0.0
-    self._stacks = {}
-    # Of each draw, `(opponent [E], returns [2, E])`.
-    self._met = []
+    self._stacks: dict[tuple, Any] = {}
+    # One `(opponent [E], returns [2, E])` for each draw.
+    self._met: list[tuple[np.ndarray, np.ndarray]] = []
 
-  def face(self, opponents, random_share=0.0):
+  def face(self, opponents: population.Opponents,
+           random_share: float = 0.0) -> None:
     self._opponents = opponents
     self._random_share = random_share
     self._stacks = {}
     self._met = []
 
-  def publish(self, policy, copy):
+  def publish(self, policy: simulator_lib.PolicyFunction,
+              copy: Callable[[], policy_lib.Policy]) -> policy_lib.Policy:
     del policy
     return copy()
 
-  def draw(self, policy, num_episodes, rng):
+  def draw(self, policy: simulator_lib.PolicyFunction, num_episodes: int,
+           rng: np.random.Generator) -> simulator_lib.EpisodeBatch:
     returns, num_steps, decisions, own, others = self._play(
         [policy], np.ones(1), num_episodes, rng)
     if others is not None:
@@ -89,13 +97,14 @@ class StateSimulator(simulator_lib.Simulator):
         num_steps=num_steps,
         episode_return=float(own.mean()))
 
-  def training_payoffs(self):
+  def training_payoffs(self) -> simulator_lib.TrainingPayoffs | None:
     """Returns the `TrainingPayoffs` of all draws since `face`.
 
     None if there are none, or if the player has several opponents.
     """
     if not self._met:
       return None
+    assert self._opponents is not None
     snapshots = self._opponents[1 - self._player].snapshots
     others, returns = (np.concatenate(part, axis=-1)
                        for part in zip(*self._met))
@@ -110,7 +119,8 @@ class StateSimulator(simulator_lib.Simulator):
         np.array([[tally(of_player ** power) for of_player in returns]
                   for power in (1, 2)]))
 
-  def demonstrate(self, mixture, rng):
+  def demonstrate(self, mixture: population.Mixture, rng: np.random.Generator
+                  ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns how a `Mixture` plays against the opponents that it faces.
 
     One of its policies is drawn per episode; the probabilities are those of
@@ -124,12 +134,14 @@ class StateSimulator(simulator_lib.Simulator):
     return (decisions.observations, decisions.legal_actions_mask,
             decisions.probabilities)
 
-  def behaviour(self, mixture, batch):
+  def behaviour(self, mixture: population.Mixture,
+                batch: simulator_lib.EpisodeBatch) -> np.ndarray:
+    functions: list[Any] = [snapshot.policy for snapshot in mixture.snapshots]
     policies = np.stack([
-        snapshot.policy(batch.observations, batch.legal_actions_mask)
-        for snapshot in mixture.snapshots])
-    # How likely each policy is to be the one that played so far: a row is a
-    # sample here, and the rows of an episode follow each other.
+        function(batch.observations, batch.legal_actions_mask)
+        for function in functions])
+    # The reach is how likely each policy is to be the one that has played so
+    # far: a row is a sample here, and the rows of an episode form a chain.
     reach = np.empty(policies.shape[:2])
     rows = np.setdiff1d(batch.row, batch.next_row)
     reach[:, rows] = mixture.probabilities[:, None]
@@ -185,7 +197,7 @@ class StateSimulator(simulator_lib.Simulator):
             returns[seat, np.arange(num_episodes)], others)
 
 
-def default_episodes(game):
+def default_episodes(game: state_game.StateGame) -> int:
   """Returns the episodes of a batch of the default size."""
   return max(16, round(
       _DECISIONS_PER_BATCH * game.num_players / game.mean_steps))
