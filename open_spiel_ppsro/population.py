@@ -154,7 +154,7 @@ class Member:
     episodes: episodes it has trained.
   """
   policy_id: PolicyId
-  snapshot: Snapshot | None = None
+  snapshot: Snapshot = None  # type: ignore[assignment]  # Until `publish`.
   frozen: bool = False
   parent: int | None = None
   frozen_at_opening: tuple[tuple[int, ...], ...] = ()
