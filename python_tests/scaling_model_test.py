@@ -24,7 +24,8 @@ import tempfile
 from absl.testing import absltest
 from absl.testing import parameterized
 
-EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
+EXAMPLES = pathlib.Path(__file__).resolve().parent.parent.joinpath(
+    "examples", "benchmarks", "scaling")
 sys.path.insert(0, str(EXAMPLES))
 # pylint: disable=wrong-import-position
 import scaling_calibration
@@ -196,7 +197,7 @@ class ExampleTest(parameterized.TestCase):
 
   def run_example(self, *arguments):
     process = subprocess.run(
-        [sys.executable, str(EXAMPLES / "scaling_model_example.py"),
+        [sys.executable, str(EXAMPLES / "scaling_benchmark.py"),
          *arguments], capture_output=True, text=True, timeout=240)
     return process.returncode, process.stdout, process.stderr
 
