@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Game: what the rest of the package asks of any game.
+"""Game: the common face of all games, for the rest of the package.
 
 A game is either enumerated, a `GameTree`, on which everything is exact, or
 sampled, a `StateGame`, which is played state by state.
@@ -38,7 +38,8 @@ class Game(abc.ABC):
       per player, unless one population plays all seats.
     before_symmetry: the game before its seats were drawn at random, see
       `seat_symmetry.symmetrise`; None if they are not drawn.
-    is_enumerated: whether payoffs and NashConv are exact on it.
+    is_enumerated: whether it is a `GameTree`, so that its payoffs and NashConv
+      are exact.
   """
 
   game: pyspiel.Game

@@ -24,13 +24,14 @@ from open_spiel_ppsro.games import state_game
 def open_game(game: pyspiel.Game | str | game_lib.Game,
               max_histories: int = game_tree.DEFAULT_MAX_HISTORIES,
               evaluation: str = "auto") -> game_lib.Game:
-  """Returns a game as it will be evaluated: a `GameTree` or a `StateGame`.
+  """Returns a `GameTree` if the game is to be enumerated, else a `StateGame`.
 
   Args:
     game: a pyspiel game or a game string; a `Game` is returned as it is.
-    max_histories: up to so many histories a game is enumerated.
-    evaluation: `exact`: a `GameTree`; `sampled`: a `StateGame`; `auto`: a
-      `GameTree` if the game is small enough and can be enumerated.
+    max_histories: the histories up to which a game is enumerated.
+    evaluation: `exact` gives a `GameTree`; `sampled` gives a `StateGame`;
+      `auto` gives a `GameTree` if the game is small enough and can be
+      enumerated, else a `StateGame`.
 
   Raises:
     ValueError: as `game_tree.enumerate_game` and `state_game` do.

@@ -33,9 +33,11 @@ import scipy.sparse
 
 from open_spiel_ppsro.games import game_tree
 
-# What separates a tie from a difference of values, in game utility.
+# Action values that differ by less than this tie, relative to the largest
+# value. It is above rounding errors; a larger one makes more actions tie.
 _TIE_TOLERANCE = 1e-9
 
+# The rules for choosing among best actions, see `best_response_to_reach`.
 TIE_BREAKS = ("first", "last", "random", "uniform", "perturbed")
 
 
@@ -45,7 +47,8 @@ def realization_plan(tree: game_tree.GameTree, table: np.ndarray,
   infostates = tree.infostates[player]
   batch = table.shape[:-2]
   plan = np.ones(batch + (tree.num_sequences(player),))
-  # A view of the plan by information state and action: `reshape` would copy.
+  # This is a view of the plan by information state and action; `reshape` would
+  # copy a batch.
   rows = np.lib.stride_tricks.as_strided(
       plan, batch + infostates.legal_actions_mask.shape, plan.strides[:-1] + (
           plan.strides[-1] * tree.num_actions, plan.strides[-1]))
@@ -57,16 +60,16 @@ def realization_plan(tree: game_tree.GameTree, table: np.ndarray,
 
 def as_plans(tree: game_tree.GameTree, policies: Sequence[npt.ArrayLike],
              skip: int | None = None) -> list[np.ndarray]:
-  """Returns realization plans of what the public functions take.
+  """Returns the realization plans of plans or tables, as users give them.
 
   Args:
     tree: the game.
-    policies: per player plans `[..., S_p]`, or tables `[..., I_p, A]` such as
+    policies: per player, plans `[..., S_p]` or tables `[..., I_p, A]`, such as
       `solver.final_tables()`.
     skip: a player whose entry is not read, or None.
 
   Raises:
-    ValueError: if a player's entry is neither.
+    ValueError: if a player's entry has neither shape.
   """
   if len(policies) != tree.num_players:
     raise ValueError(f"the game has {tree.num_players} players, got policies "
@@ -92,8 +95,8 @@ def behaviour(tree: game_tree.GameTree, plan: np.ndarray,
               player: int) -> np.ndarray:
   """Returns the table `[..., I, A]` of a plan; uniform where it has no reach.
 
-  With the weighted sum of plans this is the behaviour policy that is
-  realization-equivalent to the mixture (Kuhn's theorem).
+  The table of a weighted sum of plans is the behaviour policy that is
+  realization-equivalent to their mixture (Kuhn's theorem).
   """
   infostates = tree.infostates[player]
   mask = infostates.legal_actions_mask
@@ -133,13 +136,13 @@ def terminal_reach(tree: game_tree.GameTree, plans: Sequence[np.ndarray],
 def joint_reach(tree: game_tree.GameTree, plans: Sequence[np.ndarray],
                 profiles: np.ndarray, probabilities: np.ndarray,
                 skip: int | None = None) -> np.ndarray:
-  """Returns `[T]`, as `terminal_reach`, of plans that are drawn together.
+  """Returns the `terminal_reach` `[T]` of plans that are drawn together.
 
   Args:
     tree: the game.
-    plans: per player, `[K_p, S_p]`; the entry of `skip` is not read.
-    profiles: int `[M, n]`, per profile and player one of its plans.
-    probabilities: `[M]`, how likely each profile is.
+    plans: per player, K_p plans `[K_p, S_p]`; the entry of `skip` is not read.
+    profiles: int `[M, n]`, the index of each player's plan in each profile.
+    probabilities: `[M]`, the probability of each profile.
     skip: a player, or None to leave none out.
   """
   at_terminals = [
@@ -159,18 +162,19 @@ def sequence_values(tree: game_tree.GameTree, plans: Sequence[np.ndarray],
                     player: int) -> np.ndarray:
   """Returns `[S]`: the payoff that each sequence of `player` ends in.
 
+  The expected return of a plan `x` of the player is `x @ sequence_values`.
+
   Args:
     tree: the game.
     plans: one plan per player; the entry of `player` is not read.
-    player: whose sequences and whose utility. The expected return of a plan
-      `x` of the player is `x @ sequence_values`.
+    player: the player whose sequences and utility count.
   """
   return values_of_reach(tree, terminal_reach(tree, plans, skip=player), player)
 
 
 def values_of_reach(tree: game_tree.GameTree, reach: np.ndarray,
                     player: int) -> np.ndarray:
-  """As `sequence_values`, from the reach `[T]` of chance and the others."""
+  """Returns `sequence_values` by the reach `[T]` of chance and the others."""
   return np.bincount(tree.terminal_sequences[player],
                      reach * tree.terminal_returns[player],
                      tree.num_sequences(player))
@@ -195,7 +199,7 @@ def _action_values(tree, gradient, player, allowed):
   Args:
     tree: the game.
     gradient: `[S]`, as `sequence_values` gives it.
-    player: whose.
+    player: the player who acts.
     allowed: bool `[I, A]`, the actions that may follow.
   """
   infostates = tree.infostates[player]
@@ -217,7 +221,7 @@ def best_response_value(tree: game_tree.GameTree, plans: Sequence[np.ndarray],
 
 def best_value_of_reach(tree: game_tree.GameTree, reach: np.ndarray,
                         player: int) -> float:
-  """As `best_response_value`, from the reach `[T]` of chance and the others."""
+  """Returns `best_response_value` by the reach `[T]` of all others."""
   gradient = values_of_reach(tree, reach, player)
   mask = tree.infostates[player].legal_actions_mask
   return float(_action_values(tree, gradient, player, mask)[1])
@@ -248,15 +252,15 @@ def best_pure_plan(tree: game_tree.GameTree, values: np.ndarray, player: int,
 def best_response(tree: game_tree.GameTree, plans: Sequence[npt.ArrayLike],
                   player: int, tie_break: str = "first",
                   rng: np.random.Generator | None = None) -> BestResponse:
-  """Returns an exact `BestResponse` of `player` to what the others play.
+  """Returns an exact `BestResponse` of `player` to the others' policies.
 
   Args:
     tree: the game.
     plans: one plan `[S_p]` or table `[I_p, A]` per player; the entry of
       `player` is not read.
-    player: who responds.
-    tie_break: see `best_response_to_reach`.
-    rng: a NumPy generator, for `random` alone.
+    player: the player who responds.
+    tie_break: the rule among best actions, see `best_response_to_reach`.
+    rng: a NumPy generator, which the rule `random` needs.
   """
   if player not in range(tree.num_players):
     raise ValueError(f"player is {player}; the game has players from 0 to "
@@ -270,23 +274,24 @@ def best_response_to_reach(
     tree: game_tree.GameTree, reach: np.ndarray, player: int,
     tie_break: str = "first",
     rng: np.random.Generator | None = None) -> BestResponse:
-  """Returns an exact `BestResponse` of `player` to what the others do.
+  """Returns an exact `BestResponse` of `player` to the others' reach.
 
   Actions whose values differ by less than 1e-9 (relative to the largest) tie.
   Ties are frequent: at information states that the opponents never let the
-  player reach, all actions tie. How they are broken decides how many
+  player reach, all actions tie. The rule for breaking them decides how many
   iterations double oracle needs.
 
   Args:
     tree: the game.
     reach: `[T]`, the probability that chance and the others give to each
       terminal history.
-    player: who responds.
-    tie_break: `first` or `last` legal action; `random` among the tied;
-      `uniform` over the tied; `perturbed`: the best one against opponents that
-      play uniformly at random, a response that is exact and yet sensible
-      where the opponents do not go.
-    rng: a NumPy generator, for `random` alone.
+    player: the player who responds.
+    tie_break: `first` and `last` choose the first or last of the tied actions;
+      `random` draws one; `uniform` plays all of them with equal probability;
+      `perturbed` chooses the best one against opponents that play uniformly at
+      random, so that the response is exact and yet sensible where the
+      opponents do not go.
+    rng: a NumPy generator, which `random` needs.
 
   Raises:
     ValueError: if `tie_break` is none of these.

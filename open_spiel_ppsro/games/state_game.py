@@ -12,10 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""StateGame: a game too large to enumerate, played state by state.
+"""StateGame: a game that is too large to enumerate and is played by states.
 
-What the rest of the package asks of any game, answered without a tree: how
-many players and actions, what a network sees, who plays which population.
+It answers the questions that the rest of the package asks of any game, see
+`game.Game`, without a tree.
 """
 
 from collections.abc import Sequence
@@ -31,6 +31,8 @@ import pyspiel
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import loading
 
+# The episodes of random play by which the mean length of an episode is
+# estimated. More make the estimate more precise and a start slower.
 _NUM_PROBES = 200
 
 
@@ -45,7 +47,7 @@ class StateGame(game_lib.Game):
     num_features: D, the length of an observation: the information state tensor
       or, where the game has none, the observation tensor, which may forget;
       then a one-hot seat where one population plays all seats.
-    is_zero_sum: whether OpenSpiel says so.
+    is_zero_sum: whether OpenSpiel calls the game zero-sum.
     roles: for each player, the population that its policies come from.
     mean_steps: decisions of all players in an episode of uniformly random
       play, estimated.
@@ -63,7 +65,8 @@ class StateGame(game_lib.Game):
   is_enumerated = False
 
   def __getstate__(self):
-    # A game travels as its string: not every pyspiel game can be pickled.
+    # A game travels as its string, because some pyspiel games cannot be
+    # pickled.
     return {**self.__dict__, "game": str(self.game), "before_symmetry": None}
 
   def __setstate__(self, state):
@@ -80,12 +83,12 @@ class StateGame(game_lib.Game):
     """Returns observations as policies see them.
 
     Args:
-      observations: float32 `[U, D]`, of an `observer`.
-      players: int `[U]`, who sees each of them.
+      observations: float32 `[U, D]`, from an `observer`.
+      players: int `[U]`, the player who sees each observation.
 
     Returns:
-      Where one population plays all seats, each observation followed by its
-      one-hot seat, `[U, D + 2]`; the same observations elsewhere.
+      Each observation followed by its one-hot seat, `[U, D + 2]`, where one
+      population plays all seats; the same observations elsewhere.
     """
     if not self.plays_all_seats:
       return observations
