@@ -12,10 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Population: which policies exist, which are frozen, and who plays whom.
+"""Population: the policies of each player, their snapshots, and mixtures.
 
-It knows no game, no learner and no scheme. Only the solver changes a population
-(single writer); everything that it returns is immutable.
+This module knows no game, no learner and no scheme. Only the solver changes a
+population (single writer); everything that it returns is immutable.
 """
 
 from collections.abc import Callable
@@ -29,23 +29,24 @@ import numpy as np
 from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.policies import tabular
 
-# Indices that no policy of a population has, since it opens from 0 on: of the
-# behaviour policy of a whole mixture, and, from the second one on, of
-# exploiters.
+# Policies of a population have indices from 0 on. These indices are of others:
+# the first one is the behaviour policy of a whole mixture, and exploiters have
+# the second one and those above it.
 MIXTURE_INDEX = -1
 FIRST_EXPLOITER_INDEX = 2 ** 30
-# First entries of the keys of random seeds that no `PolicyId` begins with: of
-# matches that measure payoffs, and of those that measure exploiters.
+# The key of a random seed begins with a player, or with one of these numbers:
+# the first one for matches that measure payoffs, the second one for matches
+# that measure exploiters. Other numbers change the bits of every sampled run.
 MATCH_SEED_KEY = 2 ** 31
 EXPLOITER_SEED_KEY = 2 ** 31 + 1
 
 
 class PolicyId(NamedTuple):
-  """A policy: the player it plays for and its index in opening order.
+  """The id of a policy: its player, and its index in opening order.
 
   In the schemes with levels the index is the level. Index 0 is the initial
-  policy, frozen from the start. Where one population plays all roles of a
-  symmetric game, the player is 0.
+  policy, which is frozen from the start. Where one population plays all roles
+  of a symmetric game, the player is 0.
   """
   player: int
   index: int  # type: ignore[assignment]  # Tuples have such a method.
@@ -59,7 +60,7 @@ class Snapshot:
   """The policy of a learner as it was at one moment.
 
   Attributes:
-    policy_id: whose policy it is.
+    policy_id: the policy's id.
     version: how many snapshots the policy had published before this one.
     policy: a `TablePolicy` of an enumerated game, for which its table `[I, A]`
       may be given, and a `FunctionPolicy` of a sampled one.
@@ -84,7 +85,7 @@ class Mixture:
 
   Attributes:
     snapshots: K snapshots.
-    probabilities: float `[K]`.
+    probabilities: float `[K]`, the probability of each snapshot.
   """
   snapshots: tuple[Snapshot, ...]
   probabilities: np.ndarray
@@ -104,13 +105,13 @@ class Mixture:
 class JointMixture:
   """A distribution over profiles of snapshots; one is drawn per episode.
 
-  To who asks for a player's `Mixture` by its index it shows the marginal.
+  It can be indexed by player, and then returns the player's marginal `Mixture`.
 
   Attributes:
     mixtures: per player, the marginal `Mixture`.
-    profiles: int `[M, n]`, per profile and player the position of a snapshot
-      in the player's mixture.
-    probabilities: float `[M]`.
+    profiles: int `[M, n]`, for each profile and player the position of a
+      snapshot in the player's mixture.
+    probabilities: float `[M]`, the probability of each profile.
   """
   mixtures: tuple[Mixture, ...]
   profiles: np.ndarray
@@ -125,7 +126,7 @@ class JointMixture:
   def without(self, player: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns `profiles` and `probabilities` with a player summed out.
 
-    Its column of the profiles is zero.
+    The player's column of the profiles is zero.
     """
     profiles = self.profiles.copy()
     profiles[:, player] = 0
@@ -133,25 +134,25 @@ class JointMixture:
     return profiles, np.bincount(which.reshape(-1), self.probabilities)
 
 
-# What a policy trains against: per player a mixture, or all players' together.
+# The opponents of a policy: a mixture for each player, or one of profiles.
 Opponents = Sequence[Mixture] | JointMixture
 
 
 @dataclasses.dataclass
 class Member:
-  """One policy of the population and what is known of its training.
+  """One policy of the population, and counters of its training.
 
   Attributes:
-    policy_id: who it is.
-    frozen: whether it is final.
+    policy_id: the policy's id.
     snapshot: its latest published snapshot.
+    frozen: whether the policy is final.
     parent: the index of the policy that it sprang from, if any.
     frozen_at_opening: per population, the indices of the policies that were
       frozen when this one opened.
-    rounds: how many rounds it has trained.
-    steps: environment steps it has trained, decisions of all players.
-    latest_steps: those of its latest round.
-    episodes: episodes it has trained.
+    rounds: how many rounds the policy has trained.
+    steps: environment steps that it has trained, decisions of all players.
+    latest_steps: the environment steps of its latest round.
+    episodes: episodes that it has trained.
   """
   policy_id: PolicyId
   snapshot: Snapshot = None  # type: ignore[assignment]  # Until `publish`.
@@ -164,6 +165,7 @@ class Member:
   episodes: int = 0
 
 
+# The fields of a `Member` that a checkpoint holds as they are.
 _PLAIN_FIELDS = ("frozen", "parent", "rounds", "steps", "latest_steps",
                  "episodes")
 
@@ -188,7 +190,7 @@ class Population:
     return self._members[policy_id.player][policy_id.index]
 
   def members(self, player: int | None = None) -> list[Member]:
-    """Returns the members of one population, or of all, one by one."""
+    """Returns the members of one population, or of all populations."""
     if player is None:
       return [member for players in self._members for member in players]
     return list(self._members[player])
@@ -202,7 +204,7 @@ class Population:
     return [m for m in self.members(player) if not m.frozen]
 
   def frozen_indices(self) -> tuple[tuple[int, ...], ...]:
-    """Returns, per population, its frozen ones in the order they froze."""
+    """Returns the frozen policies per population, in the order they froze."""
     return tuple(tuple(indices) for indices in self._frozen)
 
   def open(self, player: int, parent: int | None = None) -> Member:
@@ -217,7 +219,7 @@ class Population:
     """Replaces the snapshot of an active policy.
 
     Args:
-      policy_id: whose snapshot.
+      policy_id: the policy's id.
       policy: a `Policy`, or a table `[I, A]`, which becomes a `TablePolicy`.
 
     Raises:
@@ -244,7 +246,7 @@ class Population:
         "members": [[{
             "snapshot": [member.snapshot.version,
                          policy_lib.to_data(member.snapshot.policy)],
-            # What was frozen then is a prefix of what is frozen now.
+            # The policies frozen then are the first of those frozen now.
             "frozen_at_opening": [len(indices) for indices
                                   in member.frozen_at_opening],
             **{name: getattr(member, name) for name in _PLAIN_FIELDS},
@@ -256,8 +258,8 @@ class Population:
     """Makes this population equal to another by its `state`.
 
     Args:
-      state: of the other.
-      read_policy: turns `(policy id, data)` into the policy.
+      state: the `state` of the other population.
+      read_policy: a function from `(policy id, data)` to the policy.
     """
     for player, found in enumerate(state["members"]):
       self._frozen[player][:] = state["frozen"][player]
@@ -276,7 +278,11 @@ class Population:
       self._members[player][:] = members
 
   def all_frozen(self, sub_game: Sequence[Sequence[int]]) -> bool:
-    """Returns whether all of `sub_game`, indices per population, are."""
+    """Returns whether all policies of a sub-game are frozen.
+
+    Args:
+      sub_game: per population, the indices of the policies.
+    """
     return all(members[index].frozen
                for members, indices in zip(self._members, sub_game)
                for index in indices)

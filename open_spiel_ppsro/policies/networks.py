@@ -12,12 +12,13 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Networks: a small perceptron, its gradient and its optimiser, without tape.
+"""Networks: a small perceptron, its gradient, and policies that play by it.
 
-The networks of this package are small and are stepped hundreds of times a
-second; at that size autograd and `torch.optim` spend more time on bookkeeping
-than on arithmetic. All parameters of an `MLP` are one vector, its gradient is
-another, and Adam is five operations on them.
+The networks of this package are small and are trained hundreds of steps a
+second. At that size autograd and `torch.optim` spend more time on bookkeeping
+than on arithmetic. So all parameters of an `MLP` are one vector, and the class
+computes its gradient, another vector, itself; `oracles/optimiser.py` is Adam on
+these vectors.
 """
 
 from collections.abc import Callable
@@ -33,7 +34,8 @@ import torch
 
 from open_spiel_ppsro.policies import sampled
 
-# Instead of -inf: keeps 0 * log(0) finite at illegal actions.
+# The logit of illegal actions. Unlike -inf it keeps 0 * log(0) finite; it is so
+# low that the probability of these actions is exactly 0.
 _ILLEGAL_LOGIT = -1e4
 
 
@@ -44,7 +46,11 @@ def generator(seed_sequence: np.random.SeedSequence) -> torch.Generator:
 
 
 def pin_threads() -> None:
-  """One torch thread: results may change with the count, workers are many."""
+  """Makes torch use one thread.
+
+  Results may change with the number of threads, and other workers use the other
+  cores.
+  """
   if torch.get_num_threads() != 1:
     torch.set_num_threads(1)
 
@@ -53,7 +59,7 @@ class MLP:
   """A ReLU perceptron with orthogonal initial weights and zero biases.
 
   Attributes:
-    parameters: float32 `[P]`, everything that is learned.
+    parameters: float32 `[P]`, all weights and biases.
   """
 
   def __init__(self, sizes: Sequence[int],
@@ -62,11 +68,11 @@ class MLP:
     """Makes a network.
 
     Args:
-      sizes: of input, hidden layers and output.
-      torch_generator: draws the weights, on the CPU whatever the device; None
-        leaves all of them zero, to be set.
-      device: where it lives.
-      last_gain: scales the weights of the last layer.
+      sizes: the widths of the input, the hidden layers and the output.
+      torch_generator: the generator that draws the weights, on the CPU whatever
+        the device; None leaves all of them zero, to be set later.
+      device: the device of the parameters.
+      last_gain: the factor that scales the weights of the last layer.
     """
     self.sizes = tuple(sizes)
     self._sizes = tuple(zip(sizes[:-1], sizes[1:]))
@@ -108,11 +114,11 @@ class MLP:
 
   def gradient(self, activations: list[torch.Tensor],
                output_gradient: torch.Tensor) -> torch.Tensor:
-    """Returns `[P]`, the gradient of a loss; overwritten by the next call.
+    """Returns `[P]`, the gradient of a loss; the next call overwrites it.
 
     Args:
-      activations: as `activations` returned them.
-      output_gradient: `[U, out]`, of the loss by the output.
+      activations: the tensors that `activations` returned.
+      output_gradient: `[U, out]`, the gradient of the loss by the output.
     """
     gradient = output_gradient
     for index in reversed(range(len(self._weights))):
@@ -128,8 +134,8 @@ class MLP:
 class NetworkStack:
   """Networks of equal shapes that answer together, each at rows of its own.
 
-  Asked one after another, many networks with a few rows each spend nearly all
-  their time on the calls; here a layer of all of them is one product.
+  If many networks with a few rows each are asked one after another, nearly all
+  the time goes into the calls. Here one product computes a layer of all.
   """
 
   def __init__(self, policies: Sequence["NetworkPolicy"]):
@@ -147,7 +153,7 @@ class NetworkStack:
     for wide, narrow in zip(first.sizes[:-1], first.sizes[1:]):
       weight = vectors[:, start:start + wide * narrow]
       start += wide * narrow
-      # Copies, aligned as torch does it: results may change with alignment.
+      # Copies are aligned as torch aligns; results may change with alignment.
       self._layers.append((
           weight.view(-1, narrow, wide).clone(
               memory_format=torch.contiguous_format),
@@ -161,15 +167,15 @@ class NetworkStack:
     """Returns action probabilities `[U, A]`, zero where illegal.
 
     Args:
-      chosen: int `[G]`, positions in the stack, ascending.
-      counts: int `[G]`, how many rows each of these answers; they follow each
-        other, and sum to U.
-      observations: float32 `[U, D]`.
-      legal_actions_mask: bool `[U, A]`.
+      chosen: int `[G]`, the positions of networks in the stack, ascending.
+      counts: int `[G]`, the number of rows that each of them answers; the rows
+        of a network follow those of the one before, and all sum to U.
+      observations: float32 `[U, D]`, the players' observations.
+      legal_actions_mask: bool `[U, A]`, the legal actions.
     """
     layers, size = self._layers, len(self._layers[0][0])
-    # Copying weights costs about what it costs to use them: where most are
-    # asked, all compute.
+    # Copying weights costs about as much as using them. So where most networks
+    # are asked, all of them compute.
     if 2 * len(chosen) < size:
       places = torch.from_numpy(chosen)
       layers = [(weight[places], bias[places]) for weight, bias in layers]
@@ -202,11 +208,13 @@ class NetworkPolicy(sampled.FunctionPolicy):
   """A network as a policy that travels, plays, and no longer learns.
 
   Attributes:
-    sizes: of its layers.
-    parameters: float32 `[P]`.
-    num_actions: A; the first A outputs count.
-    temperature: of the softmax over them; 0 plays the best action.
-    context: float32 `[C]`, follows every observation; None for nothing.
+    sizes: the widths of its layers.
+    parameters: float32 `[P]`, the parameters of the `MLP`.
+    num_actions: A; the first A outputs are logits of the actions.
+    temperature: the temperature of the softmax over the logits; 0 plays the
+      best action.
+    context: float32 `[C]`, the further inputs after every observation; None for
+      none.
   """
   sizes: tuple[int, ...]
   parameters: np.ndarray
@@ -214,12 +222,12 @@ class NetworkPolicy(sampled.FunctionPolicy):
   temperature: float = 1.0
   context: np.ndarray | None = None
 
-  # What answers for many policies.
+  # The class that answers for many policies at once.
   stack = NetworkStack
 
   @property
   def stack_key(self) -> Hashable:  # type: ignore[override]
-    """Networks with equal keys can be stacked; None for one that cannot."""
+    """The key of networks that can be stacked together; None for no stack."""
     if not self.temperature:
       return None
     return (self.sizes, self.num_actions, self.temperature,
@@ -248,7 +256,7 @@ class NetworkPolicy(sampled.FunctionPolicy):
     return [self.parameters.copy()]
 
   def with_noise(self, sigma: float, rng: np.random.Generator) -> Self:
-    """Returns a copy whose parameters got normal noise of deviation sigma."""
+    """Returns a copy with normal noise of deviation sigma on its parameters."""
     noise = rng.normal(0, sigma, self.parameters.shape).astype(np.float32)
     return dataclasses.replace(self, parameters=self.parameters + noise)
 
@@ -270,7 +278,7 @@ class NetworkPolicy(sampled.FunctionPolicy):
 
 
 def as_array(tensor: torch.Tensor) -> np.ndarray:
-  """Returns a NumPy copy of a tensor, wherever it lives."""
+  """Returns a NumPy copy of a tensor on any device."""
   return tensor.detach().cpu().numpy().copy()
 
 
@@ -287,7 +295,7 @@ def through_log_softmax(gradient: torch.Tensor,
 
 
 class DeviceCopy:
-  """Keeps the tensor of an array that a simulator hands out again and again."""
+  """Keeps the tensor of an array that a simulator gives in every batch."""
 
   def __init__(self, device: str,
                transform: Callable[[np.ndarray], np.ndarray] = np.asarray):

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Policies of sampled games: functions of what a player sees."""
+"""Policies of sampled games: functions of a player's observations."""
 
 import abc
 from typing import Any
@@ -28,10 +28,11 @@ from open_spiel_ppsro.policies import policy as policy_lib
 
 
 class FunctionPolicy(policy_lib.Policy):
-  """A policy of a sampled game, as a population holds it.
+  """A policy of a sampled game, as a population keeps it.
 
-  Policies with equal `stack_key`, unless it is None, can answer together:
-  `stack(policies)` makes what does, see `networks.NetworkStack`.
+  Policies with an equal `stack_key`, unless it is None, can answer together:
+  `stack(policies)` returns an object that answers for all of them, see
+  `networks.NetworkStack`.
   """
 
   stack_key: Hashable = None
@@ -44,12 +45,12 @@ class FunctionPolicy(policy_lib.Policy):
 
     Args:
       observations: float32 `[U, D]`, see `state_game.StateGame.num_features`.
-      legal_actions_mask: bool `[U, A]`.
+      legal_actions_mask: bool `[U, A]`, the legal actions.
     """
 
 
 class UniformPolicy(FunctionPolicy):
-  """Plays every legal action with equal probability."""
+  """A policy that plays every legal action with equal probability."""
 
   def __call__(self, observations: np.ndarray,
                legal_actions_mask: np.ndarray) -> np.ndarray:
@@ -64,10 +65,10 @@ class UniformPolicy(FunctionPolicy):
 
 
 class SampledPolicy(policy_lib.OpenSpielPolicy):
-  """A function of observations as OpenSpiel knows policies.
+  """A function of observations, as an OpenSpiel policy.
 
   Attributes:
-    function: a `FunctionPolicy`.
+    function: the `FunctionPolicy`.
   """
 
   def __init__(self, game: state_game.StateGame, players: list[int],
@@ -76,9 +77,9 @@ class SampledPolicy(policy_lib.OpenSpielPolicy):
 
     Args:
       game: a `StateGame`.
-      players: the seats that it plays.
-      function: what it plays.
-      frozen: whether it is final.
+      players: the seats that the policy plays.
+      function: the `FunctionPolicy` that gives the probabilities.
+      frozen: whether the policy is final.
     """
     super().__init__(game.game, players, frozen)
     self.function = function
@@ -105,11 +106,11 @@ class SampledPolicy(policy_lib.OpenSpielPolicy):
         self._state_game.with_seats(observation[None], [player]), mask)[0]
 
   def get_weights(self) -> list[np.ndarray]:
-    """Returns a copy of what its function has learned, a list of arrays."""
+    """Returns copies of the function's learned parameters."""
     return self.function.weights()
 
   def copy_with_noise(self, sigma: float = 0.0) -> "SampledPolicy":
-    """Returns an unfrozen copy; `sigma` as its function's `with_noise` says."""
+    """Returns an unfrozen copy; for `sigma` see the function's `with_noise`."""
     return SampledPolicy(self._state_game, self.player_ids,
                          self.function.with_noise(sigma, self._rng),
                          frozen=False)
@@ -118,13 +119,13 @@ class SampledPolicy(policy_lib.OpenSpielPolicy):
 class MixturePolicy(openspiel_policy.Policy):
   """The behaviour policy of a mixture per player, weighted by reach.
 
-  At a state each member counts by its probability times those that it gave
-  to the player's actions on the way, as perfect recall demands.
+  At a state the weight of each member is its probability in the mixture times
+  the probabilities that it gave to the player's actions on the way.
 
   Attributes:
     state_game: the `StateGame`.
-    policies: per player, the K members of its mixture, `FunctionPolicy`.
-    probabilities: per player, float `[K]`.
+    policies: per player, the K members of its mixture, each a `FunctionPolicy`.
+    probabilities: per player, float `[K]`, the probabilities of the members.
   """
 
   def __init__(self, game: state_game.StateGame,
@@ -149,13 +150,13 @@ class MixturePolicy(openspiel_policy.Policy):
       if before.current_player() == player:
         weights *= self._all(before, player)[:, action]
       before.apply_action(action)
-    if not weights.sum() > 0:  # Nobody comes here; any answer is right.
+    if not weights.sum() > 0:  # No member comes here, so any answer is right.
       weights = np.array(self.probabilities[player], float)
     mean = weights @ self._all(state, player) / weights.sum()
     return {action: float(mean[action])
             for action in state.legal_actions(player)}
 
   def _all(self, state, player):
-    """Returns `[K, A]`, what each member plays."""
+    """Returns `[K, A]`, the action probabilities of each member."""
     return np.stack([member.probabilities(state, player)
                      for member in self._members[player]])

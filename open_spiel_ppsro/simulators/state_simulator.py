@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""StateSimulator: episodes of one player on the states of a pyspiel game."""
+"""StateSimulator: one player's episodes, played on the states of a game."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,15 +26,16 @@ from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.simulators import play as play_lib
 from open_spiel_ppsro.simulators import simulator as simulator_lib
 
-# A batch of the default size has about so many decisions of the learner.
+# A batch of the default size has about this many decisions of the learner.
+# More make each update more precise and more expensive.
 _DECISIONS_PER_BATCH = 2048
-# A new policy imitates about so many decisions of the mixture that it starts
-# from.
+# A new policy imitates about this many decisions of the mixture that it starts
+# from. More make the imitation more precise and the start slower.
 _DEMONSTRATED_DECISIONS = 2048
 
 
 class StateSimulator(simulator_lib.Simulator):
-  """Episodes of one player, or of both seats, on a `StateGame`.
+  """The source of one player's episodes, or both seats', on a `StateGame`.
 
   Every episode is played, so the cost of a batch grows with its size.
   """
@@ -75,8 +76,8 @@ class StateSimulator(simulator_lib.Simulator):
       self._met.append((others, np.stack([own, returns.sum(axis=0) - own])))
     episode, player = decisions.episode, decisions.player
     count = len(episode)
-    # Chronological within each episode; so the next entry of the same episode
-    # is the next decision.
+    # The order is chronological within each episode, so the next entry of the
+    # same episode is the next decision.
     order = np.argsort(episode, kind="stable")
     follows = np.append(episode[order][1:] == episode[order][:-1], False)
     next_row = np.full(count, -1)
@@ -100,7 +101,7 @@ class StateSimulator(simulator_lib.Simulator):
   def training_payoffs(self) -> simulator_lib.TrainingPayoffs | None:
     """Returns the `TrainingPayoffs` of all draws since `face`.
 
-    None if there are none, or if the player has several opponents.
+    It returns None if nothing was drawn, or if there are several opponents.
     """
     if not self._met:
       return None
@@ -121,10 +122,10 @@ class StateSimulator(simulator_lib.Simulator):
 
   def demonstrate(self, mixture: population.Mixture, rng: np.random.Generator
                   ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns how a `Mixture` plays against the opponents that it faces.
+    """Returns how a `Mixture` plays against the opponents set by `face`.
 
     One of its policies is drawn per episode; the probabilities are those of
-    the policy that played.
+    the drawn policy.
     """
     decisions = self._play(
         [snapshot.policy for snapshot in mixture.snapshots],
@@ -147,7 +148,7 @@ class StateSimulator(simulator_lib.Simulator):
     reach[:, rows] = mixture.probabilities[:, None]
     while len(rows):
       taken = reach[:, rows] * policies[:, rows, batch.action[rows]]
-      # Only the ratios matter; products of many small numbers would vanish.
+      # Only ratios matter, and products of many small numbers would vanish.
       taken /= np.maximum(taken.sum(axis=0), np.finfo(float).tiny)
       going_on = batch.next_row[rows] >= 0
       rows = batch.next_row[rows[going_on]]
@@ -157,10 +158,11 @@ class StateSimulator(simulator_lib.Simulator):
     return np.einsum("ku,kua->ua", reach / reach.sum(axis=0), policies)
 
   def _play(self, own_policies, own_probabilities, num_episodes, rng):
-    """Returns what `play` does, the own returns `[E]`, and who was met.
+    """Returns what `play` does, the player's returns `[E]`, and the opponents.
 
-    That is int `[E]`, the policy of its mixture that a single opponent played,
-    -1 where it played at random; None of several opponents.
+    The opponents are int `[E]`, the index of the policy that a single opponent
+    drew from its mixture, -1 where it played at random. They are None if there
+    are several opponents.
     """
     game, player = self._game, self._player
     policies = [*own_policies, sampled.UniformPolicy()]
@@ -187,7 +189,7 @@ class StateSimulator(simulator_lib.Simulator):
     assignment[player] = play_lib.draw_assignment(
         own_probabilities, num_episodes, rng)
     seat = np.full(num_episodes, player)
-    if game.plays_all_seats:  # As often one as the other.
+    if game.plays_all_seats:  # Each seat is taken in half of the episodes.
       seat = rng.permutation(np.arange(num_episodes) % 2)
       assignment[:, seat != player] = assignment[::-1, seat != player]
     returns, num_steps, decisions = play_lib.play(
@@ -198,6 +200,6 @@ class StateSimulator(simulator_lib.Simulator):
 
 
 def default_episodes(game: state_game.StateGame) -> int:
-  """Returns the episodes of a batch of the default size."""
+  """Returns how many episodes a batch of the default size has."""
   return max(16, round(
       _DECISIONS_PER_BATCH * game.num_players / game.mean_steps))

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""TreeSimulator: many episodes at once on an enumerated game."""
+"""TreeSimulator: one player's episodes, drawn on the arrays of a game."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,8 @@ from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.policies import tabular
 from open_spiel_ppsro.simulators import simulator as simulator_lib
 
-# A batch costs the same whatever its size; so many episodes leave little noise.
+# The episodes of a batch of the default size. A batch costs the same whatever
+# its size; with this many episodes little noise is left. Fewer add noise.
 EPISODES_PER_BATCH = 2 ** 20
 
 
@@ -45,10 +46,10 @@ def opponents_reach(tree: game_tree.GameTree, opponents: population.Opponents,
   Args:
     tree: a `GameTree`.
     opponents: a `Mixture` per player, or a `JointMixture`, with tables as
-      policies; the own entry is not read.
-    player: whose opponents they are.
-    random_share: each opponent instead plays uniformly at random in this
-      share of the episodes.
+      policies; the player's own entry is not read.
+    player: the player whose opponents they are.
+    random_share: the share of the episodes in which each opponent plays
+      uniformly at random instead.
   """
 
   def uniform(other):
@@ -75,16 +76,16 @@ def opponents_reach(tree: game_tree.GameTree, opponents: population.Opponents,
 
 
 class TreeSimulator(simulator_lib.Simulator):
-  """Episodes of one player on an enumerated game.
+  """The source of one player's episodes on an enumerated game.
 
   Episodes are drawn from their exact distribution, all at once: the reach
-  probabilities of the terminal histories are known, and how many of
-  `num_episodes` independent episodes end at each of them is a multinomial
-  draw. The cost does not grow with the number of episodes.
+  probabilities of the terminal histories are known, and a multinomial draw
+  tells how many of `num_episodes` independent episodes end at each of them.
+  The cost does not grow with the number of episodes.
 
-  One opponent is drawn from its mixture per episode. In a game of perfect
-  recall the mixture's behaviour policy, weighted by reach, gives the same
-  distribution over episodes, and is what is used.
+  By definition one opponent is drawn from its mixture per episode. In a game
+  of perfect recall the mixture's behaviour policy, weighted by reach, gives the
+  same distribution over episodes, so the simulator uses that.
   """
 
   def __init__(self, tree: game_tree.GameTree, player: int):
@@ -99,8 +100,8 @@ class TreeSimulator(simulator_lib.Simulator):
     self.episodes_per_batch = EPISODES_PER_BATCH
     self._reach: np.ndarray | None = None
     # A sample ends at the next information state of the player, or at the end
-    # of the episode: one entry for each of the former, reached from its parent
-    # sequence, and one for each sequence at which some history ends.
+    # of the episode. So there is one entry for each information state that has
+    # a parent sequence, and one for each sequence at which some history ends.
     later = np.arange(infostates.levels[0].stop if infostates.levels else 0,
                       len(infostates))
     last = np.unique(tree.terminal_sequences[player])
@@ -109,7 +110,7 @@ class TreeSimulator(simulator_lib.Simulator):
     self._later, self._last = later, last
     self._row, self._action = np.divmod(sequences, tree.num_actions)
     self._next_row = np.concatenate([later, np.full(len(last), -1)])
-    # What all batches share, see `episodes.pack`.
+    # All batches share these arrays, see `simulator.pack`.
     self.constants = {
         "observations": self.observations,
         "legal_actions_mask": self.legal_actions_mask,
@@ -134,7 +135,7 @@ class TreeSimulator(simulator_lib.Simulator):
     return sequence_form.behaviour(self._tree, plan, self._player)
 
   def tabulate(self, policy: simulator_lib.PolicyFunction) -> np.ndarray:
-    """Returns float64 `[I, A]`: the policy at every information state."""
+    """Returns float64 `[I, A]`, the policy at every information state."""
     table = np.asarray(policy(self.observations, self.legal_actions_mask),
                        float)
     table = np.where(self.legal_actions_mask, table, 0)
@@ -178,7 +179,7 @@ class TreeSimulator(simulator_lib.Simulator):
         episode_return=float(returns.sum() / num_episodes))
 
   def _below(self, values):
-    """Returns `[I]`: the sum of `values` `[S]` at and below each infostate."""
+    """Returns `[I]`, the sum of `values` `[S]` at and below each infostate."""
     infostates = self._tree.infostates[self._player]
     values = values.copy()
     rows = values[:-1].reshape(self.legal_actions_mask.shape)
