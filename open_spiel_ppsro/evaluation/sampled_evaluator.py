@@ -131,12 +131,12 @@ class SampledEvaluator(evaluator_lib.Evaluator):
           cells = (slice(None),) * player + (policy_id.index,)
           self._weight[cells] *= _KEPT
           self._sums[(slice(None),) * 2 + cells] *= _KEPT
-    self._take(at_least=0)
+    self._collect_returns(at_least=0)
     plan = self._plan(population, share * self._payoff_episodes)
     if plan and not self._under_way:
       self._begin(population, plan)
     if self._wait:
-      self._take()
+      self._collect_returns()
     means, _ = self._estimate()
     meta_game.fill([range(size) for size in shape], means)
 
@@ -156,7 +156,7 @@ class SampledEvaluator(evaluator_lib.Evaluator):
 
     The call returns when all matches under way have been played.
     """
-    self._take()
+    self._collect_returns()
     return {"weight": self._weight.copy(), "sums": self._sums.copy(),
             "calls": self._calls, "episodes": self.episodes}
 
@@ -247,7 +247,7 @@ class SampledEvaluator(evaluator_lib.Evaluator):
     self._under_way = dict(zip(tickets, [[]] * len(unknown) + [
         [(cell, plan[cell]) for cell in task] for task in tasks]))
 
-  def _take(self, at_least=None):
+  def _collect_returns(self, at_least=None):
     """Adds the returns of matches that have been played to their cells.
 
     Args:

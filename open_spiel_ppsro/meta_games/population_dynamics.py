@@ -46,7 +46,7 @@ _FIRST_REGRET = 1e-6
 # seconds. Its time grows with the cube of this number.
 MAX_PROFILES = 1_000
 # The fewest and the most times that alpha-rank halves its epsilon. More come
-# closer to the limit of infinite selection, until rounding errors show.
+# closer to the limit of infinite selection.
 _FEWEST_HALVINGS = 10
 _MOST_HALVINGS = 46
 
