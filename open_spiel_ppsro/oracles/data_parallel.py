@@ -15,8 +15,8 @@
 """Teams: several workers train one policy, each on episodes of its own.
 
 The workers of a team have equal networks. Each plays episodes of its own and
-computes a gradient; `torch.distributed` (gloo) averages the gradients, and every
-worker takes the same step. The sum does not depend on the order in which
+computes a gradient; `torch.distributed` (gloo) averages the gradients, and
+every worker takes the same step. The sum does not depend on the order in which
 workers arrive, so the result depends on their number alone.
 """
 

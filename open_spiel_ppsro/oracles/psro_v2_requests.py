@@ -87,7 +87,8 @@ def read_requests(
           mixture(opponent, policies, marginals[opponent])
           for opponent, policies in enumerate(total_policies))
       if joint is not None:
-        # A mixture has only the policies of its support, so they are renumbered.
+        # A mixture has only the policies of its support, so their positions in
+        # it count.
         positions = [np.cumsum(marginal != 0) - 1 for marginal in marginals]
         profiles = np.argwhere(joint)
         opponents = population.JointMixture(
