@@ -256,7 +256,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
   @property
   def num_policies(self) -> tuple[int, ...]:
-    """Per population, over how many policies the result ranges."""
+    """The number of policies per population that the result ranges over."""
     return tuple(map(len, self._answer.indices))
 
   @property

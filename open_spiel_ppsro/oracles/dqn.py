@@ -192,7 +192,9 @@ class DQNLearner(learner_lib.Learner):
         self._simulator.num_actions, self._config.temperature)
 
   def _q_values(self, observations, mask):
-    """Returns Q-values `[U, A]` in units of the return scale, -inf if illegal.
+    """Returns Q-values `[U, A]`, in units of the return scale.
+
+    The Q-value of an illegal action is -inf.
     """
     return self._network(self._observations(observations)).masked_fill(
         self._illegal(mask), -torch.inf)
