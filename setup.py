@@ -1,22 +1,28 @@
 """Installs open_spiel_ppsro."""
 
+import re
+
 import setuptools
 
 with open("README.md", encoding="utf-8") as readme:
   long_description = readme.read()
+with open("open_spiel_ppsro/__init__.py", encoding="utf-8") as package:
+  version = re.search(r'__version__ = "(.+)"', package.read()).group(1)
 
 setuptools.setup(
     name="open_spiel_ppsro",
-    version="0.1.0",
+    version=version,
     description="Pipeline PSRO and its relatives as an OpenSpiel extension",
     long_description=long_description,
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    package_data={"open_spiel_ppsro": ["*.pyi", "py.typed"]},
     packages=setuptools.find_packages(include=["open_spiel_ppsro*"]),
     python_requires=">=3.11",
     install_requires=[
         "absl-py",
         "highspy",
+        "lazy_loader",
         "numpy",
         "open_spiel",
         "scipy",
@@ -28,8 +34,10 @@ setuptools.setup(
     ],
     extras_require={
         "benchmark": ["dm-tree"],  # OpenSpiel's torch DQN imports it.
+        "fast": ["numba"],  # Walks of phantom boards for intervals.
         "ray": ["ray"],
-        "test": ["dm-tree", "hypothesis", "pytest", "ray"],
+        "test": ["dm-tree", "hypothesis", "mypy", "numba", "pytest",
+                 "pytest-xdist", "ray", "ruff"],
     },
     classifiers=[
         "Programming Language :: Python :: 3",

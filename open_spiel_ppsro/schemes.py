@@ -24,11 +24,31 @@ promoted".
 """
 
 import abc
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Sequence
 import dataclasses
+from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
+from open_spiel_ppsro import plain_data
+from open_spiel_ppsro import population as population_lib
+from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
 from open_spiel_ppsro.meta_games import sub_game_solver
+
+# The readings of PSRO_rN, see `Rectified`.
+RECTIFY_RULES = ("subset", "relu")
+# A policy with at most this probability is not in the support of PSRO_rN.
+_SUPPORT = 1e-4
+# A payoff of at least this counts as not losing, in game utility: rounding
+# makes a draw a little less than zero.
+_NOT_LOSING = -1e-9
+
+# From a sub-game, the indices of its policies per population, to its solution.
+SolveFunction = Callable[[tuple[tuple[int, ...], ...]],
+                         meta_game_lib.MetaStrategy]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +59,9 @@ class Opening:
 
 
 class Scheme(abc.ABC):
-  """One PSRO variant.
+  """One PSRO variant; a frozen dataclass of plain data.
+
+  Its fields are what a run is resumed by, and what the command line offers.
 
   Attributes:
     freezes: whether policies ever freeze.
@@ -49,18 +71,20 @@ class Scheme(abc.ABC):
     num_levels: how many policies of each player train at once.
   """
 
-  freezes = True
-  one_population = False
-  shares_learner = False
+  freezes: ClassVar[bool] = True
+  one_population: ClassVar[bool] = False
+  shares_learner: ClassVar[bool] = False
+  num_levels: int = 1
 
-  def __init__(self, num_levels):
-    if num_levels < 1:
-      raise ValueError(f"num_levels is {num_levels}; it takes 1 or more, "
-                       "usually 3 to 10")
-    self.num_levels = num_levels
+  def settings(self) -> dict[str, Any]:
+    """Returns its fields, what the bits of a run depend on."""
+    assert dataclasses.is_dataclass(self)
+    return {name: list(value) if isinstance(value, tuple) else value
+            for name, value in dataclasses.asdict(self).items()}
 
   @abc.abstractmethod
-  def openings(self, population, solve):
+  def openings(self, population: population_lib.Population,
+               solve: SolveFunction) -> list[Opening]:
     """Returns a list of `Opening`, one for each new policy that starts now.
 
     Args:
@@ -70,7 +94,9 @@ class Scheme(abc.ABC):
     """
 
   @abc.abstractmethod
-  def opponents(self, population, policy_id):
+  def opponents(self, population: population_lib.Population,
+                policy_id: population_lib.PolicyId
+                ) -> tuple[tuple[int, ...], ...]:
     """Returns the sub-game that a policy trains against.
 
     Args:
@@ -83,7 +109,10 @@ class Scheme(abc.ABC):
       included in the solution.
     """
 
-  def weigh(self, population, policy_id, probabilities, meta_game):
+  def weigh(self, population: population_lib.Population,
+            policy_id: population_lib.PolicyId,
+            probabilities: tuple[np.ndarray, ...],
+            meta_game: meta_game_lib.MetaGame) -> tuple[np.ndarray, ...]:
     """Returns what a policy faces, from the meta-strategy of its sub-game.
 
     Args:
@@ -98,13 +127,17 @@ class Scheme(abc.ABC):
     del population, policy_id, meta_game
     return probabilities
 
-  def settled(self, population, policy_id):
-    """Returns whether frozen opponents mean that what it faces is final."""
+  def is_stationary(self, population: population_lib.Population,
+                    policy_id: population_lib.PolicyId) -> bool:
+    """Returns whether the mixture is final once every opponent is frozen."""
     del population, policy_id
     return True
 
-  def row_solver(self, meta_game, solve):
-    """Returns the function that solves the sub-games of the rows.
+  def row_solver(self, meta_game: meta_game_lib.MetaGame,
+                 solve: SolveFunction) -> SolveFunction:
+    """Returns the function that solves the sub-games of policies in training.
+
+    One that remembers something has `state()` and `restore(state)`.
 
     Args:
       meta_game: the `MetaGame`.
@@ -114,6 +147,7 @@ class Scheme(abc.ABC):
     return solve
 
 
+@dataclasses.dataclass(frozen=True)
 class Pipeline(Scheme):
   """Pipeline PSRO (McAleer et al. 2020, Algorithm 1).
 
@@ -121,23 +155,21 @@ class Pipeline(Scheme):
   players, levels still in training included. `num_levels` levels of each
   player are active; a new one opens on top when the lowest has frozen, and
   starts once the level below it has trained `warmup_steps`.
+
+  Attributes:
+    num_levels: active levels per player, usually 3 to 10.
+    warmup_steps: environment steps that every policy of a level trains before
+      the level above it starts.
   """
+  num_levels: int = 4
+  warmup_steps: int = 0
 
-  def __init__(self, num_levels=4, warmup_steps=0):
-    """Makes the scheme.
+  def __post_init__(self):
+    _check_levels(self.num_levels)
+    _check_warmup(self.warmup_steps)
 
-    Args:
-      num_levels: active levels per player, usually 3 to 10.
-      warmup_steps: environment steps that every policy of a level trains
-        before the level above it starts.
-    """
-    super().__init__(num_levels)
-    if warmup_steps < 0:
-      raise ValueError(
-          f"warmup_steps is {warmup_steps}; it takes 0 or more steps")
-    self.warmup_steps = warmup_steps
-
-  def openings(self, population, solve):
+  def openings(self, population: population_lib.Population,
+               solve: SolveFunction) -> list[Opening]:
     sizes = population.sizes()
     opened = []
     for player, size in enumerate(sizes):
@@ -154,79 +186,87 @@ class Pipeline(Scheme):
     # Level by level: workers that take turns then have as many new policies.
     return [Opening(player) for _, player in sorted(opened)]
 
-  def opponents(self, population, policy_id):
+  def opponents(self, population: population_lib.Population,
+                policy_id: population_lib.PolicyId
+                ) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(range(min(policy_id.index, size)))
                  for size in population.sizes())
 
 
+@dataclasses.dataclass(frozen=True)
 class Sequential(Pipeline):
   """PSRO (Lanctot et al. 2017, Algorithm 1): a pipeline of one level."""
+  num_levels: int = dataclasses.field(default=1, init=False)
+  warmup_steps: int = dataclasses.field(default=0, init=False)
 
-  def __init__(self):
-    super().__init__(num_levels=1)
 
-
+@dataclasses.dataclass(frozen=True)
 class DCH(Pipeline):
   """Deep cognitive hierarchies (Lanctot et al. 2017, Algorithm 3).
 
   `num_levels` levels of each player, opened once, train for ever against the
   levels below; none freezes, and none is added. What it finds is the
   meta-strategy over all levels.
+
+  Attributes:
+    num_levels: levels per player.
+    warmup_steps: environment steps that a level trains before the level above
+      it starts.
+    meta_solver: `nash`: the rows are meta-strategies of the live payoffs;
+      `online`: each player and level has a decoupled regret-matching solver
+      that takes one step a round, as the paper describes.
+    exploration: the uniform share of online meta-strategies, the paper's gamma.
   """
 
   freezes = False
+  meta_solver: str = "nash"
+  exploration: float = 0.1
 
-  def __init__(self, num_levels=4, warmup_steps=0, meta_solver="nash",
-               exploration=0.1):
-    """Makes the scheme.
+  def __post_init__(self):
+    super().__post_init__()
+    if self.meta_solver not in ("nash", "online"):
+      raise ValueError(f"unknown meta_solver {self.meta_solver!r} of DCH; use "
+                       "nash or online")
+    if not 0 <= self.exploration <= 1:
+      raise ValueError(f"exploration is {self.exploration}; it takes a value "
+                       "from 0 to 1")
 
-    Args:
-      num_levels: levels per player.
-      warmup_steps: environment steps that a level trains before the level
-        above it starts.
-      meta_solver: `nash`: the rows are meta-strategies of the live payoffs;
-        `online`: each player and level has a decoupled regret-matching solver
-        that takes one step a round, as the paper describes.
-      exploration: the uniform share of online meta-strategies, the paper's
-        gamma.
-    """
-    super().__init__(num_levels, warmup_steps)
-    if meta_solver not in ("nash", "online"):
-      raise ValueError(f"unknown meta_solver {meta_solver!r} of DCH; use nash "
-                       "or online")
-    if not 0 <= exploration <= 1:
-      raise ValueError(f"exploration is {exploration}; it takes a value from "
-                       "0 to 1")
-    self._meta_solver = meta_solver
-    self._exploration = exploration
-
-  def row_solver(self, meta_game, solve):
-    if self._meta_solver == "nash":
+  def row_solver(self, meta_game: meta_game_lib.MetaGame,
+                 solve: SolveFunction) -> SolveFunction:
+    if self.meta_solver == "nash":
       return solve
-    return sub_game_solver.OnlineRegretMatching(meta_game, self._exploration)
+    return sub_game_solver.OnlineRegretMatching(meta_game, self.exploration)
 
 
+@dataclasses.dataclass(frozen=True)
 class NaiveParallel(Scheme):
   """Naive parallel PSRO (the baseline of McAleer et al. 2020, section 4).
 
   `num_levels` policies per player train at once, each against the meta-Nash
   of what was frozen when it opened; they do not know of each other.
+
+  Attributes:
+    num_levels: how many policies per player train at once.
   """
+  num_levels: int = 4
 
-  def __init__(self, num_levels=4):
-    """Makes the scheme; `num_levels` policies per player train at once."""
-    super().__init__(num_levels)
+  def __post_init__(self):
+    _check_levels(self.num_levels)
 
-  def openings(self, population, solve):
+  def openings(self, population: population_lib.Population,
+               solve: SolveFunction) -> list[Opening]:
     wanted = [(count, player) for player in range(population.num_populations)
               for count in range(
                   self.num_levels - len(population.active(player)))]
     return [Opening(player) for _, player in sorted(wanted)]
 
-  def opponents(self, population, policy_id):
+  def opponents(self, population: population_lib.Population,
+                policy_id: population_lib.PolicyId
+                ) -> tuple[tuple[int, ...], ...]:
     return population[policy_id].frozen_at_opening
 
 
+@dataclasses.dataclass(frozen=True)
 class Rectified(Scheme):
   """PSRO_rN (Balduzzi et al. 2019, Algorithm 4), in either of two readings.
 
@@ -242,52 +282,59 @@ class Rectified(Scheme):
     with a response to all of them.
 
   It needs one population; it plays an asymmetric game with random seats.
+
+  Attributes:
+    rectify: `subset` or `relu`.
   """
 
   one_population = True
-  _RULES = ("subset", "relu")
-  # Probabilities up to this are not in the support.
-  _SUPPORT = 1e-4
-  _NOT_LOSING = -1e-9
+  num_levels: int = dataclasses.field(default=1, init=False)
+  rectify: str = "subset"
 
-  def __init__(self, rectify="subset"):
-    """Makes the scheme; `rectify` is `subset` or `relu`."""
-    super().__init__(num_levels=1)
-    if rectify not in self._RULES:
-      raise ValueError(f"unknown rectify {rectify!r}; use one of "
-                       f"{', '.join(self._RULES)}")
-    self._rule = rectify
+  def __post_init__(self):
+    if self.rectify not in RECTIFY_RULES:
+      raise ValueError(f"unknown rectify {self.rectify!r}; use one of "
+                       f"{', '.join(RECTIFY_RULES)}")
 
-  def openings(self, population, solve):
+  def openings(self, population: population_lib.Population,
+               solve: SolveFunction) -> list[Opening]:
     if population.active():
       return []
     frozen = population.frozen_indices()
     weights = solve(frozen).probabilities[0]
     return [Opening(0, parent) for parent, weight in zip(frozen[0], weights)
-            if weight > self._SUPPORT]
+            if weight > _SUPPORT]
 
-  def opponents(self, population, policy_id):
+  def opponents(self, population: population_lib.Population,
+                policy_id: population_lib.PolicyId
+                ) -> tuple[tuple[int, ...], ...]:
     return population[policy_id].frozen_at_opening
 
-  def settled(self, population, policy_id):
+  def is_stationary(self, population: population_lib.Population,
+                    policy_id: population_lib.PolicyId) -> bool:
     # What a `relu` child faces depends on itself, from its second round on.
-    return self._rule == "subset" or population[policy_id].rounds > 0
+    return self.rectify == "subset" or population[policy_id].rounds > 0
 
-  def weigh(self, population, policy_id, probabilities, meta_game):
+  def weigh(self, population: population_lib.Population,
+            policy_id: population_lib.PolicyId,
+            probabilities: tuple[np.ndarray, ...],
+            meta_game: meta_game_lib.MetaGame) -> tuple[np.ndarray, ...]:
     member = population[policy_id]
     indices = member.frozen_at_opening
     judge = policy_id
-    if self._rule == "subset":
-      judge = (0, member.parent)
+    if self.rectify == "subset":
+      assert member.parent is not None
+      judge = population_lib.PolicyId(0, member.parent)
     elif not member.rounds:
       return probabilities
     kept = probabilities[0] * (
-        meta_game.payoffs_against(judge, indices) >= self._NOT_LOSING)
+        meta_game.payoffs_against(judge, indices) >= _NOT_LOSING)
     if not kept.sum() > 0:
       return probabilities
     return (kept / kept.sum(),)
 
 
+@dataclasses.dataclass(frozen=True)
 class NeuPL(DCH):
   """Neural population learning (Liu et al. 2022, Algorithms 1 and 3).
 
@@ -295,17 +342,94 @@ class NeuPL(DCH):
   interaction graph, the meta-Nash of the policies below. All unique rows train
   at once and for ever; the first policy, the sink, never does. With an exact
   response per row in place of the network it is double oracle.
+
+  Attributes:
+    num_levels: the number of rows, the sink aside.
   """
 
   one_population = True
   shares_learner = True
+  num_levels: int = 16
+  warmup_steps: int = dataclasses.field(default=0, init=False)
+  meta_solver: str = dataclasses.field(default="nash", init=False)
+  exploration: float = dataclasses.field(default=0.1, init=False)
 
-  def __init__(self, num_levels=16):
-    """Makes the scheme; `num_levels` is the number of rows, sink aside."""
-    super().__init__(num_levels)
+
+def _check_levels(num_levels):
+  if not isinstance(num_levels, int) or num_levels < 1:
+    raise ValueError(f"num_levels is {num_levels!r}; it takes a whole number, "
+                     "1 or more, usually 3 to 10")
 
 
-SCHEMES = {
+def _check_warmup(warmup_steps):
+  if warmup_steps < 0:
+    raise ValueError(
+        f"warmup_steps is {warmup_steps}; it takes 0 or more steps")
+
+
+def check_scheme(scheme: Any) -> None:
+  """Raises ValueError unless `scheme` is a usable `Scheme`."""
+  if isinstance(scheme, type) and issubclass(scheme, Scheme):
+    raise ValueError(f"scheme is the class {scheme.__name__}; it takes an "
+                     f"instance: {scheme.__name__}()")
+  if not isinstance(scheme, Scheme):
+    raise ValueError(f"scheme is {scheme!r}; it takes a Scheme, such as "
+                     "ppsro.Pipeline()")
+  name = type(scheme).__name__
+  try:
+    plain_data.check(scheme.settings())
+  except (AssertionError, TypeError) as error:
+    raise ValueError(
+        f"{name} takes to be a frozen dataclass of plain data, so that a run "
+        f"can be resumed: {error or 'it is no dataclass'}") from error
+
+
+def check_openings(scheme: Scheme, openings: Iterable[Opening],
+                   num_populations: int) -> None:
+  """Raises ValueError unless a scheme's `openings` are openings."""
+  for opening in openings:
+    if not isinstance(opening, Opening) or not (
+        0 <= opening.player < num_populations):
+      raise ValueError(
+          f"{type(scheme).__name__}.openings gave {opening!r}; it takes to "
+          "give ppsro.Opening(player), with players from 0 to "
+          f"{num_populations - 1}")
+
+
+def _sub_game_of(scheme, population, policy_id):
+  """Returns whom a policy faces, as its scheme says, checked."""
+  answer = scheme.opponents(population, policy_id)
+  sizes = population.sizes()
+  try:
+    indices = tuple(tuple(map(int, chosen)) for chosen in answer)
+  except TypeError:
+    indices = ()
+  if len(indices) != len(sizes) or not all(
+      chosen and 0 <= min(chosen) and max(chosen) < size
+      for chosen, size in zip(indices, sizes)):
+    raise ValueError(
+        f"{type(scheme).__name__}.opponents gave {answer!r} for {policy_id}; "
+        "it takes to give, for each population, the indices of at least one "
+        f"policy below {' and '.join(map(str, sizes))}")
+  return indices
+
+
+def _checked_weights(scheme, indices, weights):
+  """Returns what `Scheme.weigh` gave, if it is a distribution per population.
+  """
+  arrays = tuple(np.asarray(array, float) for array in weights)
+  if [array.shape for array in arrays] != [
+      (len(chosen),) for chosen in indices] or not all(
+          (array >= 0).all() and abs(array.sum() - 1) < 1e-6
+          for array in arrays):
+    raise ValueError(
+        f"{type(scheme).__name__}.weigh gave {weights!r}; it takes to give, "
+        "for each population, a probability for each of "
+        f"{' and '.join(str(len(chosen)) for chosen in indices)} policies")
+  return arrays
+
+
+SCHEMES: dict[str, type[Scheme]] = {
     "sequential": Sequential,
     "naive": NaiveParallel,
     "rectified": Rectified,
@@ -317,22 +441,22 @@ SCHEMES = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Row:
-  """One row of the interaction graph.
+  """One row of the interaction graph: what a policy in training faces.
 
   Attributes:
-    indices: per population, the policies it ranges over.
-    probabilities: per population, a probability for each of them.
-    settled: whether what it faces stands still.
-    joint: where the policies are not drawn independently, the probabilities
-      of profiles, one axis per player.
+    meta_strategy: which policies it faces, with which probabilities. Rows that
+      face the same thing share the object.
+    stationary: whether what it faces is final.
   """
-  indices: tuple[tuple[int, ...], ...]
-  probabilities: tuple[np.ndarray, ...]
-  settled: bool
-  joint: np.ndarray | None = None
+  meta_strategy: meta_game_lib.MetaStrategy
+  stationary: bool
 
 
-def interaction_graph(scheme, population, meta_game, solve, policy_ids=None):
+def interaction_graph(
+    scheme: Scheme, population: population_lib.Population,
+    meta_game: meta_game_lib.MetaGame, solve: SolveFunction,
+    policy_ids: Sequence[population_lib.PolicyId] | None = None
+) -> dict[population_lib.PolicyId, Row]:
   """Returns the rows of active policies: `{PolicyId: Row}`.
 
   Args:
@@ -345,18 +469,21 @@ def interaction_graph(scheme, population, meta_game, solve, policy_ids=None):
   """
   if policy_ids is None:
     policy_ids = [m.policy_id for m in population.active()]
-  sub_games = {policy_id: scheme.opponents(population, policy_id)
+  sub_games = {policy_id: _sub_game_of(scheme, population, policy_id)
                for policy_id in policy_ids}
   solutions = {
       indices: solve(indices)
       for indices in sorted(set(sub_games.values()),
                             key=lambda i: ([len(s) for s in i], i))}
-  return {
-      policy_id: Row(
-          indices,
-          scheme.weigh(population, policy_id,
-                       solutions[indices].probabilities, meta_game),
-          population.all_frozen(indices)
-          and scheme.settled(population, policy_id),
-          solutions[indices].joint)
-      for policy_id, indices in sub_games.items()}
+  graph = {}
+  for policy_id, indices in sub_games.items():
+    faced = solutions[indices]
+    weights = scheme.weigh(population, policy_id, faced.probabilities,
+                           meta_game)
+    if weights is not faced.probabilities:
+      faced = dataclasses.replace(
+          faced, probabilities=_checked_weights(scheme, indices, weights))
+    graph[policy_id] = Row(
+        faced, population.all_frozen(indices)
+        and scheme.is_stationary(population, policy_id))
+  return graph

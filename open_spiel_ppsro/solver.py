@@ -20,57 +20,64 @@ freezes, and let the scheme open new policies. The solver is the only writer
 of the population and the meta-game.
 """
 
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
 import contextlib
 import dataclasses
 import io
 import time
+from typing import Any
 
 import numpy as np
+from open_spiel.python import policy as openspiel_policy
 from open_spiel.python.algorithms.psro_v2 import psro_v2
+import pyspiel
 
 from open_spiel_ppsro import lower_bound as lower_bound_lib
 from open_spiel_ppsro import plateau as plateau_lib
 from open_spiel_ppsro import population as population_lib
+from open_spiel_ppsro import psro_v2_arguments
 from open_spiel_ppsro import round_result
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
 from open_spiel_ppsro.evaluation import exact_evaluator
 from open_spiel_ppsro.evaluation import sampled_evaluator
+from open_spiel_ppsro.games import game as game_lib
+from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import loading
 from open_spiel_ppsro.games import state_game
 from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
 from open_spiel_ppsro.meta_games import meta_strategies
 from open_spiel_ppsro.meta_games import sub_game_solver
 from open_spiel_ppsro.oracles import learner as learner_lib
+from open_spiel_ppsro.oracles import pipelined
+from open_spiel_ppsro.policies import policy as policy_lib
+from open_spiel_ppsro.policies import sampled
+from open_spiel_ppsro.policies import tabular
+from open_spiel_ppsro.simulators import of_game
 
-# Batches, counted in the steps of uniformly random play; near an equilibrium
-# episodes are shorter, and a learner finishes the batch it is in, so this many
-# make two batches a round; of NeuPL, whose rows move every round, one.
+# Steps per round, in batches of random play. 1.4 gives two batches in practice:
+# episodes get shorter near equilibrium, and the last batch is finished.
 _BATCHES_PER_ROUND = 1.4
+# NeuPL trains one batch a round, because its rows move every round.
 _NEUPL_BATCHES_PER_ROUND = 0.7
-_MIN_BATCHES = 12.0
-# Of a sampled game: episodes of measuring payoffs per episode of training,
-# counted as the rounds are, above. They take about a tenth of the time. With a
-# fifth as many, and payoffs drawn more towards what is expected of them, Leduc
-# poker's policy after two minutes was 0.61 exploitable instead of 0.36.
+# Episodes of measuring payoffs per episode of training, on a sampled game, with
+# rounds counted as above; they take about a tenth of the time. With a fifth as
+# many, and payoffs drawn more towards what is expected of them, Leduc poker's
+# policy after two minutes was 0.61 exploitable instead of 0.36.
 _PAYOFF_SHARE = 0.25
-# To estimate what an exploiter gains, at least and at most.
-_BOUND_EPISODES = 1_000, 20_000
-# NeuPL's evaluation split (Liu et al. 2022): 0.3 of all episodes.
+# The same of NeuPL, whose evaluation takes 0.3 of all episodes (Liu et al.
+# 2022).
 _NEUPL_SHARE = 0.3 / 0.7
 
 
-def default_plateau(oracle, **changes):
-  """Returns the `PlateauRule` that suits an oracle's batches.
-
-  Args:
-    oracle: a `PipelinedOracle`.
-    **changes: fields of the rule to set otherwise; None changes nothing.
-  """
-  given = {name: value for name, value in changes.items()
-           if value is not None}
-  return plateau_lib.PlateauRule(**{
-      "min_steps": int(_MIN_BATCHES * oracle.steps_per_batch), **given})
+# The arguments of a solver, for the hint where one is misspelt.
+_ARGUMENTS = (
+    "game", "oracle", "scheme", "meta_strategy_method", "initial_policies",
+    "opponent_update_freq", "plateau", "sweep", "payoff_episodes",
+    "max_staleness")
+_OF_SCHEMES = ("num_levels", "warmup_steps", "rectify")
 
 
 class PipelinePSROSolver(psro_v2.PSROSolver):
@@ -83,17 +90,23 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     scheme: who trains against whom, a `Scheme`.
     opponent_update_freq: environment steps that each policy trains in a round.
     plateau_rule: the `PlateauRule` of all policies.
+    played_game: the `Game` that is played, seats drawn or not.
     is_exact: whether payoffs are exact, of an enumerated game.
     max_staleness: the bound of `staleness`; 0 in lockstep.
     staleness: the most rounds ago that the opponents of a policy were drawn
       when it reported, since this solver was made.
   """
 
-  def __init__(self, game, oracle, scheme=None, meta_strategy_method="nash",
-               initial_policies=None, opponent_update_freq=None,
-               plateau=None, sweep=False, payoff_episodes=None,
-               max_staleness=0,
-               **meta_strategy_options):
+  def __init__(
+      self, game: pyspiel.Game | str | game_lib.Game,
+      oracle: pipelined.PipelinedOracle,
+      scheme: schemes.Scheme | None = None,
+      meta_strategy_method: str | Callable = "nash",
+      initial_policies: Sequence[openspiel_policy.Policy] | None = None,
+      opponent_update_freq: int | None = None,
+      plateau: plateau_lib.PlateauRule | None = None, sweep: bool = False,
+      payoff_episodes: int | None = None, max_staleness: int = 0,
+      **meta_strategy_options: Any):
     """Makes a solver; nothing trains before the first round.
 
     Args:
@@ -119,36 +132,47 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         those whose opponents were drawn n rounds ago: nobody waits for a slow
         worker, and no two runs are the same.
       **meta_strategy_options: reach the meta-strategy through `get_kwargs()`.
+        psro_v2's own arguments are accepted, too, with a warning.
 
     Raises:
       ValueError: if the game is not the oracle's, if the meta-strategy cannot
-        solve it, or if a number is out of range.
+        solve it, or if a value is out of range.
+      TypeError: if an option has no reader; names the nearest argument.
     """
-    tree = oracle.tree
-    if isinstance(game, str):
-      game = loading.load_game(game)
-    if str(loading.turn_based(game)) != str((tree.original or tree).game):
-      raise ValueError(f"the oracle is for {tree.game}, the solver for {game}; "
-                       "give both the same game")
+    meta_strategy_options = psro_v2_arguments.drop_from_solver(
+        meta_strategy_options, callable(meta_strategy_method),
+        {**{name: name for name in _ARGUMENTS},
+         **{name: f"{name} of the scheme" for name in _OF_SCHEMES}})
+    if not hasattr(oracle, "played_game"):
+      raise ValueError(f"oracle is {oracle!r}; it takes a PipelinedOracle")
+    oracle.check_open()
+    played_game = oracle.played_game
+    _check_game(game, oracle.original_game)
     scheme = schemes.Pipeline() if scheme is None else scheme
+    schemes.check_scheme(scheme)
+    if not isinstance(plateau, (plateau_lib.PlateauRule, type(None))):
+      raise ValueError(f"plateau is {plateau!r}; it takes a ppsro.PlateauRule")
     if opponent_update_freq is None:
       opponent_update_freq = int(np.ceil(oracle.steps_per_batch * (
           _NEUPL_BATCHES_PER_ROUND if scheme.shares_learner
           else _BATCHES_PER_ROUND)))
-    if opponent_update_freq < 1:
-      raise ValueError(f"opponent_update_freq is {opponent_update_freq}; it "
+    if not isinstance(opponent_update_freq, int) or opponent_update_freq < 1:
+      raise ValueError(f"opponent_update_freq is {opponent_update_freq!r}; it "
                        "takes 1 or more environment steps")
     if initial_policies is not None and (
-        len(initial_policies) != tree.num_populations):
-      raise ValueError(f"initial_policies has {len(initial_policies)} entries; "
-                       f"give one per population, {tree.num_populations}")
-    if scheme.one_population and tree.num_populations > 1:
+        not isinstance(initial_policies, (list, tuple))
+        or len(initial_policies) != played_game.num_populations):
+      raise ValueError(
+          f"initial_policies is {initial_policies!r}; it takes a list with an "
+          "OpenSpiel policy for each population, "
+          f"{played_game.num_populations}")
+    if scheme.one_population and played_game.num_populations > 1:
       raise ValueError(
           f"{type(scheme).__name__} needs one population for all players: a "
           "symmetric game, or an oracle made with seat_symmetric=True, which "
           "works for two-player zero-sum games")
     meta_strategies.check_applicable(
-        meta_strategy_method, tree.num_players, tree.is_zero_sum)
+        meta_strategy_method, played_game.num_players, played_game.is_zero_sum)
     if scheme.shares_learner and not oracle.can_share:
       raise ValueError(
           f"{type(scheme).__name__} trains all policies in one conditional "
@@ -168,31 +192,34 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     self._sweep = sweep
     self.max_staleness = max_staleness
     self.staleness = 0
-    # Of each policy in training, the round it began in and its row.
-    self._in_training = {}
+    # For each policy in training, the round it began in and its row.
+    self._in_training: dict[
+        population_lib.PolicyId, tuple[int, schemes.Row]] = {}
     self.opponent_update_freq = opponent_update_freq
-    self.plateau_rule = (default_plateau(oracle) if plateau is None
+    self.plateau_rule = (plateau_lib.default_plateau(oracle) if plateau is None
                          else plateau)
-    self._plateaus = {}
-    self._tree = tree
-    self._population = population_lib.Population(
-        tree.num_populations)
-    self._empirical_game = meta_game_lib.MetaGame(tree.roles)
-    self.is_exact = not isinstance(tree, state_game.StateGame)
+    self._plateaus: dict[population_lib.PolicyId, plateau_lib.Plateau] = {}
+    self.played_game = played_game
+    self._population = population_lib.Population(played_game.num_populations)
+    self._empirical_game = meta_game_lib.MetaGame(played_game.roles)
+    self.is_exact = played_game.is_enumerated
     if payoff_episodes is None:
       payoff_episodes = int(np.ceil(
           (_NEUPL_SHARE if scheme.shares_learner else _PAYOFF_SHARE)
-          * scheme.num_levels * tree.num_populations
-          * opponent_update_freq / learner_lib.steps_per_batch(tree, 1)))
+          * scheme.num_levels * played_game.num_populations
+          * opponent_update_freq / of_game.steps_per_batch(played_game, 1)))
     if payoff_episodes < 1:
       raise ValueError(f"payoff_episodes is {payoff_episodes}; it takes 1 or "
                        "more")
     self._payoff_episodes = payoff_episodes
-    self._evaluator = (
-        exact_evaluator.ExactEvaluator(tree) if self.is_exact else
-        sampled_evaluator.SampledEvaluator(
-            tree, oracle.executor, oracle.seed, payoff_episodes,
-            waits=not max_staleness))
+    self._evaluator: evaluator_lib.Evaluator
+    if isinstance(played_game, game_tree.GameTree):
+      self._evaluator = exact_evaluator.ExactEvaluator(played_game)
+    else:
+      assert isinstance(played_game, state_game.StateGame)
+      self._evaluator = sampled_evaluator.SampledEvaluator(
+          played_game, oracle.executor, oracle.seed, payoff_episodes,
+          wait=not max_staleness)
     self._importance = None
     self._rounds = 0
     self._training_episodes = 0
@@ -201,13 +228,13 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     self._evaluation_seconds = 0.0
     self._solve = sub_game_solver.SubGameSolver(
         self._empirical_game, meta_strategy_method, meta_strategy_options)
-    self._solve_row = self.scheme.row_solver(
+    self._solve_row: Any = self.scheme.row_solver(
         self._empirical_game, self._solve)
     # psro_v2's constructors print, and this library does not.
     with contextlib.redirect_stdout(io.StringIO()):
       super().__init__(
-          (tree.original or tree).game, oracle, sims_per_entry=0,
-          symmetric_game=tree.num_populations < tree.num_players,
+          oracle.original_game.game, oracle, sims_per_entry=0,
+          symmetric_game=played_game.plays_all_seats,
           initial_policies=initial_policies,
           training_strategy_selector="probabilistic",
           meta_strategy_method=meta_strategies.resolve(
@@ -215,27 +242,22 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
           sample_from_marginals=True, **meta_strategy_options)
 
   @property
-  def tree(self):
-    """The `GameTree` or `StateGame`, before any seat symmetry."""
-    return self._tree.original or self._tree
+  def original_game(self) -> game_lib.Game:
+    """The `Game` before its seats were drawn; `played_game` if they are not."""
+    return self.played_game.original
 
   @property
-  def game(self):
-    """The `GameTree` or `StateGame` that is played, seats symmetric or not."""
-    return self._tree
-
-  @property
-  def population(self):
+  def population(self) -> population_lib.Population:
     """The `Population`, active policies included. Read it, do not change it."""
     return self._population
 
   @property
-  def num_policies(self):
+  def num_policies(self) -> tuple[int, ...]:
     """Per population, over how many policies the result ranges."""
-    return tuple(map(len, self._answer[0]))
+    return tuple(map(len, self._answer.indices))
 
   @property
-  def iterations(self):
+  def iterations(self) -> int:
     """How many policies have frozen for every player, initial ones aside.
 
     Of a scheme that never freezes, how many rounds have been played.
@@ -245,30 +267,30 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     return min(map(len, self._population.frozen_indices())) - 1
 
   @property
-  def rounds(self):
+  def rounds(self) -> int:
     """How many rounds have been played."""
     return self._rounds
 
   @property
-  def in_training(self):
+  def in_training(self) -> int:
     """How many policies are in training between rounds; 0 in lockstep."""
     return len(self._in_training)
 
   @property
-  def training_episodes(self):
+  def training_episodes(self) -> int:
     """All episodes trained so far, by all policies."""
     return self._training_episodes
 
   @property
-  def episodes(self):
+  def episodes(self) -> int:
     """All episodes so far, of training and of measuring payoffs."""
     return self._training_episodes + self._evaluator.episodes
 
   # What psro_v2's constructor and `iteration` call.
 
   def _initialize_policy(self, initial_policies):
-    self._policies = [[] for _ in range(self._tree.num_populations)]
-    for index in range(self._tree.num_populations):
+    self._policies = [[] for _ in range(self.played_game.num_populations)]
+    for index in range(self.played_game.num_populations):
       policy_id = self._population.open(index).policy_id
       self._population.publish(
           policy_id,
@@ -287,25 +309,20 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       share: of a round's episodes, how many to spend, if any are played.
     """
     start = time.perf_counter()
-    importance = self._importance
-    if importance is not None:  # Who opened since then has no weight yet.
-      importance = [
-          np.pad(weights, (0, size - len(weights))) for weights, size
-          in zip(importance, self._population.sizes())]
     self._evaluator.measure(self._population, self._empirical_game, changed,
-                            importance, share)
+                            share)
     self._evaluation_seconds += time.perf_counter() - start
 
-  def update_agents(self):
+  def update_agents(self) -> None:
     """Plays rounds until every player has a newly frozen policy."""
     before = self.iterations
     while self.iterations == before:
       self.round()
 
-  def update_empirical_gamestate(self, seed=None):
+  def update_empirical_gamestate(self, seed: int | None = None) -> None:
     """Does nothing: every round measures what it changed."""
 
-  def update_meta_strategies(self):
+  def update_meta_strategies(self) -> None:
     """Solves the meta-game of the result: of the frozen policies, or of all
     where none ever freezes."""
     indices = (self._population.frozen_indices() if self.scheme.freezes
@@ -321,24 +338,23 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
           self._oracle.policy(population_index, self._population[
               population_lib.PolicyId(population_index, i)].snapshot.policy)
           for i in chosen[len(policies):]]
-    self._answer = indices, solution.probabilities
-    self._answer_joint = solution.joint
+    self._answer = solution
 
   def _everyone(self):
     return tuple(tuple(range(size)) for size in self._population.sizes())
 
   # The rounds.
 
-  def run(self):
+  def run(self) -> Iterator[round_result.RoundResult]:
     """Plays rounds for ever and yields a `RoundResult` after each."""
     while True:
       yield self.round()
 
-  def round(self):
+  def round(self) -> round_result.RoundResult:
     """Plays one round and returns its `RoundResult`."""
     return self._round(begins=True)
 
-  def catch_up(self):
+  def catch_up(self) -> round_result.RoundResult:
     """Plays a round that begins nothing and waits for all who train.
 
     Returns:
@@ -347,6 +363,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     return self._round(begins=False)
 
   def _round(self, begins):
+    self._oracle.check_open()
     start = time.perf_counter()
     self._training_seconds = 0.0
     self._evaluation_seconds = 0.0
@@ -356,23 +373,23 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     for wave in self._waves() if begins else [[]]:
       self._begin([policy_id for policy_id in wave
                    if policy_id not in self._in_training])
-      for level, is_exact in self._finish(
-          self.max_staleness if begins else 0):
+      for level in self._finish(self.max_staleness if begins else 0):
         levels.append(level)
-        if self.scheme.freezes and self._has_plateaued(level, is_exact):
+        if self.scheme.freezes and self._has_plateaued(level):
           frozen.append(level.policy_id)
     for policy_id in frozen:
       self._population.freeze(policy_id)
       self._oracle.retire(policy_id)
       self._plateaus.pop(policy_id, None)
     self.update_meta_strategies()
-    everyone = self._everyone()
-    solution = self._solve(everyone)
-    of_everyone = solution.probabilities
-    # What is in use, or would be if all were frozen.
-    self._importance = [weights.copy() for weights in of_everyone]
-    for weights, chosen, probabilities in zip(self._importance, *self._answer):
+    of_all = self._solve(self._everyone())
+    # Where to measure: weight in the answer over frozen policies plus weight in
+    # the answer over all.
+    self._importance = [weights.copy() for weights in of_all.probabilities]
+    for weights, chosen, probabilities in zip(
+        self._importance, self._answer.indices, self._answer.probabilities):
       weights[list(chosen)] += probabilities
+    self._evaluator.set_importance(self._importance)
     self._rounds += 1
     return round_result.RoundResult(
         round=self._rounds,
@@ -384,8 +401,9 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         evaluation_episodes=self._evaluator.episodes,
         environment_steps=self._environment_steps,
         of_frozen=self.exploitability(),
-        of_all=self._evaluator.exploitability(everyone, of_everyone,
-                                              solution.joint),
+        of_all=self._evaluator.exploitability(of_all),
+        regret_frozen=float(self._answer.regret.max()),
+        regret_all=float(of_all.regret.max()),
         training_seconds=self._training_seconds,
         evaluation_seconds=self._evaluation_seconds,
         round_seconds=time.perf_counter() - start)
@@ -406,24 +424,28 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         self.scheme, self._population, self._empirical_game, self._solve_row,
         policy_ids)
     opponents = {}
-    for row in graph.values():
-      # A single opponent is faced as its marginal says.
-      joint = row.joint if self._tree.num_players > 2 else None
-      if id(row.probabilities) not in opponents:  # Often shared by players.
-        opponents[id(row.probabilities)] = self._evaluator.opponents(
-            row.indices, row.probabilities,
-            None if self.is_exact and not (
-                self._oracle.needs_separate_opponents) and joint is None
-            else self._population, joint)
+    for row in graph.values():  # Players and levels may share what they face.
+      if row.meta_strategy not in opponents:
+        opponents[row.meta_strategy] = self._as_opponents(row.meta_strategy)
     start = time.perf_counter()
     self._oracle.begin(
-        [learner_lib.Assignment(policy_id, opponents[id(row.probabilities)],
-                         self.opponent_update_freq, row.settled,
-                         row.probabilities)
+        [learner_lib.Assignment(
+            policy_id, opponents[row.meta_strategy], self.opponent_update_freq,
+            row.stationary, row.meta_strategy.probabilities)
          for policy_id, row in graph.items()])
     self._training_seconds += time.perf_counter() - start
     for policy_id, row in graph.items():
       self._in_training[policy_id] = self._rounds, row
+
+  def _as_opponents(self, meta_strategy):
+    """Returns a meta-strategy as learners face it."""
+    if self.played_game.num_players == 2:
+      # A single opponent is faced as its marginal says.
+      meta_strategy = dataclasses.replace(meta_strategy, joint=None)
+    if self.is_exact and meta_strategy.joint is None and (
+        not self._oracle.needs_separate_opponents):
+      return self._evaluator.behaviour_opponents(meta_strategy)
+    return self._evaluator.opponents(meta_strategy, self._population)
 
   def _finish(self, max_staleness):
     """Publishes and measures the policies that have ended their training.
@@ -432,8 +454,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       max_staleness: policies that began so many rounds ago are waited for.
 
     Returns:
-      For each a pair of its `LevelStatus` and whether it is now an exact best
-      response.
+      The `LevelStatus` of each.
     """
     if not self._in_training:
       return []
@@ -443,40 +464,39 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
          if self._rounds - begun >= max_staleness])
     self._training_seconds += time.perf_counter() - start
     for policy_id, report in reports.items():
-      if report.meetings is not None:
-        self._evaluator.add_meetings(policy_id, report.meetings)
+      if report.payoffs is not None:
+        self._evaluator.add_training_payoffs(policy_id, report.payoffs)
       self._publish(policy_id, report)
     self._measure(list(reports), len(reports) / len(self._population.active()))
     found = []
     for policy_id, report in reports.items():
       begun, row = self._in_training.pop(policy_id)
       self.staleness = max(self.staleness, self._rounds - begun)
-      found.append((round_result.LevelStatus(
+      found.append(round_result.LevelStatus(
           policy_id, self._population[policy_id].steps, report.mean_return,
           # Of sampled payoffs those met in training are the most precise.
-          self._empirical_game.expected_return(
-              policy_id, row.indices, row.probabilities, row.joint)
+          self._empirical_game.expected_return(policy_id, row.meta_strategy)
           if self.is_exact else report.mean_return,
-          row.settled, self._rounds - begun), report.is_exact))
+          row.stationary, self._rounds - begun, report.is_exact))
     return found
 
-  def exploitability(self):
+  def exploitability(self) -> evaluator_lib.Exploitability:
     """Returns the `Exploitability` of what the run has found.
 
     It is NaN for a sampled game; see `lower_bound`.
     """
-    return self._evaluator.exploitability(*self._answer, self._answer_joint)
+    return self._evaluator.exploitability(self._answer)
 
-  def final_joint(self):
+  def final_joint(self) -> np.ndarray | None:
     """Returns the joint distribution that the run has found.
 
     Returns:
       `[K_0, ..., K_{n-1}]`, over the profiles of `get_policies()`; None where
       players draw independently, see `get_meta_strategies()`.
     """
-    return self._answer_joint
+    return self._answer.joint
 
-  def final_mixtures(self):
+  def final_mixtures(self) -> tuple[population_lib.Mixture, ...]:
     """Returns what the run has found as a `Mixture` per player.
 
     Of a joint distribution they are the marginals.
@@ -484,72 +504,98 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     An interrupt in the middle of a round leaves it at what the round before
     had found.
     """
-    return evaluator_lib.mixtures(self._tree.roles, *self._answer,
-                               self._population)
+    return evaluator_lib.mixtures(
+        self.played_game.roles, self._answer, self._population)
 
-  def lower_bound(self, exploiter_steps, num_episodes=None):
+  def lower_bound(self, exploiter_steps: int, num_episodes: int | None = None,
+                  **options: Any) -> lower_bound_lib.LowerBound:
     """Trains an exploiter of what the run has found, for each population.
 
     Args:
       exploiter_steps: environment steps that each one trains.
-      num_episodes: to play for the estimate of each one's gain; by default
-        20,000, or fewer if these would be more steps than an exploiter
-        trains, but 1,000 at least.
+      num_episodes: see `lower_bound.lower_bound`.
+      **options: `go_on` and `until`, see there.
 
     Returns:
       A `LowerBound` of the NashConv of `final_mixtures`.
-    """
-    tree, mixtures = self._tree, self.final_mixtures()
-    if num_episodes is None:
-      fewest, most = _BOUND_EPISODES
-      num_episodes = int(np.clip(
-          exploiter_steps / learner_lib.steps_per_batch(tree, 1), fewest, most))
-    exploiters = self._oracle.train_exploiters(mixtures, exploiter_steps)
-    gain, variance, episodes = 0.0, 0.0, self._evaluator.episodes
-    value = np.zeros(tree.num_players)
-    if not tree.is_zero_sum:  # Otherwise the values sum to zero.
-      value, error = self._evaluator.mean_returns(
-          sampled_evaluator.profiles_of(mixtures), num_episodes, key=0)
-      variance += float(error @ error)
-    for player, role in enumerate(tree.roles):
-      against = sampled_evaluator.profiles_of(
-          [mixture for p, mixture in enumerate(mixtures) if p != player])
-      profiles = [
-          (others[:player] + [exploiters[role]] + others[player:], weight)
-          for others, weight in against]
-      mean, error = self._evaluator.mean_returns(
-          profiles, num_episodes, key=1 + player)
-      gain += float(mean[player] - value[player])
-      variance += float(error[player]) ** 2
-    return lower_bound_lib.LowerBound(gain, variance ** 0.5, exploiter_steps,
-                                 self._evaluator.episodes - episodes)
 
-  def final_tables(self):
-    """Returns `final_mixtures` of an exact run as one table `[I, A]` each.
-
-    They are the behaviour policies, weighted by reach, in the original game.
+    Raises:
+      ValueError: if the game is enumerated: its NashConv is known exactly.
     """
-    return self._tree.seat_tables(
-        self._evaluator.mixture_tables(*self._answer))
+    if self.is_exact:
+      raise ValueError(f"{self.original_game.game} is enumerated, and its "
+                       "NashConv is exact: see exploitability()")
+    assert isinstance(self._evaluator, sampled_evaluator.SampledEvaluator)
+    return lower_bound_lib.lower_bound(
+        self._oracle, self._evaluator, self.final_mixtures(), exploiter_steps,
+        num_episodes, **options)
+
+  def final_tables(self) -> list[np.ndarray]:
+    """Returns what an exact run has found as a table `[I, A]` per player.
+
+    They are the behaviour policies of `final_mixtures`, weighted by reach, in
+    the original game.
+
+    Raises:
+      ValueError: if the game is sampled, and too large for tables.
+    """
+    if not self.is_exact:
+      raise ValueError(f"{self.original_game.game} is sampled and has no "
+                       "tables: final_policy() and final_mixtures() work")
+    assert isinstance(self._evaluator, exact_evaluator.ExactEvaluator)
+    return self._evaluator.game.seat_tables(
+        self._evaluator.mixture_tables(self._answer))
+
+  def final_policy(self) -> openspiel_policy.Policy:
+    """Returns what the run has found as one OpenSpiel policy of all seats.
+
+    Returns:
+      The behaviour policy of `final_mixtures`, weighted by reach: a
+      `BestResponsePolicy` of an enumerated game, a `MixturePolicy` of a
+      sampled one. Of a joint distribution it plays the marginals.
+    """
+    game = self.original_game
+    if isinstance(game, game_tree.GameTree):
+      return tabular.BestResponsePolicy(
+          game.game, dict(enumerate(zip(game.infostates,
+                                        self.final_tables()))), frozen=True)
+    assert isinstance(self.played_game, state_game.StateGame)
+    mixtures = self.final_mixtures()
+    functions: list[list[Any]] = [
+        [snapshot.policy for snapshot in mixture.snapshots]
+        for mixture in mixtures]
+    return sampled.MixturePolicy(
+        self.played_game, functions,
+        [mixture.probabilities for mixture in mixtures])
+
+  def payoff_standard_errors(self) -> np.ndarray:
+    """Returns `[n, K_0, ...]`, those of the payoffs among all policies.
+
+    In game utility; zeros where payoffs are exact.
+    """
+    if self.is_exact:
+      return np.zeros_like(self._empirical_game.payoffs)
+    assert isinstance(self._evaluator, sampled_evaluator.SampledEvaluator)
+    return self._evaluator.standard_errors()
 
   # What it takes to go on later.
 
-  def settings(self):
+  def settings(self) -> dict[str, Any]:
     """Returns what a run depends on: two equal ones give the same bits.
 
     Names and plain data; versions of packages are not among them.
     """
     oracle, scheme = self._oracle, self.scheme
     return {
-        "game": str(self.tree.game),
+        "game": str(self.original_game.game),
         "evaluation": "exact" if self.is_exact else "sampled",
         "scheme": type(scheme).__name__,
-        **{f"scheme {name.strip('_')}": value
-           for name, value in vars(scheme).items()},
+        **{f"scheme {name}": value
+           for name, value in scheme.settings().items()},
         "oracle": type(oracle.config).__name__,
-        **{f"oracle {name}": list(value) if isinstance(value, tuple) else value
-           for name, value in dataclasses.asdict(oracle.config).items()},
-        "seat_symmetric": self._tree.original is not None,
+        **{f"oracle {name}": value
+           for name, value in oracle.config.settings().items()},
+        "seat_symmetric": self.played_game.has_drawn_seats,
         "seed": oracle.seed,
         "workers_per_level": oracle.workers_per_level,
         "meta_strategy": self._meta_strategy_name,
@@ -560,17 +606,18 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         **{f"plateau {name}": value for name, value in
            dataclasses.asdict(self.plateau_rule).items()}}
 
-  def state(self):
+  def state(self) -> dict[str, Any]:
     """Returns all that the run is between two rounds, for `restore`.
 
     Returns:
-      Plain data and arrays that do not change later, as `checkpoint.write`
+      Plain data and arrays that do not change later, as `plain_data.write`
       takes them: population, meta-game, plateaus, learners with their
       optimisers, replay buffers and random states, and counters.
 
     Raises:
       ValueError: if policies are in training; see `catch_up`.
     """
+    self._oracle.check_open()
     if self._in_training:
       raise ValueError(f"{len(self._in_training)} policies are in training; "
                        "catch_up() waits for them")
@@ -580,7 +627,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         "rounds": self._rounds,
         "training_episodes": self._training_episodes,
         "environment_steps": self._environment_steps,
-        "population": self._population.state(learner_lib.pack_policy),
+        "population": self._population.state(),
         "payoffs": self._empirical_game.payoffs.copy(),
         "importance": self._importance,
         "plateaus": [[policy_id, plateau.state()]
@@ -591,7 +638,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
                        else self._solve_row.state()),
         "oracle": self._oracle.state(active)}
 
-  def restore(self, state):
+  def restore(self, state: dict[str, Any]) -> None:
     """Makes this solver go on where another was.
 
     What it does from here on has the same bits as what the other did, in
@@ -608,18 +655,15 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     if self._rounds:
       raise ValueError("restore needs a solver that has played no rounds; this "
                        f"one has played {self._rounds}")
-    ours, theirs = self.settings(), state["settings"]
+    ours = self.settings()
+    theirs = _settings_of_0_1(state["settings"])
     differences = [
         f"{name} is {theirs.get(name)!r} there and {ours.get(name)!r} here"
         for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
     if differences:
       raise ValueError("the checkpoint is of another run: "
                        + ", ".join(differences))
-    initial = {member.policy_id: member.snapshot.policy
-               for member in self._population.members()}
-    self._population.restore(
-        state["population"], lambda policy_id, data: (
-            initial[policy_id] if data is None else learner_lib.unpack_policy(data)))
+    self._population.restore(state["population"], self._read_policy)
     self._empirical_game.restore(state["payoffs"])
     self._evaluator.restore(state["evaluator"], self._population)
     self._solve.restore(state["meta_strategies"])
@@ -628,6 +672,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     for policy_id, seen in state["plateaus"]:
       self._plateau(population_lib.PolicyId(*policy_id)).restore(seen)
     self._importance = state["importance"]
+    if self._importance is not None:
+      self._evaluator.set_importance(self._importance)
     self._rounds = state["rounds"]
     self._training_episodes = state["training_episodes"]
     self._environment_steps = state["environment_steps"]
@@ -637,13 +683,24 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     self._policies = [[] for _ in self._policies]
     self.update_meta_strategies()
 
+  def _read_policy(self, policy_id, data):
+    """Returns a policy from its data in a checkpoint, of version 0.1 too."""
+    if data is None:  # The initial policy was not kept by 0.1.
+      return self._population[policy_id].snapshot.policy
+    if isinstance(data, np.ndarray):
+      return tabular.TablePolicy(data)
+    return policy_lib.from_data({"class": "NetworkPolicy", **data})
+
   def _open(self, openings):
     """Opens policies and publishes what they are before any training."""
+    openings = list(openings)
+    schemes.check_openings(self.scheme, openings,
+                           self.played_game.num_populations)
     policy_ids = [
         self._population.open(opening.player, opening.parent).policy_id
         for opening in openings]
     for policy_id, policy in zip(policy_ids, self._oracle.open(
-        policy_ids, waits=not self.max_staleness)):
+        policy_ids, wait=not self.max_staleness)):
       self._population.publish(policy_id, policy)
     if policy_ids:  # They will be played when they have trained.
       self._measure(policy_ids, share=0.0)
@@ -655,17 +712,48 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     member.steps += report.steps
     member.latest_steps = report.steps
     member.episodes += report.episodes
-    member.mean_return = report.mean_return
     self._training_episodes += report.episodes
     self._environment_steps += report.steps
 
-  def _has_plateaued(self, level, is_exact):
-    if is_exact:
-      return level.settled
+  def _has_plateaued(self, level):
+    if level.is_exact:
+      return level.stationary
     member = self._population[level.policy_id]
     return self._plateau(level.policy_id).update(
-        level.steps, member.latest_steps, level.payoff, level.settled)
+        level.steps, member.latest_steps, level.payoff, level.stationary)
 
   def _plateau(self, policy_id):
     return self._plateaus.setdefault(
         policy_id, plateau_lib.Plateau(self.plateau_rule))
+
+
+def _check_game(game, original_game):
+  """Raises ValueError unless a solver's game is that of its oracle.
+
+  Args:
+    game: a pyspiel game, a game string, a `GameTree` or a `StateGame`.
+    original_game: the oracle's `Game`, before its seats were drawn.
+  """
+  if isinstance(game, str):
+    game = loading.load_game(game)
+  if isinstance(game, game_lib.Game):
+    game = game.original.game
+  if not isinstance(game, pyspiel.Game):
+    raise ValueError(f"game is {game!r}; it takes a pyspiel game, a game "
+                     "string, a GameTree or a StateGame")
+  if str(loading.turn_based(game)) != str(original_game.game):
+    raise ValueError(f"the oracle is for {original_game.game}, the solver for "
+                     f"{game}; give both the same game")
+
+
+def _settings_of_0_1(settings):
+  """Returns the settings of a checkpoint by the names that they have now."""
+  settings = dict(settings)
+  if "scheme rule" in settings:
+    settings["scheme rectify"] = settings.pop("scheme rule")
+  # Knobs that nobody set, and which are gone.
+  for name, value in (("plateau count_moving", True),
+                      ("oracle row_tolerance", 1e-3)):
+    if settings.get(name) == value:
+      del settings[name]
+  return settings

@@ -25,6 +25,7 @@ from open_spiel_ppsro.evaluation import exact_evaluator
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.meta_games import meta_game
+import testing
 
 
 class MetaGameTest(absltest.TestCase):
@@ -58,7 +59,9 @@ class MetaGameTest(absltest.TestCase):
                  if p != player])
             for profile in np.ndindex(*shape) if profile[player] == 1)
         self.assertAlmostEqual(game.expected_return(
-            (player, 1), [tuple(range(k)) for k in shape], weights), expected)
+            (player, 1), meta_game.MetaStrategy(
+                tuple(tuple(range(k)) for k in shape), tuple(weights), "drawn",
+                np.zeros(len(shape)))), expected)
 
 
 class ExactEvaluatorTest(parameterized.TestCase):
@@ -67,11 +70,10 @@ class ExactEvaluatorTest(parameterized.TestCase):
     rng = np.random.default_rng(seed)
     population = population_lib.Population(tree.num_populations)
     for p in range(tree.num_populations):
-      mask = tree.infostates[tree.roles.index(p)].legal_actions_mask
       for _ in range(count):
-        table = rng.exponential(size=mask.shape) * mask
-        population.publish(population.open(p).policy_id,
-                           table / table.sum(axis=1, keepdims=True))
+        population.publish(
+            population.open(p).policy_id,
+            testing.random_table(tree, tree.roles.index(p), rng))
     return population
 
   @parameterized.parameters("kuhn_poker", "kuhn_poker(players=3)", "symmetric")
@@ -108,10 +110,11 @@ class ExactEvaluatorTest(parameterized.TestCase):
                       [m.policy_id for m in population.members()])
     indices = tuple((0, 2) for _ in tree.roles)
     weights = [np.array([0.25, 0.75])] * tree.num_players
-    result = evaluator.exploitability(indices, weights)
+    result = evaluator.exploitability(meta_game.MetaStrategy(
+        indices, tuple(weights), "drawn", np.zeros(len(weights))))
     policies = [
         [tree.tabular_policy(
-            [population[population_lib.PolicyId(p, k)].snapshot.policy
+            [population[population_lib.PolicyId(p, k)].snapshot.policy.table
              for p in range(tree.num_players)]) for k in (0, 2)]
         for _ in tree.roles]
     aggregate = policy_aggregator.PolicyAggregator(tree.game).aggregate(

@@ -40,13 +40,13 @@ def plans(tree, tables):
           for player, table in enumerate(tables)]
 
 
-def train(config, name, player, batches, seed=0, settled=True):
+def train(config, name, player, batches, seed=0, stationary=True):
   tree = game_tree.enumerate_game(name)
   learner = config.make_learner(
       tree, player, np.random.SeedSequence(seed, spawn_key=(player,)))
   report = learner.train(uniform_opponents(tree),
-                         batches * config.steps_per_batch(tree), settled)
-  tree.check_table(report.policy, player)
+                         batches * config.steps_per_batch(tree), stationary)
+  tree.check_table(report.policy.table, player)
   return tree, report
 
 
@@ -62,7 +62,8 @@ class DeepLearnersTest(parameterized.TestCase):
                            for p in range(tree.num_players)])
     best = sequence_form.best_response_value(tree, uniform, player)
     played = list(uniform)
-    played[player] = sequence_form.realization_plan(tree, report.policy, player)
+    played[player] = sequence_form.realization_plan(
+        tree, report.policy.table, player)
     value = sequence_form.expected_returns(tree, played)[player]
     self.assertLessEqual(value, best + 1e-9)
     start = sequence_form.expected_returns(tree, uniform)[player]
@@ -73,10 +74,10 @@ class DeepLearnersTest(parameterized.TestCase):
   @parameterized.parameters(ppo.PPOConfig(episodes_per_batch=512),
                             dqn.DQNConfig(episodes_per_batch=512))
   def test_seed_decides_the_bits(self, config):
-    first = train(config, "leduc_poker", 0, 3)[1].policy
+    first = train(config, "leduc_poker", 0, 3)[1].policy.table
     np.testing.assert_array_equal(
-        first, train(config, "leduc_poker", 0, 3)[1].policy)
-    other = train(config, "leduc_poker", 0, 3, seed=1)[1].policy
+        first, train(config, "leduc_poker", 0, 3)[1].policy.table)
+    other = train(config, "leduc_poker", 0, 3, seed=1)[1].policy.table
     self.assertFalse(np.array_equal(first, other))
 
   def test_imitation_begins_with_the_own_mixture(self):
@@ -96,7 +97,7 @@ class DeepLearnersTest(parameterized.TestCase):
                              learning_rate=1e-9, final_learning_rate=1e-9)
       learner = config.make_learner(tree, 0, np.random.SeedSequence(0))
       report = learner.train((own, other), 1, True)
-      distances[steps] = np.abs(report.policy - target).mean()
+      distances[steps] = np.abs(report.policy.table - target).mean()
     self.assertLess(distances[200], 0.5 * distances[0])
 
   @parameterized.parameters(
@@ -125,7 +126,7 @@ class ExactLearnersTest(parameterized.TestCase):
     expected = sequence_form.best_response(
         tree, plans(tree, [tree.uniform_table(0), tree.uniform_table(1)]), 1,
         tie_break)
-    np.testing.assert_array_equal(report.policy, expected.table)
+    np.testing.assert_array_equal(report.policy.table, expected.table)
     self.assertEqual((report.steps, report.episodes, report.is_exact),
                      (0, 0, True))
     self.assertAlmostEqual(report.mean_return, expected.value)

@@ -21,6 +21,7 @@ from absl.testing import parameterized
 import numpy as np
 import torch
 
+from open_spiel_ppsro.oracles import optimiser
 from open_spiel_ppsro.oracles import ppo
 from open_spiel_ppsro.policies import networks
 
@@ -50,7 +51,7 @@ class MLPTest(parameterized.TestCase):
   def test_output_gradient_and_adam(self, sizes):
     network = networks.MLP(sizes, torch.Generator().manual_seed(0), "cpu")
     reference = twin(network, sizes)
-    ours = networks.Adam(network)
+    ours = optimiser.Adam(network)
     theirs = torch.optim.Adam(reference.parameters(), lr=0.01)
     inputs = torch.rand(7, sizes[0], generator=torch.Generator().manual_seed(1))
     for _ in range(20):
@@ -88,7 +89,7 @@ class NetworkStackTest(parameterized.TestCase):
       policies.append(networks.NetworkPolicy(
           network.sizes, network.parameters.numpy(), 4, temperature,
           rng.random(3, np.float32) if context_size else None))
-    self.assertLen({policy.kind for policy in policies}, 1)
+    self.assertLen({policy.stack_key for policy in policies}, 1)
     counts = np.array(counts)
     chosen, counts = np.flatnonzero(counts), counts[counts > 0]
     observations = rng.random((counts.sum(), 6), np.float32)
@@ -104,13 +105,13 @@ class NetworkStackTest(parameterized.TestCase):
 
   def test_kinds(self):
     policy = networks.NetworkPolicy((2, 3), np.zeros(9, np.float32), 3)
-    self.assertIsNotNone(policy.kind)
+    self.assertIsNotNone(policy.stack_key)
     for other in (dataclasses.replace(policy, temperature=0.5),
                   dataclasses.replace(policy, temperature=0),
                   dataclasses.replace(policy, num_actions=2),
                   dataclasses.replace(policy, context=np.zeros(1))):
-      self.assertNotEqual(policy.kind, other.kind)
-    self.assertIsNone(dataclasses.replace(policy, temperature=0).kind)
+      self.assertNotEqual(policy.stack_key, other.stack_key)
+    self.assertIsNone(dataclasses.replace(policy, temperature=0).stack_key)
 
 
 class PPOLossTest(parameterized.TestCase):

@@ -53,18 +53,23 @@ def draw(*players):
 
 def uniform(indices):
   return meta_game_lib.MetaStrategy(
-      tuple(np.full(len(i), 1 / max(len(i), 1)) for i in indices), "uniform",
-      np.zeros(len(indices)))
+      indices, tuple(np.full(len(i), 1 / max(len(i), 1)) for i in indices),
+      "uniform", np.zeros(len(indices)))
 
 
 def graph(scheme, population, meta_game=None, solve=uniform):
   return schemes.interaction_graph(scheme, population, meta_game, solve)
 
 
+def weights(rows, index):
+  """Returns the row of a policy of the first population, its weights alone."""
+  return rows[PolicyId(0, index)].meta_strategy.probabilities[0]
+
+
 class InteractionGraphTest(parameterized.TestCase):
 
   @parameterized.parameters(
-      # scheme, population, {(player, index): (sub-game, settled)}
+      # scheme, population, {(player, index): (sub-game, stationary)}
       (schemes.Sequential(), ("Fa", "Fa"),
        {(0, 1): (((0,), (0,)), True), (1, 1): (((0,), (0,)), True)}),
       (schemes.Pipeline(2), ("FFaa", "FFaa"),
@@ -86,10 +91,11 @@ class InteractionGraphTest(parameterized.TestCase):
   def test_rows(self, scheme, drawn, expected):
     rows = graph(scheme, draw(*drawn))
     self.assertEqual(
-        {tuple(i): (row.indices, row.settled) for i, row in rows.items()},
-        expected)
+        {tuple(i): (row.meta_strategy.indices, row.stationary)
+         for i, row in rows.items()}, expected)
     for policy_id, row in rows.items():
-      for indices, probabilities in zip(row.indices, row.probabilities):
+      for indices, probabilities in zip(row.meta_strategy.indices,
+                                        row.meta_strategy.probabilities):
         self.assertTrue(all(i < policy_id.index for i in indices))
         self.assertAlmostEqual(sum(probabilities), 1)
 
@@ -99,10 +105,10 @@ class InteractionGraphTest(parameterized.TestCase):
     late = population.open(0)
     population.publish(late.policy_id, TABLE)
     rows = graph(schemes.NaiveParallel(2), population)
-    self.assertEqual(rows[PolicyId(0, 1)].indices, ((0,), (0,)))
+    self.assertEqual(rows[PolicyId(0, 1)].meta_strategy.indices, ((0,), (0,)))
     # In the order they froze: the second before the first.
-    self.assertEqual(rows[PolicyId(0, 3)].indices, ((0, 2), (0,)))
-    self.assertTrue(all(row.settled for row in rows.values()))
+    self.assertEqual(rows[PolicyId(0, 3)].meta_strategy.indices, ((0, 2), (0,)))
+    self.assertTrue(all(row.stationary for row in rows.values()))
 
   def test_a_seventh_scheme_is_a_few_lines(self):
 
@@ -115,7 +121,8 @@ class InteractionGraphTest(parameterized.TestCase):
             for size in population.sizes())
 
     rows = graph(LastTwo(3), draw("FFFa", "FFFa"))
-    self.assertEqual(rows[PolicyId(0, 3)].indices, ((1, 2), (1, 2)))
+    self.assertEqual(rows[PolicyId(0, 3)].meta_strategy.indices,
+                     ((1, 2), (1, 2)))
 
   def test_equal_sub_games_are_solved_once_smallest_first(self):
     asked = []
@@ -149,9 +156,8 @@ class RectifiedTest(absltest.TestCase):
     scheme = schemes.Rectified()
 
     def solve(indices):
-      del indices
       return meta_game_lib.MetaStrategy(
-          (np.array([.5, 1e-5, .5 - 1e-5]),), "drawn", np.zeros(1))
+          indices, (np.array([.5, 1e-5, .5 - 1e-5]),), "drawn", np.zeros(1))
 
     self.assertEqual(scheme.openings(draw("FFF"), solve),
                      [schemes.Opening(0, 0), schemes.Opening(0, 2)])
@@ -160,22 +166,22 @@ class RectifiedTest(absltest.TestCase):
   def test_subset_keeps_whom_the_parent_does_not_lose_to(self):
     population, game = self.rps_population()
     rows = graph(schemes.Rectified("subset"), population, game)
-    np.testing.assert_allclose(rows[PolicyId(0, 3)].probabilities[0],
+    np.testing.assert_allclose(weights(rows, 3),
                                [.5, 0, .5])  # Rock: rock, scissors.
-    np.testing.assert_allclose(rows[PolicyId(0, 4)].probabilities[0],
+    np.testing.assert_allclose(weights(rows, 4),
                                [.5, .5, 0])  # Paper: rock, paper.
 
   def test_relu_keeps_whom_the_child_does_not_lose_to(self):
     population, game = self.rps_population()
     fresh = graph(schemes.Rectified("relu"), population, game)
-    np.testing.assert_allclose(fresh[PolicyId(0, 3)].probabilities[0], 1 / 3)
-    self.assertFalse(fresh[PolicyId(0, 3)].settled)
+    np.testing.assert_allclose(weights(fresh, 3), 1 / 3)
+    self.assertFalse(fresh[PolicyId(0, 3)].stationary)
     for member in population.active():
       member.rounds = 1
     rows = graph(schemes.Rectified("relu"), population, game)
-    np.testing.assert_allclose(rows[PolicyId(0, 3)].probabilities[0],
+    np.testing.assert_allclose(weights(rows, 3),
                                [.5, .5, 0])  # Paper, whatever its parent.
-    self.assertTrue(rows[PolicyId(0, 3)].settled)
+    self.assertTrue(rows[PolicyId(0, 3)].stationary)
 
   def test_who_loses_to_all_faces_all(self):
     population, game = self.rps_population()
@@ -186,7 +192,7 @@ class RectifiedTest(absltest.TestCase):
       member.rounds = 1
     for rule in ("subset", "relu"):
       rows = graph(schemes.Rectified(rule), population, game)
-      np.testing.assert_allclose(rows[PolicyId(0, 4)].probabilities[0], 1 / 3)
+      np.testing.assert_allclose(weights(rows, 4), 1 / 3)
 
   def test_a_tie_is_no_loss_and_a_mixture_of_one_is_kept(self):
     population = draw("F")
@@ -196,8 +202,8 @@ class RectifiedTest(absltest.TestCase):
     game.grow((2,))
     game.fill((range(2), range(2)), np.zeros((2, 2, 2)))
     for rule in ("subset", "relu"):
-      row = graph(schemes.Rectified(rule), population, game)[PolicyId(0, 1)]
-      np.testing.assert_array_equal(row.probabilities[0], [1])
+      rows = graph(schemes.Rectified(rule), population, game)
+      np.testing.assert_array_equal(weights(rows, 1), [1])
 
 
 class OpeningsTest(parameterized.TestCase):
@@ -226,7 +232,8 @@ class OpeningsTest(parameterized.TestCase):
       (lambda: schemes.DCH(2, meta_solver="best"), "nash or online"),
       (lambda: schemes.DCH(2, exploration=2), "from 0 to 1"),
       (lambda: plateau_lib.PlateauRule(delta=-1), "delta is -1"),
-      (lambda: plateau_lib.PlateauRule(min_steps=5, max_steps=4), "max_steps is 4"),
+      (lambda: plateau_lib.PlateauRule(min_steps=5, max_steps=4),
+       "max_steps is 4"),
   )
   def test_refusals(self, make, message):
     with self.assertRaisesRegex(ValueError, message) as caught:
@@ -237,7 +244,7 @@ class OpeningsTest(parameterized.TestCase):
 class PlateauTest(parameterized.TestCase):
 
   @parameterized.parameters(
-      # rule, payoffs by round of 10 steps, settled from round, freezes in
+      # rule, payoffs by round of 10 steps, stationary from round, freezes in
       (dict(delta=.1), [1, 1, 1], 1, 2),
       (dict(delta=.1), [0, .5, .55], 1, 3),
       (dict(delta=.1), [.5, 0, 0], 1, 2),  # Getting worse is no progress.
@@ -247,12 +254,11 @@ class PlateauTest(parameterized.TestCase):
       # Windows against moving opponents count, but freezing waits for still
       # ones; or they do not count, and two more are needed.
       (dict(delta=.1), [1, 1, 1, 1, 1], 4, 4),
-      (dict(delta=.1, count_moving=False), [1, 1, 1, 1, 1], 4, 5),
       (dict(delta=.1, max_steps=10), [0, 1, 2, 3], 3, 3),
   )
-  def test_freezes_in_round(self, rule, payoffs, settled_from, expected):
+  def test_freezes_in_round(self, rule, payoffs, stationary_from, expected):
     plateau = plateau_lib.Plateau(plateau_lib.PlateauRule(**rule))
-    frozen = [plateau.update(10 * r, 10, payoff, r >= settled_from)
+    frozen = [plateau.update(10 * r, 10, payoff, r >= stationary_from)
               for r, payoff in enumerate(payoffs, start=1)]
     self.assertEqual(frozen.index(True) + 1, expected)
 

@@ -33,7 +33,7 @@ from open_spiel_ppsro.games import sequence_form
 from open_spiel_ppsro.games import state_game
 from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
 from open_spiel_ppsro.policies import networks
-from open_spiel_ppsro.policies import open_spiel_policies
+from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.simulators import simulator as simulator_lib
 from open_spiel_ppsro.simulators import state_simulator
 from open_spiel_ppsro.simulators import tree_simulator
@@ -79,7 +79,7 @@ def both(name, symmetric):
   """Returns a game as a `GameTree` and as a `StateGame`."""
   tree, game = game_tree.enumerate_game(name), state_game.state_game(name)
   if symmetric:
-    return seat_symmetry.symmetrise(tree), state_game.symmetrise(game)
+    return seat_symmetry.symmetrise(tree), seat_symmetry.symmetrise(game)
   return tree, game
 
 
@@ -99,7 +99,7 @@ class AgainstTheTreeTest(parameterized.TestCase):
     simulator.face([mixture(p, (.3, .7)) for p in policies], random_share=0.25)
     batch = simulator.draw(own, EPISODES, np.random.default_rng(1))
 
-    uniform = state_simulator.UniformPolicy()
+    uniform = sampled.UniformPolicy()
     plans = [tabulated(tree, [own], [1.], 0)] + [
         tabulated(tree, [*policies[player], uniform], (.225, .525, .25), player)
         for player in players[1:]]
@@ -162,7 +162,7 @@ class AgainstTheTreeTest(parameterized.TestCase):
   def test_entries_follow_each_other(self):
     game = state_game.state_game("leduc_poker")
     simulator = state_simulator.StateSimulator(game, 1)
-    simulator.face([mixture([state_simulator.UniformPolicy()], [1.])] * 2)
+    simulator.face([mixture([sampled.UniformPolicy()], [1.])] * 2)
     batch = simulator.draw(network_policy(game, 1), 500,
                            np.random.default_rng(0))
     ends = batch.next_row < 0
@@ -183,7 +183,7 @@ class AgainstTheTreeTest(parameterized.TestCase):
     game = state_game.state_game(
         "laser_tag(fully_obs=true,horizon=8)")
     simulator = state_simulator.StateSimulator(game, 0)
-    uniform = state_simulator.UniformPolicy()
+    uniform = sampled.UniformPolicy()
     simulator.face([mixture([uniform], [1.])] * 2)
     batch = simulator.draw(uniform, 400, np.random.default_rng(0))
     # Along an episode, what is still to come is the reward and what follows.
@@ -234,7 +234,7 @@ class StateGameTest(parameterized.TestCase):
   def test_real_games_play(self, name):
     game = pickle.loads(pickle.dumps(state_game.state_game(name)))
     simulator = state_simulator.StateSimulator(game, 0)
-    uniform = state_simulator.UniformPolicy()
+    uniform = sampled.UniformPolicy()
     simulator.face([mixture([uniform, network_policy(game, 0)], [.5, .5])]
                    * game.num_players)
     batch = simulator.draw(network_policy(game, 1), 8,
@@ -308,7 +308,8 @@ class SampledEvaluatorTest(parameterized.TestCase):
       evaluator.measure(population, meta_game, ids)
       weights = [np.ones(count) / count] * game.num_populations
       for _ in range(3):  # Nothing has changed: it adds up.
-        evaluator.measure(population, meta_game, [], weights)
+        evaluator.set_importance(weights)
+        evaluator.measure(population, meta_game, [])
       self.assertAlmostEqual(evaluator.episodes, 4 * num_episodes, delta=8)
       errors = evaluator.standard_errors()
       self.assertLess(errors.max(), largest)
@@ -343,7 +344,7 @@ class SampledEvaluatorTest(parameterized.TestCase):
       population.publish(policy_id, network_policy(game, seed))
     learner = population_lib.PolicyId(game.roles[player], 2)
     simulator = state_simulator.StateSimulator(game, player)
-    self.assertIsNone(simulator.meetings())
+    self.assertIsNone(simulator.training_payoffs())
     simulator.face(tuple(
         population_lib.Mixture(tuple(
             member.snapshot for member in population.members(role)[:2]),
@@ -352,14 +353,14 @@ class SampledEvaluatorTest(parameterized.TestCase):
     rng = np.random.default_rng(0)
     for _ in range(2):
       simulator.draw(population[learner].snapshot.policy, 10_000, rng)
-    meetings = simulator.meetings()
-    np.testing.assert_allclose(meetings.episodes, [4800, 11200], rtol=0.1)
+    payoffs = simulator.training_payoffs()
+    np.testing.assert_allclose(payoffs.episodes, [4800, 11200], rtol=0.1)
     executor = executor_lib.SerialExecutor()
     executor.start(game)
     evaluator = sampled_evaluator.SampledEvaluator(game, executor, 0, 1)
     meta_game = meta_game_lib.MetaGame(game.roles)
     evaluator.measure(population, meta_game, ids, share=0.0)
-    evaluator.add_meetings(learner, meetings)
+    evaluator.add_training_payoffs(learner, payoffs)
     evaluator.measure(population, meta_game, [], share=0.0)
     self.assertEqual(evaluator.episodes, 0)
     exact = sequence_form.payoff_tensors(tree, [
@@ -423,7 +424,8 @@ class SampledEvaluatorTest(parameterized.TestCase):
     meta_game = meta_game_lib.MetaGame(game.roles)
     evaluator.measure(population, meta_game, ids)
     weights = [np.array([.5, .5, 0, 0, 0, 0])] * 2
-    evaluator.measure(population, meta_game, [], weights)
+    evaluator.set_importance(weights)
+    evaluator.measure(population, meta_game, [])
     errors = evaluator.standard_errors()[0]
     self.assertLess(errors[:2, :2].max(), errors[2:, 2:].min())
 
@@ -441,7 +443,7 @@ class SampledEvaluatorTest(parameterized.TestCase):
     expected = sum(
         weight * np.array(expected_game_score.policy_value(
             game.game.new_initial_state(),
-            [open_spiel_policies.FunctionPolicy(game, [p], policy)
+            [sampled.SampledPolicy(game, [p], policy)
              for p, policy in enumerate(profile)]))
         for profile, weight in profiles)
     self.assertLess((np.abs(mean - expected) / error).max(), 4)

@@ -14,11 +14,17 @@
 
 """Evaluator: what measures the payoffs of policy profiles, and NashConv."""
 
+import abc
+from collections.abc import Sequence
 import dataclasses
+from typing import Any
 
 import numpy as np
 
 from open_spiel_ppsro import population as population_lib
+from open_spiel_ppsro.games import game as game_lib
+from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
+from open_spiel_ppsro.simulators import simulator
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,18 +45,107 @@ class Exploitability:
   cce_gap: float | None = None
 
 
-def joint_mixture(indices, joint, population):
-  """Returns a `JointMixture` of snapshots.
+class Evaluator(abc.ABC):
+  """Measures the policies of a population, and keeps its meta-game up to date.
+
+  Attributes:
+    game: the `Game` that is played.
+    episodes: how many episodes have been played to measure payoffs.
+  """
+
+  game: game_lib.Game
+  episodes: int = 0
+
+  @abc.abstractmethod
+  def measure(self, population: population_lib.Population,
+              meta_game: meta_game_lib.MetaGame,
+              changed: Sequence[population_lib.PolicyId],
+              share: float = 1.0) -> None:
+    """Brings the meta-game up to date.
+
+    Args:
+      population: the population.
+      meta_game: its `MetaGame`; is grown, and filled.
+      changed: the ids of the policies with a new snapshot since the last
+        call.
+      share: of the episodes that a round has for measuring, how many to play
+        now. With 0 the payoffs of new policies are what is expected of them.
+        Where payoffs are exact it means nothing.
+    """
+
+  def set_importance(self, importance: list[np.ndarray]) -> None:
+    """Says where precise payoffs matter; nothing to do where all are exact.
+
+    Args:
+      importance: per population, a weight for each policy: where the
+        meta-strategies are.
+    """
+
+  def add_training_payoffs(self, policy_id: population_lib.PolicyId,
+                           payoffs: simulator.TrainingPayoffs) -> None:
+    """Takes what a policy earned in training; call it before `measure`.
+
+    It was earned by the policy as it was before its new snapshot. Where
+    payoffs are exact it says nothing new.
+
+    Args:
+      policy_id: who trained, in a two-player game.
+      payoffs: what it earned.
+    """
+
+  @abc.abstractmethod
+  def exploitability(
+      self, meta_strategy: meta_game_lib.MetaStrategy) -> Exploitability:
+    """Returns the `Exploitability` of a meta-strategy in the original game."""
+
+  @abc.abstractmethod
+  def state(self) -> dict[str, Any]:
+    """Returns all that it has measured, in plain data and arrays."""
+
+  @abc.abstractmethod
+  def restore(self, state: dict[str, Any],
+              population: population_lib.Population) -> None:
+    """Makes it, newly made, know what another knew.
+
+    Args:
+      state: the `state` of the other.
+      population: the population that the other had measured.
+    """
+
+  def opponents(self, meta_strategy: meta_game_lib.MetaStrategy,
+                population: population_lib.Population
+                ) -> population_lib.Opponents:
+    """Returns a meta-strategy as learners face it.
+
+    Args:
+      meta_strategy: over some policies of the population.
+      population: the population.
+
+    Returns:
+      A `Mixture` of snapshots per player; a `JointMixture` if the players do
+      not draw independently.
+    """
+    if meta_strategy.joint is not None:
+      return joint_mixture(meta_strategy, population)
+    return mixtures(self.game.roles, meta_strategy, population)
+
+
+def joint_mixture(meta_strategy: meta_game_lib.MetaStrategy,
+                  population: population_lib.Population
+                  ) -> population_lib.JointMixture:
+  """Returns the `JointMixture` of snapshots of a joint distribution.
 
   Args:
-    indices: per player, each with a population of its own, policy indices.
-    joint: `[K_0, ..., K_{n-1}]`, how likely each profile of them is.
+    meta_strategy: a `MetaStrategy` with a joint distribution; each player has
+      a population of its own.
     population: the `Population`.
   """
+  joint = meta_strategy.joint
+  assert joint is not None
   profiles = np.argwhere(joint > 0)
   probabilities = joint[joint > 0] / joint.sum()
   marginals = []
-  for player, chosen in enumerate(indices):
+  for player, chosen in enumerate(meta_strategy.indices):
     used, profiles[:, player] = np.unique(profiles[:, player],
                                           return_inverse=True)
     marginals.append(population_lib.Mixture(
@@ -60,12 +155,21 @@ def joint_mixture(indices, joint, population):
   return population_lib.JointMixture(tuple(marginals), profiles, probabilities)
 
 
-def mixtures(roles, indices, probabilities, population):
-  """Returns a `Mixture` of snapshots per player; no zero probabilities."""
+def mixtures(roles: Sequence[int], meta_strategy: meta_game_lib.MetaStrategy,
+             population: population_lib.Population
+             ) -> tuple[population_lib.Mixture, ...]:
+  """Returns a `Mixture` of snapshots per player; no zero probabilities.
+
+  Args:
+    roles: for each player, its population.
+    meta_strategy: a `MetaStrategy`; of a joint one, the marginals count.
+    population: the `Population`.
+  """
   per_population = [
       population_lib.Mixture(
           tuple(population[population_lib.PolicyId(p, chosen[k])].snapshot
                 for k in np.flatnonzero(weights)),
           weights[np.flatnonzero(weights)])
-      for p, (chosen, weights) in enumerate(zip(indices, probabilities))]
+      for p, (chosen, weights) in enumerate(zip(
+          meta_strategy.indices, meta_strategy.probabilities))]
   return tuple(per_population[role] for role in roles)

@@ -12,163 +12,139 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Evaluation: the payoffs of policy profiles, and NashConv.
+"""ExactEvaluator: payoffs and NashConv of an enumerated game, exactly."""
 
-`ExactEvaluator` is for games that fit in a `GameTree`: every number it gives
-is exact. For those that do not there is `sampled_evaluation.py`.
-"""
-
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
+from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
+from open_spiel_ppsro.policies import tabular
 
 
-class ExactEvaluator:
+class ExactEvaluator(evaluator_lib.Evaluator):
   """Measures policies by their realization plans, which it keeps."""
 
-  # How many episodes have been played to measure payoffs.
-  episodes = 0
+  game: game_tree.GameTree
 
-  def __init__(self, tree):
-    self.tree = tree
+  def __init__(self, game: game_tree.GameTree):
+    """Makes an evaluator of a `GameTree`."""
+    self.game = game
     self._plans = [
-        np.zeros((0, tree.num_sequences(tree.roles.index(population))))
-        for population in range(tree.num_populations)]
+        np.zeros((0, game.num_sequences(game.player_of(p))))
+        for p in range(game.num_populations)]
 
-  def measure(self, population, meta_game, changed, importance=None,
-              share=1.0):
-    """Brings the meta-game up to date.
-
-    Args:
-      population: a `Population`.
-      meta_game: its `MetaGame`; grown, and filled where policies changed.
-      changed: the ids of the policies with a new snapshot since the last
-        call.
-      importance: not used; every cell is exact.
-      share: not used.
-    """
-    del importance, share
-    tree = self.tree
+  def measure(self, population: population_lib.Population,
+              meta_game: meta_game_lib.MetaGame,
+              changed: Sequence[population_lib.PolicyId],
+              share: float = 1.0) -> None:
+    del share  # Every cell is exact.
+    game = self.game
     sizes = population.sizes()
     meta_game.grow(sizes)
     stale = [[i.index for i in changed if i.player == p]
              for p in range(len(sizes))]
     for p, indices in enumerate(stale):
-      player = tree.roles.index(p)
-      grown = np.zeros((sizes[p], tree.num_sequences(player)))
+      player = game.player_of(p)
+      grown = np.zeros((sizes[p], game.num_sequences(player)))
       grown[:len(self._plans[p])] = self._plans[p]
       if indices:
         tables = np.stack([
-            population[population_lib.PolicyId(p, index)].snapshot.policy
+            population[population_lib.PolicyId(p, index)].snapshot.table
             for index in indices])
-        grown[indices] = sequence_form.realization_plan(tree, tables, player)
+        grown[indices] = sequence_form.realization_plan(game, tables, player)
       self._plans[p] = grown
-    for player, role in enumerate(tree.roles):
+    for player, role in enumerate(game.roles):
       if stale[role]:
         # Where policies of several players changed, the cells that they share
         # are met once: by the first of these players.
-        rows = [list(range(sizes[r])) for r in tree.roles]
+        rows = [list(range(sizes[r])) for r in game.roles]
         for earlier in range(player):
           rows[earlier] = [index for index in rows[earlier]
-                           if index not in stale[tree.roles[earlier]]]
+                           if index not in stale[game.roles[earlier]]]
         rows[player] = stale[role]
         meta_game.fill(rows, sequence_form.payoff_tensors(
-            tree, [self._plans[r][chosen]
-                   for r, chosen in zip(tree.roles, rows)]))
+            game, [self._plans[r][chosen]
+                   for r, chosen in zip(game.roles, rows)]))
 
-  def state(self):
+  def state(self) -> dict[str, Any]:
     """Returns nothing: what it knows follows from the population."""
     return {}
 
-  def restore(self, state, population):
-    """Makes it, newly made, know the policies of a `Population`.
-
-    Args:
-      state: of another.
-      population: whose policies it knew.
-    """
+  def restore(self, state: dict[str, Any],
+              population: population_lib.Population) -> None:
     del state
     self._plans = [
         sequence_form.realization_plan(
-            self.tree, np.stack([member.snapshot.policy
+            self.game, np.stack([member.snapshot.table
                                  for member in population.members(p)]),
-            self.tree.roles.index(p))
+            self.game.player_of(p))
         for p in range(population.num_populations)]
 
-  def mixture_tables(self, indices, probabilities):
-    """Returns one table per population: a mixture's behaviour policy.
+  def mixture_tables(
+      self, meta_strategy: meta_game_lib.MetaStrategy) -> list[np.ndarray]:
+    """Returns `[I, A]` per population: a mixture's behaviour policy.
 
-    Args:
-      indices: per population, policy indices.
-      probabilities: per population, a probability for each of them. A mixture
-        draws one policy per episode; it is weighted by reach.
+    A mixture draws one policy per episode, so it is weighted by reach.
     """
     return [
         sequence_form.behaviour(
-            self.tree,
+            self.game,
             sequence_form.mixture_plan(plans[list(chosen)], weights),
-            self.tree.roles.index(p))
-        for p, (plans, chosen, weights) in enumerate(
-            zip(self._plans, indices, probabilities))]
+            self.game.player_of(p))
+        for p, (plans, chosen, weights) in enumerate(zip(
+            self._plans, meta_strategy.indices, meta_strategy.probabilities))]
 
-  def exploitability(self, indices, probabilities, joint=None):
-    """Returns the `Exploitability`, in the original game, of mixtures.
-
-    Args:
-      indices: as for `mixture_tables`.
-      probabilities: likewise; players draw independently.
-      joint: `[K_0, ..., K_{n-1}]`, if they do not: how likely each profile is.
-        `probabilities` are its marginals.
-    """
-    game = self.tree.original or self.tree
-    tables = self.tree.seat_tables(self.mixture_tables(indices, probabilities))
+  def exploitability(self, meta_strategy: meta_game_lib.MetaStrategy
+                     ) -> evaluator_lib.Exploitability:
+    game = self.game.original
+    tables = self.game.seat_tables(self.mixture_tables(meta_strategy))
     value = sequence_form.nash_conv(
         game, [sequence_form.realization_plan(game, table, player)
                for player, table in enumerate(tables)])
     return evaluator_lib.Exploitability(
         value, value / game.num_players,
-        None if joint is None else self._cce_gap(indices, joint))
+        None if meta_strategy.joint is None else self._cce_gap(meta_strategy))
 
-  def _cce_gap(self, indices, joint):
-    tree = self.tree
+  def _cce_gap(self, meta_strategy):
+    game, joint = self.game, meta_strategy.joint
     plans = [plans[list(chosen)]
-             for plans, chosen in zip(self._plans, indices)]
+             for plans, chosen in zip(self._plans, meta_strategy.indices)]
     profiles = np.argwhere(joint > 0)
     probabilities = joint[joint > 0]
-    returns = tree.terminal_returns @ sequence_form.joint_reach(
-        tree, plans, profiles, probabilities)
+    returns = game.terminal_returns @ sequence_form.joint_reach(
+        game, plans, profiles, probabilities)
     # A player that was better off told what to do has nothing to gain.
     return float(sum(
         max(0.0, sequence_form.best_value_of_reach(
-            tree, sequence_form.joint_reach(
-                tree, plans, profiles, probabilities, skip=player), player)
+            game, sequence_form.joint_reach(
+                game, plans, profiles, probabilities, skip=player), player)
             - returns[player])
-        for player in range(tree.num_players)))
+        for player in range(game.num_players)))
 
-  def opponents(self, indices, probabilities, population=None, joint=None):
-    """Returns what a learner faces: a `Mixture` per player.
+  def behaviour_opponents(self, meta_strategy: meta_game_lib.MetaStrategy
+                          ) -> tuple[population_lib.Mixture, ...]:
+    """Returns a meta-strategy as learners face it, a policy per player.
+
+    Each mixture is its behaviour policy, weighted by reach, which gives the
+    same distribution over episodes and travels as one table.
 
     Args:
-      indices: as for `mixture_tables`.
-      probabilities: likewise.
-      population: if given, its snapshots are the policies of the mixtures;
-        by default each mixture is one policy, its behaviour policy weighted
-        by reach, which gives the same distribution over episodes and travels
-        as one table.
-      joint: as for `exploitability`; needs `population`, and gives a
-        `JointMixture`.
+      meta_strategy: a `MetaStrategy` whose players draw independently.
+
+    Returns:
+      A `Mixture` of one snapshot per player.
     """
-    if joint is not None:
-      return evaluator_lib.joint_mixture(indices, joint, population)
-    if population is not None:
-      return evaluator_lib.mixtures(self.tree.roles, indices, probabilities, population)
-    tables = self.mixture_tables(indices, probabilities)
+    tables = self.mixture_tables(meta_strategy)
     return tuple(
         population_lib.Mixture(
             (population_lib.Snapshot(
-                population_lib.PolicyId(role, -1), 0, tables[role]),),
+                population_lib.PolicyId(role, population_lib.MIXTURE_INDEX), 0,
+                tabular.TablePolicy(tables[role])),),
             np.ones(1))
-        for role in self.tree.roles)
+        for role in self.game.roles)

@@ -14,50 +14,63 @@
 
 """Match: plays policies of a `StateGame` against each other, in a worker."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pyspiel
 
+from open_spiel_ppsro import population
+from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.simulators import play as play_lib
 
-# Of the chance events of an episode, so many are balanced: of this many
-# episodes in a row each gets another stratum of the unit interval.
+# The first chance events of an episode, so many of them, are balanced:
 _BALANCED_EVENTS = 64
+# of this many episodes in a row, each gets another stratum of [0, 1).
 _STRATA = 32
 
 
 class Match:
   """Plays policies against each other; lives in a worker."""
 
-  def __init__(self, game):
+  def __init__(self, game: state_game.StateGame):
     self._game = game
-    self._held = {}
+    self._stored: dict[population.PolicyId, policy_lib.Policy] = {}
 
-  def state(self):
-    """Returns the policies that it keeps, see `executors.py`."""
-    return dict(self._held)
+  def state(self) -> dict[population.PolicyId, policy_lib.Policy]:
+    """Returns the policies that it has stored, a dict by `PolicyId`."""
+    return dict(self._stored)
 
-  def restore(self, state):
-    """Makes it keep the policies of another."""
-    self._held = dict(state)
+  def restore(self,
+              state: dict[population.PolicyId, policy_lib.Policy]) -> None:
+    """Stores the policies of another match."""
+    self._stored = dict(state)
 
-  def hold(self, policies):
-    """Keeps policies, a dict by `PolicyId`, until others replace them."""
-    self._held.update(policies)
+  def store(self,
+            policies: dict[population.PolicyId, policy_lib.Policy]) -> None:
+    """Stores policies, a dict by `PolicyId`, in place of their versions before.
+    """
+    self._stored.update(policies)
 
-  def play_held(self, profiles, num_episodes, seed):
-    """Plays like `play`; profiles are of ids of policies that it holds."""
-    return self.play([[self._held[policy_id] for policy_id in profile]
+  def play_stored(self, profiles: Sequence[Sequence[population.PolicyId]],
+                  num_episodes: Sequence[int], seed: np.random.SeedSequence
+                  ) -> tuple[np.ndarray, int]:
+    """Plays like `play`; profiles are of ids of policies that it has stored."""
+    return self.play([[self._stored[policy_id] for policy_id in profile]
                       for profile in profiles], num_episodes, seed)
 
-  def play(self, profiles, num_episodes, seed):
+  def play(self, profiles: Sequence[Sequence[Any]],
+           num_episodes: Sequence[int], seed: np.random.SeedSequence
+           ) -> tuple[np.ndarray, int]:
     """Plays profiles of policies against each other.
 
     Args:
       profiles: a list of profiles; each has a policy per player.
       num_episodes: for each profile, how many episodes.
-      seed: a `SeedSequence`. Chance events are stratified over episodes that
-        follow each other; where one population plays both seats, both
-        seatings get the same ones.
+      seed: a `SeedSequence` of everything random. Chance events are
+        stratified over episodes that follow each other; where one population
+        plays both seats, both seatings get the same ones.
 
     Returns:
       Per player and profile, the sum of the returns and the sum of their
@@ -71,7 +84,8 @@ class Match:
     chance = _stratified(sum(num_episodes),
                          _BALANCED_EVENTS if is_random else 0,
                          np.random.default_rng(chance_seed))
-    policies, indices = [], {}
+    policies: list[Any] = []
+    indices: dict[int, int] = {}
     for profile in profiles:
       for policy in profile:
         if id(policy) not in indices:
@@ -101,8 +115,3 @@ def _stratified(count, events, rng):
       np.arange(_STRATA)[:, None], (blocks, _STRATA, events)), axis=1)
   return ((strata + rng.random(strata.shape)) / _STRATA).reshape(
       blocks * _STRATA, events)[:count]
-
-
-def make_match(game):
-  """Returns a `Match`; what executors call."""
-  return Match(game)

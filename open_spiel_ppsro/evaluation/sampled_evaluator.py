@@ -14,10 +14,12 @@
 
 """SampledEvaluator: payoffs of a `StateGame`, means with standard errors.
 
-It plays policies against each other in the workers. NashConv it does not know.
+It plays policies against each other in the workers. It does not know NashConv.
 """
 
+from collections.abc import Sequence
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -25,24 +27,27 @@ from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
 from open_spiel_ppsro.evaluation import match
 from open_spiel_ppsro.evaluation import payoff_estimate
+from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
+from open_spiel_ppsro.simulators import simulator
 
 # Matches are cut into at most this many tasks, of not much fewer episodes each
 # than this: small ones spend their time on calls, few ones leave workers idle.
 _MATCH_TASKS = 8
 _EPISODES_PER_TASK = 160
-# Tells the random numbers of matches from those of learners.
-_SEED_KEY = 2 ** 31
-# Of a cell's episodes so far, this share counts on when the policies behind
-# them have learned on: what they were is a good first guess at what they are.
+# When a policy gets a new snapshot, the weights of its cells are multiplied by
+# this: the old payoff is a prior for the new one.
 _KEPT = 0.5
-# Where the episodes go: to the meta-strategies, with weight 1 each; to the
-# policies in training, which every round makes new, with so much together; and
-# a little everywhere, as what is out of use today may be wanted later.
+# Where the episodes go: the policies of each meta-strategy together weigh 1,
+# the policies in training, which every round makes new, weigh this together,
 _IN_TRAINING = 1.0
+# and all policies together weigh this, because what is out of use today may be
+# wanted later.
 _ANYWHERE = 0.3
 
 
-class SampledEvaluator:
+class SampledEvaluator(evaluator_lib.Evaluator):
   """Estimates payoffs by playing, in the workers.
 
   In two-player games it also takes what learners earn in training, against
@@ -60,7 +65,11 @@ class SampledEvaluator:
   played at all has a payoff, and one that was played a lot is its own mean.
   """
 
-  def __init__(self, game, executor, seed, payoff_episodes, waits=True):
+  game: state_game.StateGame
+
+  def __init__(self, game: state_game.StateGame,
+               executor: executor_lib.Executor, seed: int,
+               payoff_episodes: int, wait: bool = True):
     """Makes an evaluator.
 
     Args:
@@ -68,7 +77,7 @@ class SampledEvaluator:
       executor: a started executor; the matches are played by its actors.
       seed: of the matches.
       payoff_episodes: how many episodes to play per round, in all.
-      waits: whether `measure` waits for its matches. If not, it begins new
+      wait: whether `measure` waits for its matches. If not, it begins new
         ones when those before have been played, and takes what there is.
     """
     self.game = game
@@ -84,29 +93,30 @@ class SampledEvaluator:
     self._sums = np.zeros((2, n) + (0,) * n)
     self._names = [("match", worker) for worker in range(
         executor.num_workers)]
-    self._waits = waits
-    # Of matches under way, by ticket: pairs of a cell and its episodes.
-    self._under_way = {}
-    self._held = {}  # Per match and policy id, the version that it holds.
+    self._wait = wait
+    self._importance: list[np.ndarray] | None = None
+    # The matches under way: by ticket, pairs of a cell and its episodes.
+    self._under_way: dict[Any, list[tuple[tuple[int, ...], int]]] = {}
+    # Per match and policy id, the version of the policy that it has stored.
+    self._stored: dict[tuple[str, int], dict[
+        population_lib.PolicyId, int]] = {}
     for name in self._names:
-      executor.create(name, match.make_match)
-      self._held[name] = {}
+      executor.create(name, match.Match)
+      self._stored[name] = {}
 
-  def measure(self, population, meta_game, changed, importance=None,
-              share=1.0):
-    """Brings the meta-game up to date.
+  def set_importance(self, importance: list[np.ndarray]) -> None:
+    """Says where precise payoffs matter.
 
     Args:
-      population: a `Population`.
-      meta_game: its `MetaGame`; grown, and filled.
-      changed: the ids of the policies with a new snapshot since the last
-        call.
-      importance: per population, a weight for each policy: where the
-        meta-strategies are. The episodes go to cells where these and the
-        standard errors are large.
-      share: of the episodes of a round, how many to play now; with 0 the
-        payoffs of new policies are what is expected of them.
+      importance: per population, a weight for each policy: the episodes go to
+        cells where these and the standard errors are large.
     """
+    self._importance = importance
+
+  def measure(self, population: population_lib.Population,
+              meta_game: meta_game_lib.MetaGame,
+              changed: Sequence[population_lib.PolicyId],
+              share: float = 1.0) -> None:
     roles = self.game.roles
     sizes = population.sizes()
     meta_game.grow(sizes)
@@ -119,32 +129,26 @@ class SampledEvaluator:
           self._weight[cells] *= _KEPT
           self._sums[(slice(None),) * 2 + cells] *= _KEPT
     self._take(at_least=0)
-    plan = self._plan(population, importance, share * self._payoff_episodes)
+    plan = self._plan(population, share * self._payoff_episodes)
     if plan and not self._under_way:
       self._begin(population, plan)
-    if self._waits:
+    if self._wait:
       self._take()
     means, _ = self._estimate()
     meta_game.fill([range(size) for size in shape], means)
 
-  def add_meetings(self, policy_id, meetings):
-    """Takes what was earned in training: by the policy as it was, so before
-    `measure` is told that it has changed.
-
-    Args:
-      policy_id: who trained, in a two-player game.
-      meetings: its `Meetings`.
-    """
-    for number, other in enumerate(meetings.policy_ids):
+  def add_training_payoffs(self, policy_id: population_lib.PolicyId,
+                           payoffs: simulator.TrainingPayoffs) -> None:
+    for number, other in enumerate(payoffs.policy_ids):
       cell = policy_id.index, other.index
-      sums = meetings.sums[:, :, number]
-      if self.game.roles.index(policy_id.player) == 1:
+      sums = payoffs.sums[:, :, number]
+      if self.game.player_of(policy_id.player) == 1:
         cell, sums = cell[::-1], sums[:, ::-1]
-      self._add(cell, meetings.episodes[number], sums)
+      self._add(cell, payoffs.episodes[number], sums)
       if self.game.plays_all_seats:
-        self._add(cell[::-1], meetings.episodes[number], sums[:, ::-1])
+        self._add(cell[::-1], payoffs.episodes[number], sums[:, ::-1])
 
-  def state(self):
+  def state(self) -> dict[str, Any]:
     """Returns all that it has measured, in plain data and arrays.
 
     It waits for matches under way.
@@ -153,19 +157,14 @@ class SampledEvaluator:
     return {"weight": self._weight.copy(), "sums": self._sums.copy(),
             "calls": self._calls, "episodes": self.episodes}
 
-  def restore(self, state, population):
-    """Makes it, newly made, know what another knew.
-
-    Args:
-      state: of the other.
-      population: not used.
-    """
+  def restore(self, state: dict[str, Any],
+              population: population_lib.Population) -> None:
     del population
     self._weight, self._sums = state["weight"], state["sums"]
     self._calls, self.episodes = state["calls"], state["episodes"]
 
-  def standard_errors(self):
-    """Returns `[n, K_0, ...]`, those of the payoffs, in game utility."""
+  def standard_errors(self) -> np.ndarray:
+    """Returns `[n, K_0, ...]`, those of all payoffs, in game utility."""
     return self._estimate()[1]
 
   def _grow(self, shape):
@@ -188,17 +187,20 @@ class SampledEvaluator:
         mean = (mean - mean.T) / 2
         error[diagonal, diagonal] = 0
       return np.stack([mean, -mean]), np.stack([error, error])
-    means, errors = zip(*(payoff_estimate.estimate(weight, *of_player) for of_player in sums))
+    means, errors = zip(*(payoff_estimate.estimate(weight, *of_player)
+                          for of_player in sums))
     return np.stack(means), np.stack(errors)
 
-  def _plan(self, population, importance, num_episodes):
+  def _plan(self, population, num_episodes):
     """Returns `{cell: episodes}`, the matches to play, in order of cells."""
     value = 1.0
     shape = self._weight.shape
     for player, role in enumerate(self.game.roles):
       weights = np.full(shape[player], _ANYWHERE / shape[player])
-      if importance is not None:
-        weights += importance[role]
+      if self._importance is not None:
+        # A policy that opened since then has no weight yet.
+        known = self._importance[role]
+        weights[:len(known)] += known
         active = [member.policy_id.index for member in population.active(role)]
         weights[active] += _IN_TRAINING / max(len(active), 1)
       value = np.multiply.outer(value, weights)
@@ -211,7 +213,8 @@ class SampledEvaluator:
     # So that each cell gets its share on average, be it less than an episode.
     total = value.cumsum() / value.sum() * round(num_episodes)
     start = np.random.default_rng(np.random.SeedSequence(
-        self._seed, spawn_key=(_SEED_KEY, self._calls))).random()
+        self._seed, spawn_key=(
+            population_lib.MATCH_SEED_KEY, self._calls))).random()
     count = np.diff(np.floor(total + start).astype(int), prepend=0)
     cells = np.argwhere(count.reshape(shape))
     return dict(zip(map(tuple, cells.tolist()), count[count > 0].tolist()))
@@ -228,9 +231,10 @@ class SampledEvaluator:
     unknown = self._unknown(population, names, profiles)
     tickets = self._executor.submit(
         unknown
-        + [(name, "play_held", (
+        + [executor_lib.Task(name, "play_stored", (
             chosen, [plan[cell] for cell in task], np.random.SeedSequence(
-                self._seed, spawn_key=(_SEED_KEY, self._calls, index))))
+                self._seed, spawn_key=(
+                    population_lib.MATCH_SEED_KEY, self._calls, index))))
            for index, (name, task, chosen) in enumerate(
                zip(names, tasks, profiles))])
     self._under_way = dict(zip(tickets, [[]] * len(unknown) + [
@@ -256,39 +260,28 @@ class SampledEvaluator:
     """Returns the tasks that tell the matches of policies new to them."""
     fresh = {}
     for name, chosen in zip(names, profiles):
-      held = self._held[name]
+      stored = self._stored[name]
       for policy_id in sorted({p for profile in chosen for p in profile}):
         snapshot = population[policy_id].snapshot
-        if held.get(policy_id) != snapshot.version:
-          held[policy_id] = snapshot.version
+        if stored.get(policy_id) != snapshot.version:
+          stored[policy_id] = snapshot.version
           fresh.setdefault(name, {})[policy_id] = snapshot.policy
-    return [(name, "hold", (policies,)) for name, policies in fresh.items()]
+    return [executor_lib.Task(name, "store", (policies,))
+            for name, policies in fresh.items()]
 
   def _add(self, cell, episodes, sums):
     self._weight[cell] += episodes
     self._sums[(slice(None),) * 2 + cell] += sums
 
-  def opponents(self, indices, probabilities, population, joint=None):
-    """Returns what a learner faces: a `Mixture` of snapshots per player.
-
-    Args:
-      indices: per population, policy indices.
-      probabilities: per population, a probability for each of them.
-      population: the `Population`.
-      joint: `[K_0, ..., K_{n-1}]`, if players do not draw independently: how
-        likely each profile is. Then it returns a `JointMixture`.
-    """
-    if joint is not None:
-      return evaluator_lib.joint_mixture(indices, joint, population)
-    return evaluator_lib.mixtures(self.game.roles, indices, probabilities,
-                               population)
-
-  def exploitability(self, indices, probabilities, joint=None):
+  def exploitability(self, meta_strategy: meta_game_lib.MetaStrategy
+                     ) -> evaluator_lib.Exploitability:
     """Returns an `Exploitability` of NaN: it is not known."""
-    del indices, probabilities, joint
+    del meta_strategy
     return evaluator_lib.Exploitability(float("nan"), float("nan"))
 
-  def mean_returns(self, profiles, num_episodes, key):
+  def mean_returns(self, profiles: Sequence[tuple[Sequence[Any], float]],
+                   num_episodes: int, key: int
+                   ) -> tuple[np.ndarray, np.ndarray]:
     """Returns means and standard errors `[n]` of a mixture of profiles.
 
     Args:
@@ -296,7 +289,8 @@ class SampledEvaluator:
       num_episodes: in all.
       key: tells the random numbers of this call from those of others.
     """
-    seed = np.random.SeedSequence(self._seed, spawn_key=(_SEED_KEY + 1, key))
+    seed = np.random.SeedSequence(self._seed, spawn_key=(
+        population_lib.EXPLOITER_SEED_KEY, key))
     counts = np.random.default_rng(seed).multinomial(
         num_episodes, [probability for _, probability in profiles])
     chosen = [(profile, int(count)) for (profile, _), count
@@ -304,7 +298,7 @@ class SampledEvaluator:
     tasks = [chosen[start::_MATCH_TASKS] for start in range(_MATCH_TASKS)]
     tasks = [task for task in tasks if task]
     answers = self._executor.call([
-        (self._names[index % len(self._names)], "play", (
+        executor_lib.Task(self._names[index % len(self._names)], "play", (
             [profile for profile, _ in task], [count for _, count in task],
             child))
         for index, (task, child) in enumerate(
@@ -335,7 +329,8 @@ def _cut(plan):
   return [task for task in tasks if task]
 
 
-def profiles_of(mixtures):
+def profiles_of(mixtures: Sequence[population_lib.Mixture]
+                ) -> list[tuple[list[Any], float]]:
   """Returns the profiles of independent mixtures, each with its probability.
 
   Args:

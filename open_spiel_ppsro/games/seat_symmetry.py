@@ -15,38 +15,50 @@
 """Seat symmetry: a two-player game in which one policy plays both seats.
 
 Some methods (PSRO_rN, NeuPL, the reference implementation of Pipeline PSRO)
-know one population and payoffs `u(i, j) = -u(j, i)`. Any two-player zero-sum
-game serves them once the seats are drawn at random before it begins: a policy
-then has the information states of both seats. What it is worth in the
-original game is measured there, seat by seat.
+need a single population with payoffs `u(i, j) = -u(j, i)`. Any two-player
+zero-sum game has such payoffs once the seats are drawn at random before each
+episode. A policy then has the information states of both seats. Its
+exploitability is measured in the original game, seat by seat.
 """
 
 import dataclasses
 
 import numpy as np
 
+from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import game_tree
+from open_spiel_ppsro.games import state_game
 
 
-def symmetrise(tree):
-  """Returns the `GameTree` of a game whose seats are drawn by a fair coin.
+def symmetrise(game: game_lib.Game) -> game_lib.Game:
+  """Returns a game whose seats are drawn by a fair coin before each episode.
 
-  Its two players have the same information states, those of both seats, and
-  one population. `original` and `seat_rows` lead back to the game itself.
+  One population plays both seats. An enumerated game then has the information
+  states of both seats, and its `seat_rows` lead back to those of each seat. In
+  a sampled game an observation ends with a one-hot seat.
 
   Args:
-    tree: the `GameTree` of a two-player zero-sum game.
+    game: a `GameTree` or a `StateGame` of two players, zero-sum.
 
   Raises:
     ValueError: if the game is not two-player zero-sum.
   """
-  if tree.num_players != 2 or not tree.is_zero_sum:
+  if game.num_players != 2 or not game.is_zero_sum:
     raise ValueError(
-        f"{tree.game} has {tree.num_players} players and is "
-        f"{'zero-sum' if tree.is_zero_sum else 'general-sum'}; one policy for "
+        f"{game.game} has {game.num_players} players and is "
+        f"{'zero-sum' if game.is_zero_sum else 'general-sum'}; one policy for "
         "all seats needs a two-player zero-sum game")
-  if tree.num_populations == 1:
-    return tree
+  if game.plays_all_seats:
+    return game
+  if isinstance(game, game_tree.GameTree):
+    return _symmetrise_tree(game)
+  assert isinstance(game, state_game.StateGame)
+  return dataclasses.replace(game, roles=(0, 0), before_symmetry=game,
+                             num_features=game.num_features + 2)
+
+
+def _symmetrise_tree(tree):
+  """Returns the `GameTree` whose seats are drawn; see `symmetrise`."""
   num_actions = tree.num_actions
   sizes = [len(infostates) for infostates in tree.infostates]
   depths = np.concatenate([_depths(i) for i in tree.infostates])
@@ -96,7 +108,7 @@ def symmetrise(tree):
           [tree.terminal_returns, tree.terminal_returns[::-1]], axis=1),
       terminal_steps=np.tile(tree.terminal_steps, 2),
       roles=(0, 0),
-      original=tree,
+      before_symmetry=tree,
       seat_rows=seat_rows)
 
 

@@ -12,25 +12,32 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""StateGame: a game too large to enumerate, played state by state.
+"""StateGame: a game that is too large to enumerate and is played by states.
 
-What the rest of the package asks of any game, answered without a tree: how
-many players and actions, what a network sees, who plays which population.
+It answers the questions that the rest of the package asks of any game, see
+`game.Game`, without a tree.
 """
 
+from collections.abc import Sequence
 import dataclasses
 import random
+from typing import Any
+from typing import Self
 
+import numpy as np
 from open_spiel.python import observation
 import pyspiel
 
+from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import loading
 
+# The episodes of random play by which the mean length of an episode is
+# estimated. More make the estimate more precise and a start slower.
 _NUM_PROBES = 200
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class StateGame:
+class StateGame(game_lib.Game):
   """A game that is sampled; make it with `open_game` or `state_game`.
 
   Attributes:
@@ -40,12 +47,11 @@ class StateGame:
     num_features: D, the length of an observation: the information state tensor
       or, where the game has none, the observation tensor, which may forget;
       then a one-hot seat where one population plays all seats.
-    is_zero_sum: whether OpenSpiel says so.
+    is_zero_sum: whether OpenSpiel calls the game zero-sum.
     roles: for each player, the population that its policies come from.
     mean_steps: decisions of all players in an episode of uniformly random
       play, estimated.
-    original: the same game before seats were drawn at random; None if they are
-      not.
+    before_symmetry: see `game.Game`.
   """
   game: pyspiel.Game
   num_players: int
@@ -54,33 +60,43 @@ class StateGame:
   is_zero_sum: bool
   roles: tuple[int, ...]
   mean_steps: float
-  original: "StateGame | None" = None
+  before_symmetry: Self | None = None
+
+  is_enumerated = False
 
   def __getstate__(self):
-    # A game travels as its string: not every pyspiel game can be pickled.
-    return {**self.__dict__, "game": str(self.game), "original": None}
+    # A game travels as its string, because some pyspiel games cannot be
+    # pickled.
+    return {**self.__dict__, "game": str(self.game), "before_symmetry": None}
 
   def __setstate__(self, state):
     self.__dict__.update(state, game=pyspiel.load_game(state["game"]))
 
-  @property
-  def num_populations(self):
-    """How many populations play: one per player, or one for all."""
-    return max(self.roles) + 1
-
-  @property
-  def plays_all_seats(self):
-    """Whether one population plays all seats."""
-    return self.num_populations < self.num_players
-
-  def observer(self):
+  def observer(self) -> Any:
     """Returns an OpenSpiel observation: `set_from(state, player)`, `tensor`."""
     recalls = self.game.get_type().provides_information_state_tensor
     return observation.make_observation(
         self.game, pyspiel.IIGObservationType(perfect_recall=recalls))
 
+  def with_seats(self, observations: np.ndarray,
+                 players: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Returns observations as policies see them.
 
-def state_game(game):
+    Args:
+      observations: float32 `[U, D]`, from an `observer`.
+      players: int `[U]`, the player who sees each observation.
+
+    Returns:
+      Each observation followed by its one-hot seat, `[U, D + 2]`, where one
+      population plays all seats; the same observations elsewhere.
+    """
+    if not self.plays_all_seats:
+      return observations
+    return np.concatenate(
+        [observations, np.eye(2, dtype=np.float32)[players]], axis=1)
+
+
+def state_game(game: pyspiel.Game | str) -> StateGame:
   """Returns the `StateGame` of a pyspiel game or a game string.
 
   Raises:
@@ -108,26 +124,6 @@ def state_game(game):
       is_zero_sum=kind.utility == pyspiel.GameType.Utility.ZERO_SUM,
       roles=tuple(range(game.num_players())),
       mean_steps=_mean_steps(game))
-
-
-def symmetrise(game):
-  """Returns the `StateGame` in which one population plays both seats.
-
-  The seats are drawn by a fair coin before each episode, and an observation
-  ends with a one-hot seat.
-
-  Raises:
-    ValueError: if the game is not two-player zero-sum.
-  """
-  if game.num_players != 2 or not game.is_zero_sum:
-    raise ValueError(
-        f"{game.game} has {game.num_players} players and is "
-        f"{'zero-sum' if game.is_zero_sum else 'general-sum'}; one policy for "
-        "all seats needs a two-player zero-sum game")
-  if game.plays_all_seats:
-    return game
-  return dataclasses.replace(game, roles=(0, 0), original=game,
-                             num_features=game.num_features + 2)
 
 
 def _mean_steps(game):

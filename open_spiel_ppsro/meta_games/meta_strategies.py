@@ -29,19 +29,25 @@ psro_v2's solver and in ours. Ours:
 """
 
 
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from open_spiel.python.algorithms.psro_v2 import meta_strategies
 
 from open_spiel_ppsro.meta_games import correlated
+from open_spiel_ppsro.meta_games import meta_game
 from open_spiel_ppsro.meta_games import population_dynamics
 from open_spiel_ppsro.meta_games import zero_sum
 
-# Played as the joint distributions that they return.
-_CORRELATED = ("cce",)
 _ZERO_SUM_ONLY = ("nash", "fictitious_play")
+# Probabilities may be negative, and their sum off 1, by this much: rounding.
+_PROBABILITY_ERROR = 1e-6
 
 
-def regrets(payoffs, probabilities):
+def regrets(payoffs: Sequence[np.ndarray],
+            probabilities: Sequence[np.ndarray]) -> np.ndarray:
   """Returns `[n]`: each player's best deviation gain against the others.
 
   Args:
@@ -75,7 +81,7 @@ def _zero_sum_payoffs(solver, method):
   return meta_games[0]
 
 
-def nash_strategy(solver, return_joint=False):
+def nash_strategy(solver: Any, return_joint: bool = False) -> Any:
   """An exact Nash equilibrium of a two-player zero-sum meta-game.
 
   Args:
@@ -91,11 +97,12 @@ def nash_strategy(solver, return_joint=False):
     ValueError: if the game is not two-player zero-sum.
   """
   payoffs = _zero_sum_payoffs(solver, "nash")
-  return _answer(list(zero_sum.solve_zero_sum(payoffs, getattr(solver, "hint", None))),
-                 return_joint)
+  return _answer(
+      list(zero_sum.solve_zero_sum(payoffs, getattr(solver, "hint", None))),
+      return_joint)
 
 
-def fictitious_play_strategy(solver, return_joint=False):
+def fictitious_play_strategy(solver: Any, return_joint: bool = False) -> Any:
   """The averages of fictitious play on a two-player zero-sum meta-game.
 
   Args:
@@ -123,7 +130,7 @@ def fictitious_play_strategy(solver, return_joint=False):
   return _answer([count / iterations for count in counts], return_joint)
 
 
-def prd_strategy(solver, return_joint=False):
+def prd_strategy(solver: Any, return_joint: bool = False) -> Any:
   """The averages of projected replicator dynamics, for any number of players.
 
   Args:
@@ -139,7 +146,7 @@ def prd_strategy(solver, return_joint=False):
       solver.get_meta_game(), **solver.get_kwargs()), return_joint)
 
 
-def rm_strategy(solver, return_joint=False):
+def rm_strategy(solver: Any, return_joint: bool = False) -> Any:
   """The averages of regret matching, for any number of players.
 
   Args:
@@ -154,7 +161,7 @@ def rm_strategy(solver, return_joint=False):
       solver.get_meta_game(), **solver.get_kwargs()), return_joint)
 
 
-def alpharank_strategy(solver, return_joint=False):
+def alpharank_strategy(solver: Any, return_joint: bool = False) -> Any:
   """The marginals of alpha-rank, for any number of players.
 
   Args:
@@ -173,7 +180,7 @@ def alpharank_strategy(solver, return_joint=False):
   return (marginals, joint.ravel()) if return_joint else marginals
 
 
-def cce_strategy(solver, return_joint=False):
+def cce_strategy(solver: Any, return_joint: bool = False) -> Any:
   """A coarse correlated equilibrium with the largest sum of returns.
 
   Args:
@@ -190,14 +197,17 @@ def cce_strategy(solver, return_joint=False):
   return (marginals, joint.ravel()) if return_joint else marginals
 
 
-def marginals_of(joint):
+cce_strategy.plays_joint = True  # type: ignore[attr-defined]
+
+
+def marginals_of(joint: np.ndarray) -> list[np.ndarray]:
   """Returns a list with `[K_p]` per player from `[K_0, ..., K_{n-1}]`."""
   axes = range(joint.ndim)
   return [joint.sum(axis=tuple(axis for axis in axes if axis != player))
           for player in axes]
 
 
-METHODS = {
+META_STRATEGIES = {
     **meta_strategies.META_STRATEGY_METHODS,
     "alpharank": alpharank_strategy,
     "cce": cce_strategy,
@@ -206,9 +216,10 @@ METHODS = {
     "nash": nash_strategy,
     "fictitious_play": fictitious_play_strategy,
 }
+METHODS = META_STRATEGIES  # What version 0.1 called it.
 
 
-def resolve(method):
+def resolve(method: str | Callable) -> tuple[str, Callable]:
   """Returns `(name, callable)` for a name in METHODS or a psro_v2 callable.
 
   Raises:
@@ -222,7 +233,8 @@ def resolve(method):
   return method, METHODS[method]
 
 
-def check_applicable(method, num_players, is_zero_sum):
+def check_applicable(method: str | Callable, num_players: int,
+                     is_zero_sum: bool) -> None:
   """Raises ValueError if a named method cannot solve such a game."""
   name, _ = resolve(method)
   if METHODS.get(name) is not None and name in _ZERO_SUM_ONLY and (
@@ -235,17 +247,54 @@ def check_applicable(method, num_players, is_zero_sum):
         f"{', '.join(sorted(works))}")
 
 
-def solve(method, sub_game):
+def solve(method: str | Callable, sub_game: meta_game.SubGame
+          ) -> tuple[str, list[np.ndarray], np.ndarray | None]:
   """Returns the solution of a `SubGame`.
+
+  A callable whose attribute `plays_joint` is true is played as the joint
+  distribution that it returns, any other as its marginals.
 
   Returns:
     The name of the method, `[K_p]` per player, and `[K_0, ..., K_{n-1}]`, or
     None if the method has all players play independently.
+
+  Raises:
+    ValueError: if what the method returned are no probabilities.
   """
   name, function = resolve(method)
+  shape = sub_game.get_meta_game()[0].shape
   # psro_v2's own alpharank answers something else without.
-  marginals, joint = function(solver=sub_game, return_joint=True)
-  joint = (np.reshape(joint, sub_game.get_meta_game()[0].shape)
-           if name in _CORRELATED else None)
-  return name, [zero_sum.normalised(np.asarray(p, float).reshape(-1))
-                for p in marginals], joint
+  answer = function(solver=sub_game, return_joint=True)
+  try:
+    marginals, joint = answer
+    marginals = [np.asarray(p, float).reshape(-1) for p in marginals]
+  except (TypeError, ValueError) as error:
+    raise ValueError(
+        f"the meta-strategy {name} returned {type(answer).__name__}; with "
+        "return_joint=True it takes to return a list with an array per player, "
+        "and their joint distribution") from error
+  _check_probabilities(name, marginals, [(size,) for size in shape])
+  marginals = [zero_sum.normalised(p) for p in marginals]
+  if not getattr(function, "plays_joint", False):
+    return name, marginals, None
+  joint = np.asarray(joint, float)
+  if joint.size == np.prod(shape):
+    joint = joint.reshape(shape)
+  _check_probabilities(name, [joint], [shape])
+  return name, marginals, joint
+
+
+def _check_probabilities(name, arrays, shapes):
+  """Raises ValueError unless each array is a distribution of its shape."""
+  if len(arrays) != len(shapes):
+    raise ValueError(f"the meta-strategy {name} returned {len(arrays)} arrays "
+                     f"for {len(shapes)} players")
+  for array, shape in zip(arrays, shapes):
+    if array.shape != shape or not np.isfinite(array).all() or (
+        array.min() < -_PROBABILITY_ERROR) or (
+            abs(array.sum() - 1) > _PROBABILITY_ERROR):
+      raise ValueError(
+          f"the meta-strategy {name} returned "
+          f"{np.array2string(array, 10 ** 6, 3, threshold=20)} of shape "
+          f"{array.shape}; it takes to return probabilities of shape {shape}, "
+          "none below 0, that sum to 1")

@@ -14,7 +14,6 @@
 
 """Sub-game solvers: the meta-strategies of a growing meta-game, remembered."""
 
-import dataclasses
 import hashlib
 
 import numpy as np
@@ -46,21 +45,22 @@ class SubGameSolver:
     self._meta_game = meta_game
     self._method = method
     self._options = options
-    self._solved = {}  # Indices -> (digest, MetaStrategy), oldest first.
-    self._previous = None  # The last (indices, MetaStrategy).
+    # Indices -> (hash of the payoffs, MetaStrategy), oldest first.
+    self._solved = {}
+    self._previous = None  # The last MetaStrategy.
 
   def __call__(self, indices):
     """Returns the `MetaStrategy` of the policies `indices` per population."""
     sub_game = self._meta_game.sub_game(indices, self._options)
     payoffs = sub_game.get_meta_game()
-    digest = _digest(payoffs)
+    payoff_hash = _payoff_hash(payoffs)
     known = self._solved.pop(indices, None)
-    if known is not None and known[0] == digest:
+    if known is not None and known[0] == payoff_hash:
       self._solved[indices] = known
       return known[1]
-    start = self._previous if known is None else (indices, known[1])
+    start = self._previous if known is None else known[1]
     if start is not None:
-      hint = _support_hint(*start, indices)
+      hint = _support_hint(start, indices)
       sub_game.hint = hint and self._meta_game.per_player(hint)
     name, marginals, joint = meta_strategies.solve(self._method, sub_game)
     # Of a symmetric game's solution one side is kept: it serves both.
@@ -70,13 +70,14 @@ class SubGameSolver:
       # marginals are an equilibrium by themselves.
       joint = None
     solution = meta_game_lib.MetaStrategy(
-        probabilities, name,
-        meta_strategies.regrets(payoffs, self._meta_game.per_player(probabilities))
+        indices, probabilities, name,
+        meta_strategies.regrets(
+            payoffs, self._meta_game.per_player(probabilities))
         if joint is None else np.array([
             gains.max() for gains in correlated.deviation_gains(
                 payoffs, joint)]), joint)
-    self._solved[indices] = digest, solution
-    self._previous = indices, solution
+    self._solved[indices] = payoff_hash, solution
+    self._previous = solution
     while len(self._solved) > _MOST_REMEMBERED:
       del self._solved[next(iter(self._solved))]
     return solution
@@ -84,22 +85,23 @@ class SubGameSolver:
   def state(self):
     """Returns what it remembers, in plain data and arrays."""
     return {
-        "solved": [[indices, digest, dataclasses.asdict(solution)]
-                   for indices, (digest, solution) in self._solved.items()],
+        "solved": [[indices, payoff_hash, solution.state()]
+                   for indices, (payoff_hash, solution)
+                   in self._solved.items()],
         "previous": self._previous and [
-            self._previous[0], dataclasses.asdict(self._previous[1])]}
+            self._previous.indices, self._previous.state()]}
 
   def restore(self, state):
     """Makes it remember what another did."""
+    restored = meta_game_lib.MetaStrategy.restored
     self._solved = {
-        _as_indices(indices): (digest, _as_solution(solution))
-        for indices, digest, solution in state["solved"]}
+        _as_indices(indices): (payoff_hash, restored(indices, solution))
+        for indices, payoff_hash, solution in state["solved"]}
     if state["previous"] is not None:
-      indices, solution = state["previous"]
-      self._previous = _as_indices(indices), _as_solution(solution)
+      self._previous = restored(*state["previous"])
 
 
-def _digest(payoffs):
+def _payoff_hash(payoffs):
   """Returns a string that two payoff tensors share only if they are equal."""
   digest = hashlib.blake2b(repr(payoffs[0].shape).encode())
   for tensor in payoffs:
@@ -109,11 +111,6 @@ def _digest(payoffs):
 
 def _as_indices(data):
   return tuple(map(tuple, data))
-
-
-def _as_solution(data):
-  return meta_game_lib.MetaStrategy(**{**data, "probabilities": tuple(
-      data["probabilities"])})
 
 
 class OnlineRegretMatching:
@@ -154,23 +151,22 @@ class OnlineRegretMatching:
       probabilities.append((1 - self._exploration) * matched
                            + self._exploration * uniform)
     payoffs = self._meta_game.sub_game(indices).get_meta_game()
+    answer = meta_game_lib.MetaStrategy(
+        indices, tuple(probabilities), "online", meta_strategies.regrets(
+            payoffs, self._meta_game.per_player(probabilities)))
     for population, regret in enumerate(accumulated):
       values = np.array([
-          self._meta_game.expected_return((population, index), indices,
-                                          probabilities)
+          self._meta_game.expected_return((population, index), answer)
           for index in indices[population]])
       regret += values - values @ probabilities[population]
-    return meta_game_lib.MetaStrategy(
-        tuple(probabilities), "online",
-        meta_strategies.regrets(payoffs, self._meta_game.per_player(probabilities)))
+    return answer
 
 
-def _support_hint(old_indices, solution, indices):
+def _support_hint(solution, indices):
   """Returns where to look for the support of one sub-game after another.
 
   Args:
-    old_indices: the policies per population of the sub-game solved.
-    solution: its `MetaStrategy`.
+    solution: the `MetaStrategy` of the sub-game that was solved.
     indices: the policies per population of the sub-game to solve.
 
   Returns:
@@ -178,8 +174,8 @@ def _support_hint(old_indices, solution, indices):
     is new. None if that leaves a population without any.
   """
   hint = []
-  for old, probabilities, new in zip(old_indices, solution.probabilities,
-                                     indices):
+  for old, probabilities, new in zip(
+      solution.indices, solution.probabilities, indices):
     weight = dict(zip(old, probabilities))
     hint.append([position for position, index in enumerate(new)
                  if weight.get(index, 1) > 0])

@@ -20,18 +20,24 @@ Source: Mnih et al. 2015; double Q-targets of van Hasselt et al. 2016.
 import collections
 import copy
 import dataclasses
+from typing import Any
 
 import numpy as np
 import torch
 
+from open_spiel_ppsro import population
+from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.oracles import data_parallel
 from open_spiel_ppsro.oracles import learner as learner_lib
+from open_spiel_ppsro.oracles import optimiser
 from open_spiel_ppsro.policies import networks
+from open_spiel_ppsro.policies import policy as policy_lib
+from open_spiel_ppsro.simulators import of_game
 from open_spiel_ppsro.simulators import simulator as simulator_lib
 
 
 @dataclasses.dataclass(frozen=True)
-class DQNConfig:
+class DQNConfig(learner_lib.LearnerConfig):
   """How DQN trains. The defaults work on games from Kuhn to Leduc poker.
 
   Attributes:
@@ -69,33 +75,35 @@ class DQNConfig:
   random_opponent_share: float = 0.05
   device: str = "cpu"
 
+  takes_team = True
+
   def __post_init__(self):
     learner_lib.check_positive(
         self, "replay_batches", "updates_per_batch",
         "learning_rate", "final_learning_rate",
         "learning_rate_decay", "epsilon_decay", "target_rate")
     learner_lib.check_sizes(self)
-    learner_lib.check_share(self, "epsilon", "final_epsilon", "random_opponent_share")
+    learner_lib.check_share(
+        self, "epsilon", "final_epsilon", "random_opponent_share")
 
-  def steps_per_batch(self, tree):
-    """Returns the environment steps in a batch of uniformly random play."""
-    return learner_lib.steps_per_batch(tree, self.episodes_per_batch)
+  def steps_per_batch(self, game: game_lib.Game) -> float:
+    return of_game.steps_per_batch(game, self.episodes_per_batch)
 
-  def make_learner(self, tree, player, seed_sequence,
-                   team=data_parallel.Alone()):
-    """Returns a `DQNLearner` of `player` in a `GameTree` or `StateGame`."""
-    return DQNLearner(learner_lib.make_simulator(tree, player), self,
+  def make_learner(
+      self, game: game_lib.Game, player: int,
+      seed_sequence: np.random.SeedSequence,
+      team: data_parallel.SingleWorker = data_parallel.SingleWorker()
+  ) -> "DQNLearner":
+    return DQNLearner(of_game.make_simulator(game, player), self,
                       seed_sequence, team)
-
-  def exploiters(self):
-    """Returns the configurations of the exploiters of a lower bound."""
-    return [self]
 
 
 class DQNLearner(learner_lib.Learner):
   """Trains a Q-network on batches of episodes from a simulator."""
 
-  def __init__(self, simulator, config, seed_sequence, team):
+  def __init__(self, simulator: simulator_lib.Simulator, config: DQNConfig,
+               seed_sequence: np.random.SeedSequence,
+               team: data_parallel.SingleWorker):
     networks.pin_threads()
     self._team = team
     self._simulator = simulator
@@ -109,18 +117,19 @@ class DQNLearner(learner_lib.Learner):
          simulator.num_actions),
         networks.generator(network_seed), config.device)
     self._target = copy.deepcopy(self._network)
-    self._optimizer = networks.Adam(self._network)
+    self._optimizer = optimiser.Adam(self._network)
     self._learning_rate = config.learning_rate
     self._epsilon = config.epsilon
-    self._replay = collections.deque(maxlen=config.replay_batches)
+    self._replay: collections.deque[simulator_lib.EpisodeBatch] = (
+        collections.deque(maxlen=config.replay_batches))
     self._return_scale = None
     self._observations = networks.DeviceCopy(config.device)
     self._illegal = networks.DeviceCopy(config.device, np.logical_not)
 
-  def initial_policy(self):
-    return self._handout()
+  def initial_policy(self) -> policy_lib.Policy:
+    return self._snapshot()
 
-  def state(self):
+  def state(self) -> dict[str, Any]:
     return {"parameters": networks.as_array(self._network.parameters),
             "target": networks.as_array(self._target.parameters),
             "optimizer": self._optimizer.state(),
@@ -131,7 +140,7 @@ class DQNLearner(learner_lib.Learner):
                        for batch in self._replay],
             "rng": self._rng.bit_generator.state}
 
-  def restore(self, state):
+  def restore(self, state: dict[str, Any]) -> None:
     self._network.parameters.copy_(torch.from_numpy(state["parameters"]))
     self._target.parameters.copy_(torch.from_numpy(state["target"]))
     self._optimizer.restore(state["optimizer"])
@@ -143,7 +152,8 @@ class DQNLearner(learner_lib.Learner):
         for batch in state["replay"])
     self._rng.bit_generator.state = state["rng"]
 
-  def train(self, opponents, num_steps, settled):
+  def train(self, opponents: population.Opponents, num_steps: int,
+            stationary: bool) -> learner_lib.TrainingReport:
     config = self._config
     self._simulator.face(opponents, config.random_opponent_share)
     totals = np.zeros(3)  # Steps, episodes, summed returns.
@@ -153,7 +163,7 @@ class DQNLearner(learner_lib.Learner):
       self._replay.append(batch)
       self._update(simulator_lib.merge(self._replay))
       learner_lib.check_finite(self._network.parameters, batch.episode_return)
-      if settled:
+      if stationary:
         self._learning_rate = max(
             self._learning_rate * config.learning_rate_decay,
             config.final_learning_rate)
@@ -163,15 +173,20 @@ class DQNLearner(learner_lib.Learner):
           batch.num_steps, batch.num_episodes,
           batch.num_episodes * batch.episode_return).sum(axis=0)
     steps, episodes, total_return = totals.tolist()
+    # The first worker of a team speaks for all.
+    policy: Any = self._snapshot() if self._team.rank == 0 else None
     return learner_lib.TrainingReport(
-        policy=self._handout() if self._team.rank == 0 else None,
+        policy=policy,
         mean_return=total_return / episodes,
         steps=int(steps), episodes=int(episodes))
 
-  def _handout(self):
-    return self._simulator.handout(self._exploit, lambda: networks.NetworkPolicy(
-        self._network.sizes, self._network.parameters.cpu().numpy().copy(),
-        self._simulator.num_actions, self._config.temperature))
+  def _snapshot(self):
+    return self._simulator.publish(self._exploit, self._copy)
+
+  def _copy(self):
+    return networks.NetworkPolicy(
+        self._network.sizes, networks.as_array(self._network.parameters),
+        self._simulator.num_actions, self._config.temperature)
 
   def _q_values(self, observations, mask):
     """Returns `[U, A]`, -inf where illegal, in units of the return scale."""
@@ -194,7 +209,13 @@ class DQNLearner(learner_lib.Learner):
     config = self._config
     shape = batch.legal_actions_mask.shape
     flat = batch.row * shape[1] + batch.action
-    as_sum = lambda values: np.bincount(flat, values, shape[0] * shape[1])
+
+    def as_sum(values):
+      return np.bincount(flat, values, shape[0] * shape[1])
+
+    def as_tensor(array):
+      return torch.as_tensor(array, dtype=torch.float32, device=config.device)
+
     count = as_sum(batch.count)
     if self._return_scale is None:
       self._return_scale = float(np.sqrt(
@@ -202,8 +223,6 @@ class DQNLearner(learner_lib.Learner):
       self._return_scale = float(
           self._team.gather(self._return_scale).mean())
 
-    as_tensor = lambda array: torch.as_tensor(
-        array, dtype=torch.float32, device=config.device)
     share = batch.count / np.maximum(count, 1)[flat]
     reward = as_tensor(
         as_sum(share * batch.reward).reshape(shape) / self._return_scale)

@@ -12,26 +12,29 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What a best responder is: configuration, learner, report, policy.
+"""Learner: what trains one policy, how it is configured, what it reports.
 
 A `Learner` lives on a worker for as long as its policy trains. It is told
 whom to face and for how long, and answers with a `TrainingReport`; networks,
-optimisers and replay never leave it.
+optimisers and replay buffers never leave it.
 """
 
 import abc
 import dataclasses
 from typing import Any
+from typing import ClassVar
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro import plain_data
+from open_spiel_ppsro import population
+from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.oracles import data_parallel
-from open_spiel_ppsro.policies import networks
-from open_spiel_ppsro.simulators import state_simulator
-from open_spiel_ppsro.simulators import tree_simulator
+from open_spiel_ppsro.policies import policy as policy_lib
+from open_spiel_ppsro.policies import tabular
+from open_spiel_ppsro.simulators import simulator
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,21 +42,25 @@ class TrainingReport:
   """What one stretch of training brought.
 
   Attributes:
-    policy: what is played after it, as `population.Snapshot` keeps it.
+    policy: what is played after it: a table `[I, A]` or a `TablePolicy` of an
+      enumerated game, a `FunctionPolicy` of a sampled one.
     mean_return: against the opponents faced, in game utility.
     steps: environment steps trained, decisions of all players.
     episodes: episodes trained.
     is_exact: whether the policy is an exact best response, so that more
       training against the same opponents would bring nothing.
-    meetings: the `state_simulator.Meetings` of its training, where it played
+    payoffs: the `TrainingPayoffs` of its simulator, where the learner played
       as its policy does and payoffs are not known without; else None.
   """
-  policy: Any
+  policy: policy_lib.Policy | np.ndarray
   mean_return: float
   steps: int
   episodes: int
   is_exact: bool = False
-  meetings: Any = None
+  payoffs: simulator.TrainingPayoffs | None = None
+
+  def __post_init__(self):
+    object.__setattr__(self, "policy", tabular.as_policy(self.policy))
 
 
 class Assignment(NamedTuple):
@@ -63,14 +70,14 @@ class Assignment(NamedTuple):
     policy_id: who trains.
     opponents: per player a `population.Mixture`.
     num_steps: how long, in environment steps.
-    settled: whether the opponents are final.
+    stationary: whether the opponents are final.
     probabilities: its row of the interaction graph: per population, a
       probability for each of its first policies.
   """
-  policy_id: tuple[int, int]
+  policy_id: population.PolicyId
   opponents: tuple[Any, ...]
   num_steps: int
-  settled: bool
+  stationary: bool
   probabilities: tuple[np.ndarray, ...] = ()
 
 
@@ -78,19 +85,21 @@ class Learner(abc.ABC):
   """Trains one policy against opponents that it is given."""
 
   @abc.abstractmethod
-  def initial_policy(self):
-    """Returns the policy before any training, as a snapshot keeps it."""
+  def initial_policy(self) -> policy_lib.Policy | np.ndarray:
+    """Returns the policy before any training, as a report holds it."""
 
   @abc.abstractmethod
-  def train(self, opponents, num_steps, settled):
+  def train(self, opponents: Any, num_steps: int,
+            stationary: bool) -> TrainingReport:
     """Trains for at least `num_steps` and returns a `TrainingReport`.
 
     Args:
-      opponents: per player a `population.Mixture`; the own entry is the
-        meta-strategy of the own side, to start from if the learner likes.
+      opponents: per player a `population.Mixture`, as `Simulator.face` takes
+        them; the own entry is the meta-strategy of the own side, to start
+        from if the learner likes.
       num_steps: environment steps, decisions of all players; the last batch
         is finished, so a little more is trained.
-      settled: whether the opponents are final. Until then a learner should
+      stationary: whether the opponents are final. Until then a learner should
         stay ready to follow them.
 
     Raises:
@@ -98,75 +107,105 @@ class Learner(abc.ABC):
     """
 
   @abc.abstractmethod
-  def state(self):
+  def state(self) -> dict[str, Any]:
     """Returns all that it is between two calls of `train`.
 
-    As `executors.py` says: plain data and arrays, as `checkpoint.py` takes
-    them, that nobody changes later.
+    That is plain data and arrays, as `plain_data.write` takes them, that
+    nobody changes later.
     """
 
   @abc.abstractmethod
-  def restore(self, state):
+  def restore(self, state: dict[str, Any]) -> None:
     """Makes this learner, newly made, equal to another by its `state`."""
 
 
-def make_simulator(game, player):
-  """Returns the simulator of `player` in a `GameTree` or `StateGame`."""
-  if isinstance(game, state_game.StateGame):
-    return state_simulator.StateSimulator(game, player)
-  return tree_simulator.TreeSimulator(game, player)
+class LearnerConfig(abc.ABC):
+  """How best responders are made; a frozen dataclass of plain data.
 
-
-def steps_per_batch(game, episodes_per_batch=None):
-  """Returns the environment steps in a batch of uniformly random play.
-
-  Args:
-    game: a `GameTree` or `StateGame`.
-    episodes_per_batch: by default, what its simulator plays.
+  Attributes:
+    needs_enumerated_game: whether its learners read the arrays of a `GameTree`.
+    takes_team: whether several workers can train one policy together: then
+      `make_learner` takes a `data_parallel.Team` as its last argument.
+    responds_exactly: whether its learners give exact best responses at once.
+    trains_rows: whether its policies are the rows of one network, which a
+      `NeuPLOracle` trains.
   """
-  if isinstance(game, state_game.StateGame):
-    return game.mean_steps * (
-        episodes_per_batch or state_simulator.default_episodes(game))
-  return tree_simulator.mean_steps(game) * (
-      episodes_per_batch or tree_simulator.EPISODES_PER_BATCH)
+
+  needs_enumerated_game: ClassVar[bool] = False
+  takes_team: ClassVar[bool] = False
+  responds_exactly: ClassVar[bool] = False
+  trains_rows: ClassVar[bool] = False
+
+  @abc.abstractmethod
+  def make_learner(self, game: game_lib.Game, player: int,
+                   seed_sequence: np.random.SeedSequence) -> Learner:
+    """Returns a new learner; workers call it.
+
+    Args:
+      game: a `GameTree` or a `StateGame`; `simulators.of_game.make_simulator`
+        gives the episodes of either. A `GameTree` has no pyspiel game there.
+      player: whose policy it trains.
+      seed_sequence: what everything random in it is drawn from.
+    """
+
+  @abc.abstractmethod
+  def steps_per_batch(self, game: game_lib.Game) -> float:
+    """Returns the environment steps in a batch of uniformly random play.
+
+    The solver counts rounds and plateaus in batches.
+    """
+
+  def exploiters(self) -> list["LearnerConfig"]:
+    """Returns the configurations of the exploiters of a lower bound."""
+    return [self]
+
+  def settings(self) -> dict[str, Any]:
+    """Returns what the bits of its learners depend on, as plain data."""
+    assert dataclasses.is_dataclass(self)
+    return {name: list(value) if isinstance(value, tuple) else value
+            for name, value in dataclasses.asdict(self).items()}
 
 
-def make_learner(tree, config, player, seed_sequence, meeting=None):
+def check_config(config: Any) -> None:
+  """Raises ValueError unless `config` is a usable `LearnerConfig`."""
+  if isinstance(config, type) and issubclass(config, LearnerConfig):
+    raise ValueError(f"config is the class {config.__name__}; it takes an "
+                     f"instance: {config.__name__}()")
+  if not isinstance(config, LearnerConfig):
+    raise ValueError(f"config is {config!r}; it takes a LearnerConfig, such as "
+                     "ppsro.PPOConfig()")
+  name = type(config).__name__
+  try:
+    plain_data.check(config.settings())
+  except (AssertionError, TypeError) as error:
+    raise ValueError(
+        f"{name} takes to be a dataclass of plain data, so that a run can be "
+        f"resumed: {error or 'it is no dataclass'}") from error
+
+
+def make_learner(
+    game: game_lib.Game, config: LearnerConfig, player: int,
+    seed_sequence: np.random.SeedSequence,
+    rendezvous: data_parallel.Rendezvous | None = None) -> Learner:
   """Returns the learner of a configuration; what executors call.
 
   Args:
-    tree: a `GameTree` or a `StateGame`.
-    config: of the learner.
+    game: a `GameTree` or a `StateGame`.
+    config: a `LearnerConfig`.
     player: whose policy it trains.
-    seed_sequence: of everything random.
-    meeting: a `data_parallel.Meeting`, if it is one of several workers.
+    seed_sequence: what everything random is drawn from.
+    rendezvous: a `data_parallel.Rendezvous`, if it is one of several workers.
   """
-  if meeting is None:
-    return config.make_learner(tree, player, seed_sequence)
-  return config.make_learner(tree, player, seed_sequence,
-                             data_parallel.join(meeting))
+  if rendezvous is None:
+    return config.make_learner(game, player, seed_sequence)
+  make_in_team: Any = config.make_learner  # One that `takes_team`.
+  return make_in_team(game, player, seed_sequence,
+                      data_parallel.join(rendezvous))
 
 
-def pack_policy(policy_of_snapshot):
-  """Returns the policy of a snapshot as plain data and arrays.
-
-  None stands for one that is neither a table nor a network.
-  """
-  if isinstance(policy_of_snapshot, networks.NetworkPolicy):
-    return dataclasses.asdict(policy_of_snapshot)
-  if isinstance(policy_of_snapshot, np.ndarray):
-    return policy_of_snapshot
-  return None
-
-
-def unpack_policy(data):
-  """Returns the policy that `pack_policy` was given; None if it said None."""
-  if isinstance(data, dict):
-    return networks.NetworkPolicy(**{**data, "sizes": tuple(data["sizes"])})
-  return data
-
-
-def seeds(seed_sequence, team):
+def seeds(seed_sequence: np.random.SeedSequence,
+          team: data_parallel.SingleWorker
+          ) -> tuple[np.random.SeedSequence, np.random.SeedSequence]:
   """Returns the seeds of a learner's network and of its episodes.
 
   The workers of a team have equal networks and play different episodes.
@@ -175,7 +214,7 @@ def seeds(seed_sequence, team):
   return network_seed, episode_seeds[team.rank]
 
 
-def check_finite(parameters, mean_return):
+def check_finite(parameters: torch.Tensor, mean_return: float) -> None:
   """Raises FloatingPointError if training has gone astray.
 
   Args:
@@ -192,33 +231,36 @@ def check_finite(parameters, mean_return):
         "a lower learning rate helps")
 
 
-def check_positive(config, *names):
+def check_positive(config: LearnerConfig, *names: str) -> None:
   """Raises ValueError if a field of a configuration is not above zero."""
   for name in names:
-    if not getattr(config, name) > 0:
-      raise ValueError(
-          f"{name} is {getattr(config, name)}; it takes a value above 0")
+    value = getattr(config, name)
+    if not isinstance(value, (int, float)) or not value > 0:
+      raise ValueError(f"{name} is {value!r}; it takes a number above 0")
 
 
-def check_sizes(config):
-  """Raises ValueError unless network, batch and device can be made."""
-  if not all(isinstance(size, int) and size > 0
-             for size in config.hidden_sizes):
-    raise ValueError(f"hidden_sizes is {config.hidden_sizes}; it takes whole "
-                     "numbers above 0")
-  if config.episodes_per_batch is not None and config.episodes_per_batch < 1:
-    raise ValueError(f"episodes_per_batch is {config.episodes_per_batch}; it "
-                     "takes 1 or more, or None")
-  try:
-    torch.zeros(1, device=config.device)
-  except (RuntimeError, AssertionError) as error:
-    raise ValueError(f"torch cannot use the device {config.device!r}; cpu "
-                     "always works") from error
-
-
-def check_share(config, *names):
+def check_share(config: LearnerConfig, *names: str) -> None:
   """Raises ValueError if a field of a configuration is not in [0, 1]."""
   for name in names:
-    if not 0 <= getattr(config, name) <= 1:
-      raise ValueError(
-          f"{name} is {getattr(config, name)}; it takes a value from 0 to 1")
+    value = getattr(config, name)
+    if not isinstance(value, (int, float)) or not 0 <= value <= 1:
+      raise ValueError(f"{name} is {value!r}; it takes a number from 0 to 1")
+
+
+def check_sizes(config: Any) -> None:
+  """Raises ValueError unless network, batch and device can be made."""
+  sizes = config.hidden_sizes
+  if not isinstance(sizes, (tuple, list)) or not all(
+      isinstance(size, int) and size > 0 for size in sizes):
+    raise ValueError(f"hidden_sizes is {sizes!r}; it takes a tuple of whole "
+                     "numbers above 0, as in (64, 64)")
+  if config.episodes_per_batch is not None and (
+      not isinstance(config.episodes_per_batch, int)
+      or config.episodes_per_batch < 1):
+    raise ValueError(f"episodes_per_batch is {config.episodes_per_batch!r}; it "
+                     "takes a whole number, 1 or more, or None")
+  try:
+    torch.zeros(1, device=config.device)
+  except (RuntimeError, AssertionError, TypeError) as error:
+    raise ValueError(f"torch cannot use the device {config.device!r}; cpu "
+                     "always works") from error

@@ -24,23 +24,35 @@ a worker, with the same weights; the gradients are averaged in row order, so
 that the result does not depend on the number of workers.
 """
 
+from collections.abc import Collection
+from collections.abc import Sequence
 import dataclasses
+from typing import Any
 
 import numpy as np
 import torch
 
 from open_spiel_ppsro import population
+from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.oracles import learner as learner_lib
+from open_spiel_ppsro.oracles import optimiser
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
 from open_spiel_ppsro.policies import networks
+from open_spiel_ppsro.policies import policy as policy_lib
+from open_spiel_ppsro.simulators import of_game
 from open_spiel_ppsro.simulators import simulator as simulator_lib
 
+# An action whose log probability is below this counts as all but given up.
 _GIVEN_UP = np.log(1e-3)
+# Rows that round to the same multiples of this probability are equal, and are
+# trained once.
+_ROW_TOLERANCE = 1e-3
 
 
 @dataclasses.dataclass(frozen=True)
-class NeuPLConfig:
+class NeuPLConfig(learner_lib.LearnerConfig):
   """How the conditional network trains.
 
   Attributes:
@@ -64,7 +76,6 @@ class NeuPLConfig:
       action for good must still try the rest.
     random_opponent_share: this share of episodes is played against uniformly
       random opponents.
-    row_tolerance: rows that round to the same multiples of this are equal.
     device: of all tensors, as torch names it.
   """
   max_policies: int = 17
@@ -79,33 +90,38 @@ class NeuPLConfig:
   anchor_coefficient: float = 3.0
   exploration: float = 0.05
   random_opponent_share: float = 0.02
-  row_tolerance: float = 1e-3
   device: str = "cpu"
+
+  trains_rows = True
 
   def __post_init__(self):
     learner_lib.check_positive(self, "max_policies", "epochs", "learning_rate",
-                        "final_learning_rate", "learning_rate_decay", "clip",
-                        "row_tolerance")
+                        "final_learning_rate", "learning_rate_decay", "clip")
     learner_lib.check_sizes(self)
     if not self.anchor_coefficient >= 0:
       raise ValueError(f"anchor_coefficient is {self.anchor_coefficient}; it "
                        "takes 0 or more")
     learner_lib.check_share(self, "exploration", "random_opponent_share")
 
-  def exploiters(self):
-    """Returns the configurations of the exploiters of a lower bound."""
+  def exploiters(self) -> list[learner_lib.LearnerConfig]:
     return ppo.PPOConfig(episodes_per_batch=self.episodes_per_batch,
                          device=self.device).exploiters()
 
-  def steps_per_batch(self, tree):
-    """Returns the environment steps in a batch of uniformly random play."""
-    return learner_lib.steps_per_batch(tree, self.episodes_per_batch)
+  def steps_per_batch(self, game: game_lib.Game) -> float:
+    return of_game.steps_per_batch(game, self.episodes_per_batch)
+
+  def make_learner(self, game: game_lib.Game, player: int,
+                   seed_sequence: np.random.SeedSequence
+                   ) -> learner_lib.Learner:
+    raise ValueError("the rows of NeuPL share one network: use a NeuPLOracle, "
+                     "which trains them")
 
 
 class ConditionalNetworks:
   """The policy and the value network; their parameters are one vector."""
 
-  def __init__(self, simulator, config, seed_sequence):
+  def __init__(self, simulator: simulator_lib.Simulator, config: NeuPLConfig,
+               seed_sequence: np.random.SeedSequence):
     width, num_actions = simulator.num_features, simulator.num_actions
     generator = networks.generator(seed_sequence)
     rows = config.max_policies
@@ -115,20 +131,21 @@ class ConditionalNetworks:
     self.value = networks.MLP(
         (width + 2 * rows, *config.hidden_sizes, 1), generator, config.device)
 
-  def get(self):
+  def get(self) -> np.ndarray:
     """Returns the parameters of both, float32 `[P]`, as a NumPy array."""
     return torch.cat([self.policy.parameters,
                       self.value.parameters]).cpu().numpy()
 
-  def set(self, parameters):
+  def set(self, parameters: np.ndarray) -> None:
     """Sets the parameters of both."""
-    parameters = torch.as_tensor(parameters)
+    vector = torch.as_tensor(parameters)
     size = len(self.policy.parameters)
-    self.policy.parameters.copy_(parameters[:size])
-    self.value.parameters.copy_(parameters[size:])
+    self.policy.parameters.copy_(vector[:size])
+    self.value.parameters.copy_(vector[size:])
 
 
-def conditioned(observations, *rows):
+def conditioned(observations: torch.Tensor,
+                *rows: torch.Tensor) -> torch.Tensor:
   """Returns `[U, D + N ...]`: observations, each followed by the same rows."""
   return torch.cat(
       [observations] + [row.expand(len(observations), -1) for row in rows],
@@ -138,42 +155,50 @@ def conditioned(observations, *rows):
 class RowWorker:
   """Plays and differentiates one row of the interaction graph."""
 
-  def __init__(self, tree, config, player, network_seed, episode_seed):
+  def __init__(self, game: game_lib.Game, config: NeuPLConfig, player: int,
+               network_seed: np.random.SeedSequence,
+               episode_seed: np.random.SeedSequence):
     networks.pin_threads()
-    self._simulator = learner_lib.make_simulator(tree, player)
+    self._simulator = of_game.make_simulator(game, player)
     self._config = config
     self._networks = ConditionalNetworks(self._simulator, config, network_seed)
     self._rng = np.random.default_rng(episode_seed)
     self._observations = networks.DeviceCopy(config.device)
     self._illegal = networks.DeviceCopy(config.device, np.logical_not)
-    self._row = None
+    self._row: Any = None  # The tensor of the row that plays.
     self._return_scale = None
 
-  def state(self):
-    """Returns what it is between two rounds, see `executors.py`."""
+  def state(self) -> dict[str, Any]:
+    """Returns what it is between two rounds, as `Learner.state` says."""
     return {"rng": self._rng.bit_generator.state,
             "return_scale": self._return_scale}
 
-  def restore(self, state):
+  def restore(self, state: dict[str, Any]) -> None:
     """Makes it, newly made, equal to another by its `state`."""
     self._rng.bit_generator.state = state["rng"]
     self._return_scale = state["return_scale"]
 
-  def parameters(self):
+  def parameters(self) -> np.ndarray:
     """Returns the parameters of the networks, float32 `[P]`."""
     return self._networks.get()
 
-  def snapshot(self, parameters, row):
+  def snapshot(self, parameters: np.ndarray,
+               row: np.ndarray) -> policy_lib.Policy:
     """Returns the policy of a row `[N]` as snapshots keep it."""
     self._networks.set(parameters)
     self._row = self._tensor(row)
     policy = self._networks.policy
-    return self._simulator.handout(
-        self._policy, lambda: networks.NetworkPolicy(
-            policy.sizes, policy.parameters.cpu().numpy().copy(),
-            self._simulator.num_actions, context=np.float32(row)))
 
-  def play(self, parameters, row, opponents, opponent_rows):
+    def copy():
+      return networks.NetworkPolicy(
+          policy.sizes, networks.as_array(policy.parameters),
+          self._simulator.num_actions, context=np.float32(row))
+
+    return self._simulator.publish(self._policy, copy)
+
+  def play(self, parameters: np.ndarray, row: np.ndarray,
+           opponents: population.Mixture, opponent_rows: Sequence[np.ndarray]
+           ) -> tuple[int, int, float]:
     """Plays a batch; returns `(steps, episodes, mean return)`.
 
     Args:
@@ -198,13 +223,13 @@ class RowWorker:
         simulator.face((alone, alone), config.random_opponent_share)
         batches.append((
             simulator.draw(self._explore, int(share), self._rng), opponent_row))
-    self._digest(batches, opponents)
+    self._prepare(batches, opponents)
     num_episodes = sum(batch.num_episodes for batch, _ in batches)
     return (sum(batch.num_steps for batch, _ in batches), num_episodes,
             sum(batch.num_episodes * batch.episode_return
                 for batch, _ in batches) / num_episodes)
 
-  def gradient(self, parameters, with_value):
+  def gradient(self, parameters: np.ndarray, with_value: bool) -> np.ndarray:
     """Returns `[P]`, the gradient of the loss on the batch played last."""
     self._networks.set(parameters)
     nets = self._networks
@@ -243,7 +268,7 @@ class RowWorker:
     return ((1 - epsilon) * self._policy(observations, mask)
             + epsilon * mask / mask.sum(axis=1, keepdims=True))
 
-  def _digest(self, batches, mixture):
+  def _prepare(self, batches, mixture):
     """Keeps the samples of a batch in the form that `gradient` reads.
 
     Args:
@@ -251,92 +276,104 @@ class RowWorker:
       mixture: the row's own.
     """
     merged = simulator_lib.merge([batch for batch, _ in batches])
-    observations = self._observations(merged.observations)
-    illegal = self._illegal(merged.legal_actions_mask)
-    count, total = ppo.sums_per_action(merged)
-    visits = count.sum(axis=1)
-    mean = total.sum(axis=1) / np.maximum(visits, 1)
+    count, total = merged.per_action()
     if self._return_scale is None:
-      self._return_scale = float(np.sqrt(
-          visits @ mean ** 2 / visits.sum())) or 1.0
-    scale = self._return_scale
+      self._return_scale = ppo.return_scale(count, total)
+    observations = self._observations(merged.observations)
+    value = self._value_estimates(batches, merged, observations, count)
+    visited = np.flatnonzero(count.sum(axis=1))
+    self._anchor = self._anchor_target(mixture, merged, count, visited)
+    rows = torch.as_tensor(visited, device=self._config.device)
+    observations = observations[rows]
+    illegal = self._illegal(merged.legal_actions_mask)[rows]
+    logits = self._networks.policy(conditioned(observations, self._row))
+    log_probs = networks.masked_log_softmax(logits, illegal)
+    self._samples = ppo.make_samples(
+        observations, illegal, log_probs, value[rows], count[visited],
+        total[visited], self._return_scale)
+    # An action that is all but given up is explored, and pays less, for ever.
+    # Were it pushed down each time, its logit would never find the way back.
+    advantage = self._samples.advantage
+    advantage[(log_probs < _GIVEN_UP) & (advantage < 0)] = 0
 
+  def _value_estimates(self, batches, merged, observations, count):
+    """Returns what the value network expects, and keeps what it is to learn.
+
+    The value network is told the opponent's row, so it is asked per opponent.
+
+    Args:
+      batches: as for `_prepare`.
+      merged: all of them as one `EpisodeBatch`.
+      observations: those of `merged` as a tensor `[U, D]`.
+      count: `[U, A]`, the samples of `merged`.
+
+    Returns:
+      A tensor `[U]`, the mean over opponents, in units of the return scale.
+    """
+    visits = count.sum(axis=1)
     inputs, targets, weights = [], [], []
     value = torch.zeros(len(visits), device=self._config.device)
     end = 0
     for batch, opponent_row in batches:
-      c, t = ppo.sums_per_action(batch)
-      met = c.sum(axis=1)
-      # Batches that share their observations share these rows; others follow
-      # each other.
-      rows = slice(0, len(visits))
+      batch_count, batch_total = batch.per_action()
+      batch_visits = batch_count.sum(axis=1)
+      # Batches that share their observations share the rows of `merged`; the
+      # rows of others follow each other.
+      start = 0
       if batch.observations is not merged.observations:
-        rows = slice(end, end + len(met))
-        end = rows.stop
-      # What was not visited teaches nothing.
-      visited = np.flatnonzero(met)
-      met, sums = met[visited], t.sum(axis=1)[visited]
-      visited = torch.as_tensor(visited + rows.start,
-                                device=self._config.device)
-      inputs.append(conditioned(observations[visited], self._row,
+        start, end = end, end + len(batch_visits)
+      visited = np.flatnonzero(batch_visits)  # The rest teaches nothing.
+      visits_here = batch_visits[visited]
+      returns_here = batch_total.sum(axis=1)[visited]
+      rows = torch.as_tensor(visited + start, device=self._config.device)
+      inputs.append(conditioned(observations[rows], self._row,
                                 self._tensor(opponent_row)))
-      targets.append(self._tensor(sums / met / scale))
-      weights.append(self._tensor(met / visits.sum()))
-      value[visited] += (self._tensor(met) / self._tensor(visits)[visited]
-                         * self._networks.value(inputs[-1])[:, 0])
+      targets.append(self._tensor(
+          returns_here / visits_here / self._return_scale))
+      weights.append(self._tensor(visits_here / visits.sum()))
+      value[rows] += (self._tensor(visits_here) / self._tensor(visits)[rows]
+                      * self._networks.value(inputs[-1])[:, 0])
     self._value_samples = (torch.cat(inputs), torch.cat(targets),
                            torch.cat(weights))
-    visited = np.flatnonzero(visits)
-    self._anchor = None
+    return value
+
+  def _anchor_target(self, mixture, merged, count, visited):
+    """Returns what the anchor pulls towards, and how hard; None for nothing.
+
+    Args:
+      mixture: the row's own.
+      merged: an `EpisodeBatch`.
+      count: `[U, A]`, its samples.
+      visited: the observations that have samples.
+
+    Returns:
+      Tensors of the visited observations: action probabilities `[V, A]` and
+      weights `[V, 1]`.
+    """
     weight = self._config.anchor_coefficient * (
         1 - mixture.probabilities @ mixture.probabilities)
-    if weight > 0:
-      mask = merged.legal_actions_mask[visited]
-      epsilon = self._config.exploration
-      self._anchor = (
-          self._tensor(
-              (1 - epsilon)
-              * self._simulator.behaviour(mixture, merged)[visited]
-              + epsilon * mask / mask.sum(axis=1, keepdims=True)),
-          self._tensor(weight * visits[visited] / visits.sum())[:, None])
-    count, total = count[visited], total[visited]
-    visits, mean = visits[visited], mean[visited]
-    visited = torch.as_tensor(visited, device=self._config.device)
-    observations, illegal = observations[visited], illegal[visited]
-    value = value[visited]
-    taken = self._tensor(count > 0)
-    weight = self._tensor(count / count.sum())
-    target = self._tensor(mean / scale)
-    logits = self._networks.policy(conditioned(observations, self._row))
-    log_probs = networks.masked_log_softmax(logits, illegal)
-    advantage = ppo.normalised_advantage(
-        self._tensor(total / np.maximum(count, 1) / scale), value, target,
-        self._tensor(visits), weight, taken)
-    # An action that is all but given up is explored, and pays less, for ever.
-    # Were it pushed down each time, its logit would never find the way back.
-    advantage[(log_probs < _GIVEN_UP) & (advantage < 0)] = 0
-    self._samples = ppo.Samples(
-        observations=observations,
-        illegal=illegal,
-        taken=taken,
-        weight=weight,
-        advantage=advantage,
-        old_log_probs=log_probs,
-        visit_weight=self._tensor(visits / visits.sum()),
-        value_target=target)
-
-
-def _make_worker(tree, config, player, network_seed, episode_seed):
-  return RowWorker(tree, config, player, network_seed, episode_seed)
+    if not weight > 0:
+      return None
+    visits = count.sum(axis=1)
+    mask = merged.legal_actions_mask[visited]
+    epsilon = self._config.exploration
+    return (
+        self._tensor((1 - epsilon)
+                     * self._simulator.behaviour(mixture, merged)[visited]
+                     + epsilon * mask / mask.sum(axis=1, keepdims=True)),
+        self._tensor(weight * visits[visited] / visits.sum())[:, None])
 
 
 class NeuPLOracle(pipelined.PipelinedOracle):
   """Trains the rows of the NeuPL scheme as one conditional network."""
 
+  config: NeuPLConfig
   needs_separate_opponents = True
   can_share = True
 
-  def __init__(self, game, config=None, executor=None, seed=0, **kwargs):
+  def __init__(self, game: Any, config: NeuPLConfig | None = None,
+               executor: executor_lib.Executor | None = None, seed: int = 0,
+               **kwargs: Any):
     """Makes an oracle; see `PipelinedOracle`.
 
     Args:
@@ -354,13 +391,16 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     networks.pin_threads()
     super().__init__(game, config, executor, seed, seat_symmetric=True,
                      **kwargs)
-    self._parameters = None
-    self._optimizer = None
+    self._parameters: optimiser.ParameterVector | None = None
+    self._optimizer: optimiser.Adam | None = None
     self._learning_rate = config.learning_rate
     self._rows = {0: np.zeros(config.max_policies)}  # The sink has none.
-    self._reports = {}
+    self._reports: dict[
+        population.PolicyId, learner_lib.TrainingReport] = {}
 
-  def open(self, policy_ids, waits=True):
+  def open(self, policy_ids: Sequence[population.PolicyId],
+           wait: bool = True) -> list[policy_lib.Policy]:
+    self.check_open()
     if policy_ids and max(p.index for p in policy_ids) >= (
         self.config.max_policies):
       raise ValueError(
@@ -370,46 +410,51 @@ class NeuPLOracle(pipelined.PipelinedOracle):
       self._create_row(policy_id)
       self._rows[policy_id.index] = np.zeros(self.config.max_policies)
     if policy_ids and self._parameters is None:
-      (parameters,) = self.executor.call([(policy_ids[0], "parameters", ())])
-      self._parameters = networks.ParameterVector(parameters)
-      self._optimizer = networks.Adam(self._parameters)
+      (parameters,) = self.executor.call(
+          [executor_lib.Task(policy_ids[0], "parameters", ())])
+      self._parameters = optimiser.ParameterVector(parameters)
+      self._optimizer = optimiser.Adam(self._parameters)
     return self._snapshots({policy_id: self._rows[policy_id.index]
                          for policy_id in policy_ids})
 
   def _create_row(self, policy_id, state=None):
     self.executor.create(
-        policy_id, _make_worker, self.config, policy_id.player,
+        policy_id, RowWorker, self.config, policy_id.player,
         np.random.SeedSequence(self.seed),
         np.random.SeedSequence(self.seed, spawn_key=policy_id), state=state)
 
-  def state(self, policy_ids):
-    shared = None if self._parameters is None else {
-        "parameters": networks.as_array(self._parameters.parameters),
-        "optimizer": self._optimizer.state()}
+  def state(self, policy_ids: Sequence[population.PolicyId]) -> dict[str, Any]:
+    shared = None
+    if self._parameters is not None and self._optimizer is not None:
+      shared = {"parameters": networks.as_array(self._parameters.parameters),
+                "optimizer": self._optimizer.state()}
     return {
         **super().state(policy_ids),
         "shared": shared,
         "learning_rate": self._learning_rate,
         "rows": [[index, row] for index, row in self._rows.items()]}
 
-  def restore(self, policy_ids, state):
+  def restore(self, policy_ids: Sequence[population.PolicyId],
+              state: dict[str, Any]) -> None:
     for policy_id, (worker_state,) in zip(policy_ids, state["learners"]):
       self._create_row(policy_id, worker_state)
     if state["shared"] is not None:
-      self._parameters = networks.ParameterVector(
+      self._parameters = optimiser.ParameterVector(
           state["shared"]["parameters"])
-      self._optimizer = networks.Adam(self._parameters)
+      self._optimizer = optimiser.Adam(self._parameters)
       self._optimizer.restore(state["shared"]["optimizer"])
     self._learning_rate = state["learning_rate"]
     self._rows = {index: row for index, row in state["rows"]}
 
-  def begin(self, assignments):
+  def begin(self, assignments: Sequence[learner_lib.Assignment]) -> None:
     # Rows share their network, so that all of them end together.
+    self.check_open()
     self.executor.save_if_due()
     self._reports = dict(zip([a.policy_id for a in assignments],
                              self._train(assignments)))
 
-  def finished(self, policy_ids=()):
+  def finished(self, policy_ids: Collection[population.PolicyId] = ()
+               ) -> dict[population.PolicyId, learner_lib.TrainingReport]:
     return self._reports
 
   def _train(self, assignments):
@@ -450,14 +495,14 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     # The calls may be made again, so that what they are given has to stay.
     parameters = networks.as_array(self._parameters.parameters)
     answers = self.executor.call([
-        (a.policy_id, "play", (
+        executor_lib.Task(a.policy_id, "play", (
             parameters, rows[a.policy_id], a.opponents[1],
             [self._rows[snapshot.policy_id.index]
              for snapshot in a.opponents[1].snapshots]))
         for a in assignments])
     for epoch in range(self.config.epochs):
       gradients = self.executor.call(
-          [(a.policy_id, "gradient", (parameters, epoch == 0))
+          [executor_lib.Task(a.policy_id, "gradient", (parameters, epoch == 0))
            for a in assignments])
       self._optimizer.step(
           torch.from_numpy(np.mean(gradients, axis=0)), self._learning_rate)
@@ -474,12 +519,13 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     if not rows:
       return []
     parameters = networks.as_array(self._parameters.parameters)
-    return self.executor.call([(policy_id, "snapshot", (parameters, row))
-                                for policy_id, row in rows.items()])
+    return self.executor.call(
+        [executor_lib.Task(policy_id, "snapshot", (parameters, row))
+         for policy_id, row in rows.items()])
 
   def _padded(self, probabilities):
     """Returns a row `[N]`, rounded so that equal rows are equal."""
-    tolerance = self.config.row_tolerance
     row = np.zeros(self.config.max_policies)
-    row[:len(probabilities)] = np.round(probabilities / tolerance) * tolerance
+    row[:len(probabilities)] = (
+        np.round(probabilities / _ROW_TOLERANCE) * _ROW_TOLERANCE)
     return row

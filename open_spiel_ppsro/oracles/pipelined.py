@@ -20,30 +20,44 @@ them a stretch at a time and closes them when they freeze. Plain
 all players, trained at once.
 """
 
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Sequence
 import itertools
+from typing import Any
 from typing import NamedTuple
 
 import numpy as np
+from open_spiel.python import policy as openspiel_policy
 from open_spiel.python.algorithms.psro_v2 import rl_oracle
 from open_spiel.python.algorithms.psro_v2 import utils
+import pyspiel
 
 from open_spiel_ppsro import population
+from open_spiel_ppsro import psro_v2_arguments
 from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import open_game as open_game_lib
 from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.games import state_game
 from open_spiel_ppsro.oracles import data_parallel
-from open_spiel_ppsro.oracles import dqn
-from open_spiel_ppsro.oracles import exact
+from open_spiel_ppsro.oracles import exploiter as exploiter_lib
 from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import ppo
-from open_spiel_ppsro.policies import open_spiel_policies
-from open_spiel_ppsro.simulators import state_simulator
+from open_spiel_ppsro.oracles import psro_v2_requests
+from open_spiel_ppsro.policies import policy as policy_lib
+from open_spiel_ppsro.policies import sampled
+from open_spiel_ppsro.policies import tabular
 
+# How many batches of its learner a best response trains when psro_v2 asks.
 _DEFAULT_BATCHES = 40
-# The index of exploiters among the policies of a player.
-_EXPLOITER = 2 ** 30
+
+
+# The arguments of an oracle, for the hint where one is misspelt.
+_ARGUMENTS = (
+    "game", "config", "executor", "seed", "number_training_steps",
+    "max_histories", "seat_symmetric", "evaluation", "workers_per_level")
 
 
 class _Worker(NamedTuple):
@@ -65,11 +79,13 @@ class PipelinedOracle(rl_oracle.RLOracle):
   # behaviour policy each.
   needs_separate_opponents = False
 
-  def __init__(self, game, config=None, executor=None, seed=0,
-               number_training_steps=None,
-               max_histories=game_tree.DEFAULT_MAX_HISTORIES,
-               seat_symmetric=False, evaluation="auto", workers_per_level=1,
-               **kwargs):
+  def __init__(self, game: pyspiel.Game | str | game_lib.Game,
+               config: learner_lib.LearnerConfig | None = None,
+               executor: executor_lib.Executor | None = None, seed: int = 0,
+               number_training_steps: int | None = None,
+               max_histories: int = game_tree.DEFAULT_MAX_HISTORIES,
+               seat_symmetric: bool = False, evaluation: str = "auto",
+               workers_per_level: int = 1, **kwargs: Any):
     """Makes an oracle and starts its executor.
 
     Args:
@@ -91,36 +107,47 @@ class PipelinedOracle(rl_oracle.RLOracle):
         pays where playing is the cost, on sampled games with cores to spare,
         and not on enumerated ones. The result depends on their number, not on
         that of all workers.
-      **kwargs: passed on to psro_v2's RLOracle.
+      **kwargs: arguments of psro_v2's RLOracle are accepted, with a warning.
 
     Raises:
-      ValueError: if the game cannot be opened, or if the configuration needs
-        an enumerated one.
+      ValueError: if the game cannot be opened, if the configuration needs an
+        enumerated one, or if a value is out of range.
+      TypeError: if there is an argument that nobody reads.
     """
-    super().__init__(env=None, best_response_class=open_spiel_policies.BestResponsePolicy,
-                     best_response_kwargs={}, **kwargs)
-    if not isinstance(game, (game_tree.GameTree, state_game.StateGame)):
-      game = open_game_lib.open_game(game, max_histories, evaluation)
-    is_sampled = isinstance(game, state_game.StateGame)
+    psro_v2_arguments.drop_from_oracle(
+        kwargs, {name: name for name in _ARGUMENTS})
+    super().__init__(env=None, best_response_class=tabular.BestResponsePolicy,
+                     best_response_kwargs={})
+    config = ppo.PPOConfig() if config is None else config
+    learner_lib.check_config(config)
+    game = open_game_lib.open_game(game, max_histories, evaluation)
     if seat_symmetric:
-      game = (state_game if is_sampled else seat_symmetry).symmetrise(game)
-    if is_sampled and getattr(config, "needs_tree", False):
+      game = seat_symmetry.symmetrise(game)
+    if config.trains_rows and not self.needs_separate_opponents:
+      raise ValueError(f"{type(config).__name__} trains the rows of NeuPL; "
+                       "give it to a NeuPLOracle")
+    if config.needs_enumerated_game and not game.is_enumerated:
       raise ValueError(
           f"{type(config).__name__} needs a game that is enumerated; "
           f"{game.game} is sampled: use PPO or DQN")
-    self.tree = game
+    if not isinstance(seed, int) or seed < 0:
+      raise ValueError(f"seed is {seed!r}; it takes a whole number, 0 or more")
+    if not isinstance(executor, (executor_lib.Executor, type(None))):
+      raise ValueError(f"executor is {executor!r}; it takes an Executor, such "
+                       "as ppsro.ProcessExecutor(4)")
+    self.played_game = game
     self.seed = seed
-    self.config = ppo.PPOConfig() if config is None else config
+    self.config = config
     self.executor = executor_lib.SerialExecutor() if executor is None else (
         executor)
-    if workers_per_level < 1:
-      raise ValueError(f"workers_per_level is {workers_per_level}; it takes 1 "
-                       "or more")
+    if not isinstance(workers_per_level, int) or workers_per_level < 1:
+      raise ValueError(f"workers_per_level is {workers_per_level!r}; it takes "
+                       "a whole number, 1 or more")
     if workers_per_level > 1:
-      if not isinstance(self.config, (ppo.PPOConfig, dqn.DQNConfig)):
+      if not config.takes_team:
         raise ValueError(
             f"workers_per_level is {workers_per_level}; more than 1 is for "
-            f"PPO and DQN, {type(self.config).__name__} trains with 1")
+            f"PPO and DQN, {type(config).__name__} trains with 1")
       if self.executor.num_workers < workers_per_level:
         raise ValueError(
             f"{workers_per_level} workers per level need as many worker "
@@ -134,45 +161,85 @@ class PipelinedOracle(rl_oracle.RLOracle):
                        "takes 1 or more")
     self._number_training_steps = number_training_steps
     self.executor.start(game)
-    self._meetings = None if workers_per_level == 1 else (
-        data_parallel.Meetings(self.executor.host))
-    self._tickets = {}  # Of each policy in training, those of its workers.
-    self._num_opened = 0  # By psro_v2's calls.
+    self._rendezvous = None if workers_per_level == 1 else (
+        data_parallel.RendezvousStore(self.executor.host))
+    # For each policy in training, the tickets of its workers.
+    self._tickets: dict[population.PolicyId, list[Any]] = {}
+    self._num_opened = 0  # How many policies psro_v2's calls have opened.
+    self._is_closed = False
+    self._has_checked = False
 
   @property
-  def can_share(self):
+  def original_game(self) -> game_lib.Game:
+    """The `Game` before its seats were drawn; `played_game` if they are not."""
+    return self.played_game.original
+
+  @property
+  def can_share(self) -> bool:
     """Whether it can train the rows of NeuPL, see `schemes.NeuPL`."""
-    return isinstance(self.config, exact.ExactConfig)
+    return self.config.responds_exactly
 
   @property
-  def steps_per_batch(self):
+  def steps_per_batch(self) -> float:
     """Environment steps in a batch of a policy, in uniformly random play.
 
     All the workers of its level together.
     """
-    return self.workers_per_level * self.config.steps_per_batch(self.tree)
+    return self.workers_per_level * self.config.steps_per_batch(
+        self.played_game)
 
-  def open(self, policy_ids, waits=True):
+  def open(self, policy_ids: Sequence[population.PolicyId],
+           wait: bool = True) -> list[policy_lib.Policy]:
     """Makes the learners of new policies.
 
     Args:
       policy_ids: their ids.
-      waits: whether to wait for the learners, which may have to wait for
+      wait: whether to wait for the learners, which may have to wait for
         others in training.
 
     Returns:
-      For each, its policy before any training, as snapshots keep it; the
-      uniformly random one if that would be to wait.
+      For each, its policy before any training, as populations hold it; the
+      uniformly random one if nobody waits.
     """
+    self.check_open()
     for policy_id in policy_ids:
       self._create_all(policy_id)
-    if not waits:
+    if not wait:
       return [self.uniform_policy(policy_id.player)
               for policy_id in policy_ids]
-    return self.executor.call(
-        [(policy_id, "initial_policy", ()) for policy_id in policy_ids])
+    policies = self.executor.call(
+        [executor_lib.Task(policy_id, "initial_policy", ())
+         for policy_id in policy_ids])
+    if policies and not self._has_checked:  # One learner speaks for all.
+      self._check_policy(policies[0], policy_ids[0])
+      self._has_checked = True
+    return policies
 
-  def train(self, assignments):
+  def check_open(self) -> None:
+    """Raises ValueError if the oracle was closed."""
+    if self._is_closed:
+      raise ValueError("the oracle is closed, and its learners are gone: make "
+                       "a new one")
+
+  def _check_policy(self, policy, policy_id):
+    """Raises ValueError unless a learner's policy can be played and saved."""
+    policy = tabular.as_policy(policy)
+    policy_lib.check_savable(policy, policy_id)
+    game = self.played_game
+    if not game.is_enumerated:
+      if not isinstance(policy, sampled.FunctionPolicy):
+        raise ValueError(
+            f"the policy of {policy_id} is a {type(policy).__name__}; on the "
+            "sampled game a learner gives a ppsro.FunctionPolicy")
+    elif not isinstance(policy, tabular.TablePolicy):
+      raise ValueError(
+          f"the policy of {policy_id} is a {type(policy).__name__}; on the "
+          "enumerated game a learner gives a table [I, A]")
+    else:
+      game.check_table(policy.table, game.player_of(policy_id.player))
+
+  def train(self, assignments: Sequence[learner_lib.Assignment]
+            ) -> list[learner_lib.TrainingReport]:
     """Trains many policies at once.
 
     Args:
@@ -188,21 +255,24 @@ class PipelinedOracle(rl_oracle.RLOracle):
     reports = self.finished([a.policy_id for a in assignments])
     return [reports[a.policy_id] for a in assignments]
 
-  def begin(self, assignments):
+  def begin(self, assignments: Sequence[learner_lib.Assignment]) -> None:
     """Begins to train policies that are not in training; see `finished`.
 
     Args:
       assignments: a list of `base.Assignment`.
     """
+    self.check_open()
     self.executor.save_if_due()
     tickets = iter(self.executor.submit(
-        [(name, "train", (a.opponents, a.num_steps, a.settled))
+        [executor_lib.Task(
+            name, "train", (a.opponents, a.num_steps, a.stationary))
          for a in assignments for name in self._workers(a.policy_id)]))
     for a in assignments:
       self._tickets[a.policy_id] = list(itertools.islice(
           tickets, self.workers_per_level))
 
-  def finished(self, policy_ids=()):
+  def finished(self, policy_ids: Collection[population.PolicyId] = ()
+               ) -> dict[population.PolicyId, learner_lib.TrainingReport]:
     """Waits for some policies in training, or for any if none is named.
 
     Args:
@@ -226,15 +296,23 @@ class PipelinedOracle(rl_oracle.RLOracle):
     # The workers of a policy end together.
     answers.update(collect([t for t in owner if t not in answers
                             and owner[t] in done]))
-    return {policy_id: answers[self._tickets.pop(policy_id)[0]]
-            for policy_id in list(self._tickets) if policy_id in done}
+    reports = {policy_id: answers[self._tickets.pop(policy_id)[0]]
+               for policy_id in list(self._tickets) if policy_id in done}
+    for policy_id, report in reports.items():
+      if not isinstance(report, learner_lib.TrainingReport):
+        raise ValueError(
+            f"the learner of {policy_id}, of {type(self.config).__name__}, "
+            f"returned a {type(report).__name__} from train; it takes to "
+            "return a ppsro.TrainingReport")
+    return reports
 
-  def state(self, policy_ids):
+  def state(self, policy_ids: Sequence[population.PolicyId]) -> dict[str, Any]:
     """Returns all that is in training, in plain data and arrays.
 
     Args:
       policy_ids: the policies that were opened and not retired.
     """
+    self.check_open()
     workers = [name for policy_id in policy_ids
                for name in self._workers(policy_id)]
     states = self.executor.states(workers)
@@ -242,7 +320,8 @@ class PipelinedOracle(rl_oracle.RLOracle):
                          for start in range(0, len(states),
                                             self.workers_per_level)]}
 
-  def restore(self, policy_ids, state):
+  def restore(self, policy_ids: Sequence[population.PolicyId],
+              state: dict[str, Any]) -> None:
     """Makes the learners of policies, equal to those of another oracle.
 
     Args:
@@ -252,36 +331,39 @@ class PipelinedOracle(rl_oracle.RLOracle):
     for policy_id, states in zip(policy_ids, state["learners"]):
       self._create_all(policy_id, states)
 
-  def train_exploiters(self, mixtures, num_steps):
+  def train_exploiters(
+      self, mixtures: Sequence[population.Mixture], num_steps: int,
+      go_on: Callable[[float], bool] | None = None
+  ) -> tuple[list[policy_lib.Policy], int]:
     """Trains a best response of each population that joins none.
 
     Args:
       mixtures: per player, the `Mixture` to exploit.
       num_steps: environment steps that each one trains.
+      go_on: called about once a second with the share of the training that is
+        done; when it returns False, training ends.
 
     Returns:
-      Per population, a policy as snapshots keep it: of several exploiters,
-      the one that earned most in the last quarter of its training.
+      Per population, a policy as populations hold it: of several exploiters,
+      the one that earned most in the last quarter of its training. And how
+      many environment steps each one trained: `num_steps` if all.
     """
-    contenders = [
-        [(population.PolicyId(p, _EXPLOITER + number), config)
-         for number, config in enumerate(self.config.exploiters())]
-        for p in range(self.tree.num_populations)]
-    policy_ids = []
-    for rivals in contenders:
-      for policy_id, config in rivals:
+    self.check_open()
+    contenders: list[list[exploiter_lib.Exploiter]] = []
+    for p in range(self.played_game.num_populations):
+      contenders.append([])
+      for index, config in enumerate(self.config.exploiters(),
+                                     population.FIRST_EXPLOITER_INDEX):
+        policy_id = population.PolicyId(p, index)
         self._create(policy_id, policy_id, config)
-        policy_ids.append(policy_id)
-    for _ in range(4):
-      reports = self.executor.call(
-          [(policy_id, "train", (mixtures, -(-num_steps // 4), True))
-           for policy_id in policy_ids])
-    for policy_id in policy_ids:
-      self.executor.discard(policy_id)
-    reports = dict(zip(policy_ids, reports))
-    return [max((reports[policy_id] for policy_id, _ in rivals),
-                key=lambda report: report.mean_return).policy
-            for rivals in contenders]
+        contenders[-1].append(exploiter_lib.Exploiter(policy_id))
+    exploiters = [one for rivals in contenders for one in rivals]
+    is_done = exploiter_lib.train(
+        self.executor, exploiters, mixtures, num_steps, go_on)
+    for exploiter in exploiters:
+      self.executor.discard(exploiter.policy_id)
+    return ([exploiter_lib.best(rivals, is_done) for rivals in contenders],
+            num_steps if is_done else min(one.steps for one in exploiters))
 
   def _workers(self, policy_id):
     """Returns the names of the actors that train a policy."""
@@ -291,27 +373,28 @@ class PipelinedOracle(rl_oracle.RLOracle):
   def _create_all(self, policy_id, states=None):
     """Makes the learners of all workers of a policy."""
     workers = self._workers(policy_id)
-    meetings = [None] if self._meetings is None else (
-        self._meetings.of(str(policy_id), len(workers)))
-    for rank, (worker, meeting) in enumerate(zip(workers, meetings)):
-      self._create(worker, policy_id, self.config, meeting, workers[:rank],
+    places = [None] if self._rendezvous is None else (
+        self._rendezvous.of(str(policy_id), len(workers)))
+    for rank, (worker, rendezvous) in enumerate(zip(workers, places)):
+      self._create(worker, policy_id, self.config, rendezvous, workers[:rank],
                    states and states[rank])
 
-  def _create(self, name, policy_id, config, meeting=None, apart_from=(),
+  def _create(self, name, policy_id, config, rendezvous=None, apart_from=(),
               state=None):
     self.executor.create(
         name, learner_lib.make_learner, config,
-        self.tree.roles.index(policy_id.player),
-        np.random.SeedSequence(self.seed, spawn_key=policy_id), meeting,
+        self.played_game.player_of(policy_id.player),
+        np.random.SeedSequence(self.seed, spawn_key=policy_id), rendezvous,
         apart_from=apart_from, state=state)
 
-  def retire(self, policy_id):
+  def retire(self, policy_id: population.PolicyId) -> None:
     """Ends the learner of a policy."""
     for worker in self._workers(policy_id):
       self.executor.discard(worker)
 
-  def close(self):
+  def close(self) -> None:
     """Ends the workers."""
+    self._is_closed = True
     self.executor.close()
 
   def __enter__(self):
@@ -320,53 +403,72 @@ class PipelinedOracle(rl_oracle.RLOracle):
   def __exit__(self, *exc_info):
     self.close()
 
-  def policy(self, population_index, policy, frozen=True):
-    """Returns a policy of a population, as snapshots keep it, as OpenSpiel's.
+  def policy(self, population_index: int,
+             policy: policy_lib.Policy | np.ndarray
+             ) -> policy_lib.OpenSpielPolicy:
+    """Returns a policy of a population as OpenSpiel and psro_v2 know it.
+
+    Args:
+      population_index: the population.
+      policy: a policy as populations hold it, or a table `[I, A]`.
+
+    Returns:
+      A frozen `BestResponsePolicy` of an enumerated game, a `SampledPolicy` of
+      a sampled one.
     """
-    tree = self.tree.original or self.tree
-    if isinstance(self.tree, state_game.StateGame):
-      return open_spiel_policies.FunctionPolicy(self.tree, [
-          player for player, role in enumerate(self.tree.roles)
-          if role == population_index], policy, frozen)
-    table = policy
-    if self.tree.num_populations == 1:
-      tables = dict(enumerate(self.tree.seat_tables([table])))
-    else:
-      tables = {population_index: table}
-    return open_spiel_policies.BestResponsePolicy(
-        tree.game,
-        {player: (tree.infostates[player], seat_table)
-         for player, seat_table in tables.items()}, frozen)
+    game, held = self.played_game, tabular.as_policy(policy)
+    if isinstance(game, state_game.StateGame):
+      function: Any = held
+      return sampled.SampledPolicy(
+          game, game.players_of(population_index), function)
+    assert isinstance(game, game_tree.GameTree)
+    assert isinstance(held, tabular.TablePolicy)
+    tables = {population_index: held.table}
+    if game.plays_all_seats:
+      tables = dict(enumerate(game.seat_tables([held.table])))
+    original = game.original
+    return tabular.BestResponsePolicy(
+        original.game,
+        {player: (original.infostates[player], table)
+         for player, table in tables.items()}, frozen=True)
 
-  def uniform_policy(self, population_index):
-    """Returns the uniformly random policy as snapshots keep it."""
-    if isinstance(self.tree, state_game.StateGame):
-      return state_simulator.UniformPolicy()
-    return self.tree.uniform_table(self.tree.roles.index(population_index))
+  def uniform_policy(self, population_index: int) -> policy_lib.Policy:
+    """Returns the uniformly random policy as populations hold it."""
+    game = self.played_game
+    if not isinstance(game, game_tree.GameTree):
+      return sampled.UniformPolicy()
+    return tabular.TablePolicy(
+        game.uniform_table(game.player_of(population_index)))
 
-  def tabulate(self, pi, population_index):
-    """Returns any OpenSpiel policy as snapshots keep it.
+  def tabulate(self, pi: openspiel_policy.Policy,
+               population_index: int) -> policy_lib.Policy:
+    """Returns any OpenSpiel policy as populations hold it.
 
     Raises:
       ValueError: if the game is sampled and the policy not one of ours.
     """
-    if isinstance(self.tree, state_game.StateGame):
-      if not isinstance(pi, open_spiel_policies.FunctionPolicy):
+    game = self.played_game
+    if not isinstance(game, game_tree.GameTree):
+      if not isinstance(pi, sampled.SampledPolicy):
         raise ValueError(
-            f"{self.tree.game} is sampled, and its policies are networks; "
+            f"{game.game} is sampled, and its policies are networks; "
             f"{type(pi).__name__} cannot be one of them")
       return pi.function
-    return self.tree.tabulate(pi, self.tree.roles.index(population_index))
+    return tabular.TablePolicy(
+        game.tabulate(pi, game.player_of(population_index)))
 
-  def __call__(self, game, training_parameters,
-               strategy_sampler=utils.sample_strategy, **execution_kwargs):
+  def __call__(
+      self, game: pyspiel.Game,
+      training_parameters: list[list[dict[str, Any]]],
+      strategy_sampler: Callable = utils.sample_strategy,
+      **execution_kwargs: Any) -> list[list[policy_lib.OpenSpielPolicy]]:
     """Returns the best responses that psro_v2 asks for.
 
     Args:
       game: the game of the solver; has to be the oracle's.
-      training_parameters: per player, a list of dicts with `total_policies`
-        and `probabilities_of_playing_policies`, marginal or joint. New
-        policies start from scratch; `policy`, the parent, is not read.
+      training_parameters: per player, a list of dicts; see
+        `psro_v2_requests.read_requests`. New policies start from scratch;
+        `policy`, the parent, is not read.
       strategy_sampler: not used; opponents are drawn once per episode from
         the probabilities themselves.
       **execution_kwargs: not used.
@@ -377,76 +479,21 @@ class PipelinedOracle(rl_oracle.RLOracle):
     Raises:
       ValueError: if the solver is for another game.
     """
-    if len(training_parameters) != len(self.tree.roles) or (
-        self.tree.num_populations == 1):
-      raise ValueError("psro_v2's symmetric_game=True trains one seat alone, "
-                       "which is wrong for games whose seats differ: use "
-                       "symmetric_game=False, or PipelinePSROSolver with a "
-                       "seat-symmetric oracle")
-    if game.num_players() != self.tree.num_players or str(game) != str(
-        self.tree.game):
-      raise ValueError(f"the oracle is for {self.tree.game}, the solver asks "
-                       f"for {game}; give both the same turn-based game")
-    tables = {}
+    psro_v2_requests.check_request(self.played_game, game, training_parameters)
+    requests = psro_v2_requests.read_requests(
+        training_parameters, self.tabulate)
     assignments = []
-    for player, parameters in enumerate(training_parameters):
-      for parameter in parameters:
-        total_policies = parameter["total_policies"]
-        marginals, joint = _marginals_and_joint(
-            parameter["probabilities_of_playing_policies"],
-            [len(policies) for policies in total_policies])
-        opponents = tuple(
-            self._mixture(opponent, policies, marginals[opponent], tables)
-            for opponent, policies in enumerate(total_policies))
-        if joint is not None:
-          # Positions among the policies that a mixture holds: its support.
-          positions = [np.cumsum(marginal != 0) - 1 for marginal in marginals]
-          profiles = np.argwhere(joint)
-          opponents = population.JointMixture(
-              opponents,
-              np.stack([own[profiles[:, p]]
-                        for p, own in enumerate(positions)], axis=1),
-              joint[joint != 0])
-        self._num_opened += 1
-        assignments.append(learner_lib.Assignment(
-            population.PolicyId(player, self._num_opened), opponents,
-            self._number_training_steps, True))
+    for player, opponents in requests:
+      self._num_opened += 1
+      assignments.append(learner_lib.Assignment(
+          population.PolicyId(player, self._num_opened), opponents,
+          self._number_training_steps, stationary=True))
     self.open([assignment.policy_id for assignment in assignments])
     reports = self.train(assignments)
-    new_policies = [[] for _ in training_parameters]
+    new_policies: list[list[policy_lib.OpenSpielPolicy]] = [
+        [] for _ in training_parameters]
     for (policy_id, *_), report in zip(assignments, reports):
       self.retire(policy_id)
       new_policies[policy_id.player].append(
           self.policy(policy_id.player, report.policy))
     return new_policies
-
-  def _mixture(self, player, policies, probabilities, tables):
-    """Returns psro_v2's policies and probabilities as a `Mixture`."""
-    support = np.flatnonzero(probabilities)
-    snapshots = []
-    for index in support:
-      key = player, id(policies[index])
-      if key not in tables:
-        tables[key] = population.Snapshot(
-            population.PolicyId(player, int(index)), 0,
-            self.tabulate(policies[index], player))
-      snapshots.append(tables[key])
-    return population.Mixture(tuple(snapshots), probabilities[support])
-
-
-def _marginals_and_joint(probabilities, sizes):
-  """Returns what psro_v2 calls probabilities, marginal or joint, as both.
-
-  Returns:
-    One array per player, and the joint distribution `[K_0, ..., K_{n-1}]`,
-    None where it says no more than the marginals: to a player with a single
-    opponent.
-  """
-  if isinstance(probabilities, (list, tuple)) and len(probabilities) == len(
-      sizes) and all(np.shape(p) == (k,) for p, k in zip(probabilities, sizes)):
-    return [np.asarray(p, float) for p in probabilities], None
-  joint = np.asarray(probabilities, float).reshape(sizes)
-  marginals = [
-      joint.sum(axis=tuple(a for a in range(len(sizes)) if a != p))
-      for p in range(len(sizes))]
-  return marginals, joint if len(sizes) > 2 else None

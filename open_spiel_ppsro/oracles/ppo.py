@@ -22,15 +22,21 @@ gain over it, and on Leduc poker the population needs fewer policies.
 
 import dataclasses
 import math
+from typing import Any
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro import population
+from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.oracles import data_parallel
 from open_spiel_ppsro.oracles import learner as learner_lib
+from open_spiel_ppsro.oracles import optimiser
 from open_spiel_ppsro.policies import networks
+from open_spiel_ppsro.policies import policy as policy_lib
+from open_spiel_ppsro.simulators import of_game
+from open_spiel_ppsro.simulators import simulator as simulator_lib
 
 _IMITATION_LEARNING_RATE = 2e-2
 # Large for Adam: where the imitation is already good, gradients are tiny, and
@@ -44,7 +50,7 @@ _MAX_LOG_RATIO = 10.0
 
 
 @dataclasses.dataclass(frozen=True)
-class PPOConfig:
+class PPOConfig(learner_lib.LearnerConfig):
   """How PPO trains. The defaults work on games from Kuhn to Leduc poker.
 
   Attributes:
@@ -86,6 +92,8 @@ class PPOConfig:
   random_opponent_share: float = 0.02
   device: str = "cpu"
 
+  takes_team = True
+
   def __post_init__(self):
     learner_lib.check_positive(
         self, "epochs", "minibatch_rows",
@@ -93,23 +101,23 @@ class PPOConfig:
     learner_lib.check_sizes(self)
     learner_lib.check_share(self, "imitation_noise", "random_opponent_share")
 
-  def steps_per_batch(self, tree):
-    """Returns the environment steps in a batch of uniformly random play."""
-    return learner_lib.steps_per_batch(tree, self.episodes_per_batch)
+  def steps_per_batch(self, game: game_lib.Game) -> float:
+    return of_game.steps_per_batch(game, self.episodes_per_batch)
 
-  def make_learner(self, tree, player, seed_sequence,
-                   team=data_parallel.Alone()):
-    """Returns a `PPOLearner` of `player` in a `GameTree` or `StateGame`."""
+  def make_learner(
+      self, game: game_lib.Game, player: int,
+      seed_sequence: np.random.SeedSequence,
+      team: data_parallel.SingleWorker = data_parallel.SingleWorker()
+  ) -> "PPOLearner":
     config = self
     if self.entropy_coefficient is None:
       config = dataclasses.replace(
-          self, entropy_coefficient=_SAMPLED_ENTROPY * isinstance(
-              tree, state_game.StateGame))
-    return PPOLearner(learner_lib.make_simulator(tree, player), player, config,
+          self, entropy_coefficient=(
+              0.0 if game.is_enumerated else _SAMPLED_ENTROPY))
+    return PPOLearner(of_game.make_simulator(game, player), player, config,
                       seed_sequence, team)
 
-  def exploiters(self):
-    """Returns the configurations of the exploiters of a lower bound."""
+  def exploiters(self) -> list[learner_lib.LearnerConfig]:
     # What imitates may hold on to what it should give up, and what starts
     # from nothing may not find what others know.
     return [self, dataclasses.replace(self, imitation_steps=0)]
@@ -137,12 +145,13 @@ class Samples(NamedTuple):
   visit_weight: torch.Tensor
   value_target: torch.Tensor
 
-  def rows(self, rows):
+  def rows(self, rows: Any) -> "Samples":
     """Returns some of the observations."""
     return Samples(*(tensor[rows] for tensor in self))
 
 
-def surrogate_gradient(logits, samples, config):
+def surrogate_gradient(logits: torch.Tensor, samples: Samples,
+                       config: Any) -> torch.Tensor:
   """Returns `[U, A]`, the gradient of PPO's policy loss by the logits.
 
   The loss is the negative clipped surrogate (equation 7 of the paper) minus
@@ -168,7 +177,8 @@ def surrogate_gradient(logits, samples, config):
   return networks.through_log_softmax(by_log_prob, probabilities)
 
 
-def loss_gradient(output, samples, config):
+def loss_gradient(output: torch.Tensor, samples: Samples,
+                  config: PPOConfig) -> torch.Tensor:
   """Returns `[U, A + 1]`, the gradient of the PPO loss by the output.
 
   The loss is that of `surrogate_gradient`, plus `value_coefficient` times the
@@ -186,16 +196,10 @@ def loss_gradient(output, samples, config):
   return gradient
 
 
-def sums_per_action(batch):
-  """Returns counts and summed returns `[U, A]` of an `EpisodeBatch`."""
-  shape = batch.legal_actions_mask.shape
-  flat = batch.row * shape[1] + batch.action
-  as_sum = lambda values: np.bincount(
-      flat, values, shape[0] * shape[1]).reshape(shape)
-  return as_sum(batch.count), as_sum(batch.count * batch.mean_return)
-
-
-def normalised_advantage(returns, value, value_target, visits, weight, taken):
+def normalised_advantage(
+    returns: torch.Tensor, value: torch.Tensor, value_target: torch.Tensor,
+    visits: torch.Tensor, weight: torch.Tensor,
+    taken: torch.Tensor) -> torch.Tensor:
   """Returns `[U, A]`, the advantage of each action, of unit deviation.
 
   Args:
@@ -216,10 +220,62 @@ def normalised_advantage(returns, value, value_target, visits, weight, taken):
   return advantage / (deviation + 1e-8)
 
 
+def return_scale(count: np.ndarray, total: np.ndarray) -> float:
+  """Returns the root mean square of mean returns, over visits; 1 if zero.
+
+  Args:
+    count: `[U, A]`, samples of each action.
+    total: `[U, A]`, their summed returns.
+  """
+  visits = count.sum(axis=1)
+  mean_return = total.sum(axis=1) / np.maximum(visits, 1)
+  return float(np.sqrt(visits @ mean_return ** 2 / visits.sum())) or 1.0
+
+
+def make_samples(observations: torch.Tensor, illegal: torch.Tensor,
+                 log_probs: torch.Tensor, value: torch.Tensor,
+                 count: np.ndarray, total: np.ndarray,
+                 scale: float) -> Samples:
+  """Returns the `Samples` of observations that were visited.
+
+  Args:
+    observations: `[U, D]`, a tensor.
+    illegal: bool `[U, A]`, a tensor.
+    log_probs: `[U, A]`, a tensor, of the policy that played.
+    value: `[U]`, a tensor: the network's estimate of the mean return, in units
+      of the return scale.
+    count: `[U, A]`, samples of each action.
+    total: `[U, A]`, their summed returns.
+    scale: the return scale, in game utility.
+  """
+
+  def as_tensor(array):
+    return torch.as_tensor(array, dtype=torch.float32,
+                           device=observations.device)
+
+  visits = count.sum(axis=1)
+  taken = as_tensor(count > 0)
+  weight = as_tensor(count / count.sum())
+  value_target = as_tensor(total.sum(axis=1) / visits / scale)
+  return Samples(
+      observations=observations,
+      illegal=illegal,
+      taken=taken,
+      weight=weight,
+      advantage=normalised_advantage(
+          as_tensor(total / np.maximum(count, 1) / scale), value, value_target,
+          as_tensor(visits), weight, taken),
+      old_log_probs=log_probs,
+      visit_weight=as_tensor(visits / visits.sum()),
+      value_target=value_target)
+
+
 class PPOLearner(learner_lib.Learner):
   """Trains one network on batches of episodes from a simulator."""
 
-  def __init__(self, simulator, player, config, seed_sequence, team):
+  def __init__(self, simulator: simulator_lib.Simulator, player: int,
+               config: PPOConfig, seed_sequence: np.random.SeedSequence,
+               team: data_parallel.SingleWorker):
     networks.pin_threads()
     self._team = team
     self._simulator = simulator
@@ -234,16 +290,16 @@ class PPOLearner(learner_lib.Learner):
         (simulator.num_features, *config.hidden_sizes,
          simulator.num_actions + 1),
         networks.generator(network_seed), config.device, last_gain=0.1)
-    self._optimizer = networks.Adam(self._network)
+    self._optimizer = optimiser.Adam(self._network)
     self._learning_rate = config.learning_rate
     self._return_scale = None
     self._observations = networks.DeviceCopy(config.device)
     self._illegal = networks.DeviceCopy(config.device, np.logical_not)
 
-  def initial_policy(self):
-    return self._handout()
+  def initial_policy(self) -> policy_lib.Policy:
+    return self._snapshot()
 
-  def state(self):
+  def state(self) -> dict[str, Any]:
     return {"parameters": networks.as_array(self._network.parameters),
             "optimizer": self._optimizer.state(),
             "learning_rate": self._learning_rate,
@@ -251,7 +307,7 @@ class PPOLearner(learner_lib.Learner):
             "has_trained": self._has_trained,
             "rng": self._rng.bit_generator.state}
 
-  def restore(self, state):
+  def restore(self, state: dict[str, Any]) -> None:
     self._network.parameters.copy_(torch.from_numpy(state["parameters"]))
     self._optimizer.restore(state["optimizer"])
     self._learning_rate = state["learning_rate"]
@@ -259,7 +315,8 @@ class PPOLearner(learner_lib.Learner):
     self._has_trained = state["has_trained"]
     self._rng.bit_generator.state = state["rng"]
 
-  def train(self, opponents, num_steps, settled):
+  def train(self, opponents: population.Opponents, num_steps: int,
+            stationary: bool) -> learner_lib.TrainingReport:
     self._simulator.face(opponents, self._config.random_opponent_share)
     if not self._has_trained and self._config.imitation_steps:
       self._imitate(opponents[self._player])
@@ -274,17 +331,19 @@ class PPOLearner(learner_lib.Learner):
           batch.num_episodes * batch.episode_return)
       self._update(samples, self._count_minibatches(everyone[:, 0]))
       learner_lib.check_finite(self._network.parameters, batch.episode_return)
-      if settled:
+      if stationary:
         self._learning_rate = max(
             self._learning_rate * self._config.learning_rate_decay,
             self._config.final_learning_rate)
       totals += everyone[:, 1:].sum(axis=0)
     steps, episodes, total_return = totals.tolist()
+    # The first worker of a team speaks for all.
+    policy: Any = self._snapshot() if self._team.rank == 0 else None
     return learner_lib.TrainingReport(
-        policy=self._handout() if self._team.rank == 0 else None,
+        policy=policy,
         mean_return=total_return / episodes,
         steps=int(steps), episodes=int(episodes),
-        meetings=self._simulator.meetings())
+        payoffs=self._simulator.training_payoffs())
 
   def _imitate(self, mixture):
     """Fits the policy to how a `Mixture` plays, and a little randomness."""
@@ -297,7 +356,7 @@ class PPOLearner(learner_lib.Learner):
         dtype=torch.float32, device=self._config.device)
     observations = self._observations(observations)
     illegal = self._illegal(mask)
-    optimizer = networks.Adam(self._network, epsilon=_IMITATION_EPSILON)
+    optimizer = optimiser.Adam(self._network, epsilon=_IMITATION_EPSILON)
     minibatches = self._count_minibatches(self._team.gather(len(target)))
     for step in range(self._config.imitation_steps):
       for rows in self._minibatches(len(target), minibatches):
@@ -311,10 +370,13 @@ class PPOLearner(learner_lib.Learner):
             self._team.mean(self._network.gradient(activations, gradient)),
             _IMITATION_LEARNING_RATE * max(0.1, 0.96 ** step))
 
-  def _handout(self):
-    return self._simulator.handout(self._policy, lambda: networks.NetworkPolicy(
-        self._network.sizes, self._network.parameters.cpu().numpy().copy(),
-        self._simulator.num_actions))
+  def _snapshot(self):
+    return self._simulator.publish(self._policy, self._copy)
+
+  def _copy(self):
+    return networks.NetworkPolicy(
+        self._network.sizes, networks.as_array(self._network.parameters),
+        self._simulator.num_actions)
 
   def _policy(self, observations, mask):
     log_probs = networks.masked_log_softmax(
@@ -337,40 +399,22 @@ class PPOLearner(learner_lib.Learner):
 
   def _samples(self, batch):
     """Returns a batch as `Samples`: sums per observation and action."""
-    count, total = sums_per_action(batch)
-    visits = count.sum(axis=1)
-    value_target = total.sum(axis=1) / np.maximum(visits, 1)
+    count, total = batch.per_action()
     if self._return_scale is None:
-      self._return_scale = float(np.sqrt(
-          visits @ value_target ** 2 / visits.sum())) or 1.0
       self._return_scale = float(
-          self._team.gather(self._return_scale).mean())
-
+          self._team.gather(return_scale(count, total)).mean())
     observations = self._observations(batch.observations)
     illegal = self._illegal(batch.legal_actions_mask)
-    visited = np.flatnonzero(visits)
-    if len(visited) < len(visits):  # What was not visited teaches nothing.
+    visited = np.flatnonzero(count.sum(axis=1))
+    if len(visited) < len(count):  # What was not visited teaches nothing.
       count, total = count[visited], total[visited]
-      visits, value_target = visits[visited], value_target[visited]
       rows = torch.as_tensor(visited, device=self._config.device)
       observations, illegal = observations[rows], illegal[rows]
-    as_tensor = lambda array: torch.as_tensor(
-        array, dtype=torch.float32, device=self._config.device)
-    taken = as_tensor(count > 0)
-    weight = as_tensor(count / count.sum())
-    value_target = as_tensor(value_target / self._return_scale)
     output = self._network(observations)
-    return Samples(
-        observations=observations,
-        illegal=illegal,
-        taken=taken,
-        weight=weight,
-        advantage=normalised_advantage(
-            as_tensor(total / np.maximum(count, 1) / self._return_scale),
-            output[:, -1], value_target, as_tensor(visits), weight, taken),
-        old_log_probs=networks.masked_log_softmax(output[:, :-1], illegal),
-        visit_weight=as_tensor(visits / visits.sum()),
-        value_target=value_target)
+    return make_samples(
+        observations, illegal,
+        networks.masked_log_softmax(output[:, :-1], illegal), output[:, -1],
+        count, total, self._return_scale)
 
   def _count_minibatches(self, num_rows):
     """Returns in how many parts all take their rows, given each worker's."""

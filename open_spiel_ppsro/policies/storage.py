@@ -12,109 +12,165 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""NetworkMixture: mixtures of networks as one OpenSpiel policy, and on disk.
+"""Policies on disk: the result of a run, in one file without pickles."""
 
-What a run on a sampled game has found: for each player a distribution over
-networks, one of which is drawn per episode.
-"""
-
+from collections.abc import Sequence
+import os
 import pathlib
+from typing import Any
 
 import numpy as np
-from open_spiel.python import policy
+from open_spiel.python import policy as openspiel_policy
 import pyspiel
 
+from open_spiel_ppsro import plain_data
+from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.games import state_game
 from open_spiel_ppsro.policies import networks
-from open_spiel_ppsro.policies import open_spiel_policies
-from open_spiel_ppsro.simulators import state_simulator
+from open_spiel_ppsro.policies import policy as policy_lib
+from open_spiel_ppsro.policies import sampled
+from open_spiel_ppsro.policies import tabular
 
-_FILE = "final_policy.npz"
-
-
-class NetworkMixture(policy.Policy):
-  """The behaviour policy of a mixture per player, weighted by reach.
-
-  At a state each network counts by its probability times those that it gave
-  to the player's actions on the way, as perfect recall demands.
-  """
-
-  def __init__(self, game, functions, probabilities):
-    """Makes a policy.
-
-    Args:
-      game: a `StateGame`.
-      functions: per player, K functions as snapshots keep them.
-      probabilities: per player `[K]`.
-    """
-    super().__init__(game.game, list(range(game.num_players)))
-    self.probabilities = probabilities
-    self._policies = [
-        [open_spiel_policies.FunctionPolicy(game, [player], function) for function in chosen]
-        for player, chosen in enumerate(functions)]
-
-  def action_probabilities(self, state, player_id=None):
-    """Returns `{action: probability}` for the legal actions of a state."""
-    player = state.current_player() if player_id is None else player_id
-    weights = np.array(self.probabilities[player], float)
-    before = self.game.new_initial_state()
-    for action in state.history():
-      if before.current_player() == player:
-        weights *= self._all(before, player)[:, action]
-      before.apply_action(action)
-    if not weights.sum() > 0:  # Nobody comes here; any answer is right.
-      weights = np.array(self.probabilities[player], float)
-    mean = weights @ self._all(state, player) / weights.sum()
-    return {action: float(mean[action])
-            for action in state.legal_actions(player)}
-
-  def _all(self, state, player):
-    """Returns `[K, A]`, what each network plays."""
-    legal_actions = state.legal_actions(player)
-    return np.stack([one.probabilities(state, player, legal_actions)
-                     for one in self._policies[player]])
+# The name of the file in a run directory.
+POLICY_FILE = "final_policy.npz"
 
 
-def write_networks(path, game, mixtures):
-  """Writes a mixture per player into a run directory, without pickles.
+def write_policy(path: str | os.PathLike,
+                 policy: openspiel_policy.Policy) -> None:
+  """Writes a policy that plays every seat, whole or not at all.
 
   Args:
-    path: the run directory.
-    game: the `StateGame` that was played.
-    mixtures: a `population.Mixture` per player.
+    path: a run directory, which gets a `final_policy.npz`, or the file itself.
+    policy: a `BestResponsePolicy` of all seats or a `MixturePolicy`, such as
+      `solver.final_policy()`.
+
+  Raises:
+    OSError: if the file cannot be written.
+    ValueError: if the policy is neither of these.
   """
-  arrays = {"game": np.array(str(game.game)),
-            "plays_all_seats": np.array(game.plays_all_seats)}
-  for player, mixture in enumerate(mixtures):
-    arrays[f"probabilities_{player}"] = mixture.probabilities
-    for index, snapshot in enumerate(mixture.snapshots):
-      if isinstance(snapshot.policy, state_simulator.UniformPolicy):
-        continue  # No arrays: uniform.
-      for name in ("sizes", "parameters", "temperature", "context"):
-        value = getattr(snapshot.policy, name)
-        if value is not None:
-          arrays[f"{name}_{player}_{index}"] = np.array(value)
-  np.savez_compressed(pathlib.Path(path) / _FILE, **arrays)
+  plain_data.write(_file(path), _to_data(policy))
 
 
-def read_networks(path):
-  """Returns what `write_networks` wrote as a `NetworkMixture`."""
-  with np.load(pathlib.Path(path) / _FILE, allow_pickle=False) as arrays:
-    game = state_game.state_game(pyspiel.load_game(str(arrays["game"])))
-    if arrays["plays_all_seats"]:
-      game = state_game.symmetrise(game)
-    probabilities = [arrays[f"probabilities_{player}"]
-                     for player in range(game.num_players)]
-    functions = []
-    for player, weights in enumerate(probabilities):
-      chosen = []
-      for index in range(len(weights)):
-        get = lambda name, end=f"_{player}_{index}": (
-            arrays[name + end] if name + end in arrays else None)
-        chosen.append(
-            state_simulator.UniformPolicy() if get("parameters") is None else
-            networks.NetworkPolicy(
-                tuple(get("sizes").tolist()), get("parameters"),
-                game.num_actions, float(get("temperature")), get("context")))
-      functions.append(chosen)
-  return NetworkMixture(game, functions, probabilities)
+def _to_data(policy) -> dict[str, Any]:
+  if isinstance(policy, sampled.MixturePolicy):
+    return {
+        "game": str(policy.game),
+        "plays_all_seats": policy.state_game.plays_all_seats,
+        "probabilities": [np.asarray(weights, float)
+                          for weights in policy.probabilities],
+        "policies": [[policy_lib.to_data(member) for member in chosen]
+                     for chosen in policy.policies]}
+  if isinstance(policy, tabular.BestResponsePolicy) and (
+      len(policy.player_ids) == policy.game.num_players()):
+    return {
+        "game": str(policy.game),
+        "infostates": [list(policy.infostates(player).names)
+                       for player in policy.player_ids],
+        "tables": [policy.table(player) for player in policy.player_ids]}
+  raise ValueError(
+      f"write_policy got a {type(policy).__name__}; it takes a policy of all "
+      "seats, such as solver.final_policy()")
+
+
+def read_policy(path: str | os.PathLike) -> openspiel_policy.Policy:
+  """Returns the policy that `write_policy` wrote, as an OpenSpiel policy.
+
+  The policy plays every seat. The policy of a simultaneous game is for its
+  turn-based form, in which the game was solved.
+
+  Args:
+    path: a run directory, or the file itself.
+
+  Returns:
+    An OpenSpiel `TabularPolicy` of an enumerated game, a `MixturePolicy` of a
+    sampled one.
+
+  Raises:
+    ValueError: if there is no policy, or it cannot be read; the message says
+      why.
+  """
+  file = _file(path)
+  if not file.exists():
+    raise ValueError(f"there is no policy in {file.parent}: {file.name} is "
+                     "missing; the run has not ended, or this is no run "
+                     "directory")
+  data = _read_0_1(file) or plain_data.read(file)
+  try:
+    if "tables" in data:
+      return _tabular_policy(data)
+    return _mixture_policy(data)
+  except KeyError as error:
+    raise ValueError(f"{file} holds no policy: {error} is missing") from error
+
+
+def write_networks(path: str | os.PathLike, game: state_game.StateGame,
+                   mixtures: Sequence[Any]) -> None:
+  """Writes a `Mixture` per player of a `StateGame` as a `MixturePolicy`."""
+  write_policy(path, sampled.MixturePolicy(
+      game,
+      [[snapshot.policy for snapshot in mixture.snapshots]
+       for mixture in mixtures],
+      [mixture.probabilities for mixture in mixtures]))
+
+
+# Version 0.1 had this name for sampled games.
+read_networks = read_policy
+
+
+def _file(path):
+  path = pathlib.Path(path)
+  return path / POLICY_FILE if path.is_dir() else path
+
+
+def _tabular_policy(data):
+  result = openspiel_policy.TabularPolicy(pyspiel.load_game(data["game"]))
+  for names, table in zip(data["infostates"], data["tables"]):
+    for name, probabilities in zip(names, table):
+      result.policy_for_key(name)[:] = probabilities
+  return result
+
+
+def _mixture_policy(data):
+  game = state_game.state_game(pyspiel.load_game(data["game"]))
+  if data["plays_all_seats"]:
+    game = seat_symmetry.symmetrise(game)
+  return sampled.MixturePolicy(
+      game, [[policy_lib.from_data(member) for member in chosen]
+             for chosen in data["policies"]], data["probabilities"])
+
+
+def _read_0_1(path):
+  """Returns the data of a file that version 0.1 wrote; None for any other."""
+  try:
+    with np.load(path, allow_pickle=False) as file:
+      if "game" not in file:
+        return None
+      arrays = {name: file[name] for name in file.files}
+  except Exception:  # `plain_data.read` then says why the file is unreadable.
+    return None
+  players = [name for name in sorted(arrays)
+             if name.startswith("probabilities_")]
+  data = {"game": str(arrays["game"])}
+  if "plays_all_seats" not in arrays:
+    return {**data,
+            "infostates": [[str(name) for name in arrays[f"infostates_{p}"]]
+                           for p in range(len(players))],
+            "tables": [arrays[f"probabilities_{p}"]
+                       for p in range(len(players))]}
+  num_actions = pyspiel.load_game(data["game"]).num_distinct_actions()
+  policies = []
+  for p in range(len(players)):
+    policies.append([])
+    for k in range(len(arrays[f"probabilities_{p}"])):
+      member = sampled.UniformPolicy()
+      if f"parameters_{p}_{k}" in arrays:
+        member = networks.NetworkPolicy(
+            tuple(arrays[f"sizes_{p}_{k}"].tolist()),
+            arrays[f"parameters_{p}_{k}"], num_actions,
+            float(arrays[f"temperature_{p}_{k}"]),
+            arrays.get(f"context_{p}_{k}"))
+      policies[-1].append(policy_lib.to_data(member))
+  return {**data, "plays_all_seats": bool(arrays["plays_all_seats"]),
+          "probabilities": [arrays[f"probabilities_{p}"]
+                            for p in range(len(players))],
+          "policies": policies}

@@ -14,7 +14,7 @@
 
 """Times training on sampled games beside psro_v2's loop, on one core.
 
-    python examples/simulator_benchmark.py
+    python examples/benchmarks/simulator_benchmark.py
 
 For each game: decisions per second of the simulator, the learner's network
 against a mixture of ten networks; episodes per second that PPO trains, playing
@@ -25,17 +25,22 @@ turns; medians.
 """
 
 import contextlib
+import os
 import statistics
+import sys
 import time
 
 from absl import flags
 import numpy as np
 import torch
 
-import entry_point
+# What examples share is in their folder.
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import common_flags
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro import population
 from open_spiel_ppsro.oracles import learner as learner_lib
+from open_spiel_ppsro.simulators import of_game
 import psro_v2_peer
 
 _GAMES = flags.DEFINE_string(
@@ -116,7 +121,7 @@ def main():
     game = ppsro.open_game(name, evaluation="sampled")
     mixtures = [mixture_of_networks(game, player)
                 for player in range(game.num_players)]
-    simulator = learner_lib.make_simulator(game, 0)
+    simulator = of_game.make_simulator(game, 0)
     simulator.face(mixtures)
     policy = mixture_of_networks(game, 0).snapshots[0].policy
     rng = np.random.default_rng(0)
@@ -146,4 +151,4 @@ def main():
 
 
 if __name__ == "__main__":
-  entry_point.run(main)
+  common_flags.start(main)
