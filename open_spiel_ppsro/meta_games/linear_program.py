@@ -14,6 +14,9 @@
 
 """Small dense linear programs on HiGHS, silently and on one thread."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import highspy
 import numpy as np
 
@@ -21,16 +24,21 @@ import numpy as np
 class _Highs(highspy.Highs):
   """HiGHS for many small programs, silent."""
 
-  def __init__(self):
+  def __init__(self, **options):
     # Past the constructor of highspy.Highs, which prints a banner and sets up
     # callbacks before it can be told not to.
     super(highspy.Highs, self).__init__()
-    self.setOptionValue("output_flag", False)
-    self.setOptionValue("presolve", "off")
-    self.setOptionValue("threads", 1)
+    for name, value in {"output_flag": False, "presolve": "off", "threads": 1,
+                        **options}.items():
+      self.setOptionValue(name, value)
 
 
-def minimise(cost, matrix, row_lower, row_upper):
+def minimise(
+    cost: np.ndarray, matrix: np.ndarray, row_lower: np.ndarray,
+    row_upper: np.ndarray,
+    start: tuple[np.ndarray, np.ndarray] | None = None,
+    options: Mapping[str, Any] | None = None, must_be_optimal: bool = True,
+) -> tuple[np.ndarray, np.ndarray]:
   """Returns `(x, duals)`: the `x >= 0` of least `cost @ x`, and its duals.
 
   Args:
@@ -38,35 +46,47 @@ def minimise(cost, matrix, row_lower, row_upper):
     matrix: `[M, N]`.
     row_lower: `[M]`, the least that `matrix @ x` may be; -inf for no limit.
     row_upper: `[M]`, the most that it may be; inf for no limit.
+    start: two boolean arrays, `[M]` and `[N]`: which rows are expected at their
+      upper limits, and which columns above zero. If they are equally many, they
+      are the basis that the simplex method starts from.
+    options: of HiGHS.
+    must_be_optimal: if False, what HiGHS ends with is returned even where HiGHS
+      does not call it optimal; it is often close, and the caller has to check.
 
   Returns:
     `[N]` and `[M]`. The reduced cost of a column is its cost less
     `duals @ column`.
 
   Raises:
-    ValueError: if there is no such x, or if HiGHS does not find it.
+    ValueError: if an optimum is asked for and HiGHS does not find it.
   """
   num_rows, num_columns = matrix.shape
-  program = highspy.HighsLp()
-  program.num_row_, program.num_col_ = num_rows, num_columns
-  program.col_cost_ = np.asarray(cost, float)
-  program.col_lower_ = np.zeros(num_columns)
-  program.col_upper_ = np.full(num_columns, highspy.kHighsInf)
-  program.row_lower_ = np.asarray(row_lower, float)
-  program.row_upper_ = np.asarray(row_upper, float)
-  rows = program.a_matrix_
-  rows.format_ = highspy.MatrixFormat.kRowwise
-  rows.num_row_, rows.num_col_ = num_rows, num_columns
-  rows.start_ = np.arange(num_rows + 1) * num_columns
-  rows.index_ = np.tile(np.arange(num_columns), num_rows)
-  rows.value_ = np.ravel(matrix)
-  highs = _Highs()
-  highs.passModel(program)
+  highs = _Highs(**(options or {}))
+  highs.passModel(
+      num_columns, num_rows, matrix.size, int(highspy.MatrixFormat.kRowwise),
+      int(highspy.ObjSense.kMinimize), 0.0, cost, np.zeros(num_columns),
+      np.full(num_columns, highspy.kHighsInf), row_lower, row_upper,
+      np.arange(num_rows + 1) * num_columns,
+      np.tile(np.arange(num_columns), num_rows), np.ravel(matrix),
+      np.zeros(num_columns, int))
+  if start is not None and start[0].sum() == start[1].sum() > 0:
+    highs.setBasis(_basis(*start))
   highs.run()
-  if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+  status = highs.getModelStatus()
+  if must_be_optimal and status != highspy.HighsModelStatus.kOptimal:
     raise ValueError(
         f"HiGHS could not solve a linear program of {num_rows} rows and "
-        f"{num_columns} columns: "
-        f"{highs.modelStatusToString(highs.getModelStatus())}")
+        f"{num_columns} columns: {highs.modelStatusToString(status)}")
   solution = highs.getSolution()
   return np.asarray(solution.col_value), np.asarray(solution.row_dual)
+
+
+def _basis(is_tight_row, is_positive_column):
+  status = highspy.HighsBasisStatus
+  basis = highspy.HighsBasis()
+  basis.row_status = [status.kUpper if is_tight else status.kBasic
+                      for is_tight in is_tight_row]
+  basis.col_status = [status.kBasic if is_positive else status.kLower
+                      for is_positive in is_positive_column]
+  basis.valid = True
+  return basis
