@@ -41,6 +41,9 @@ from .policies.sampled import MixturePolicy as MixturePolicy
 from .policies.sampled import SampledPolicy as SampledPolicy
 from .policies.sampled import UniformPolicy as UniformPolicy
 from .policies.networks import NetworkPolicy as NetworkPolicy
+from .policies.joint import JointPolicy as JointPolicy
+from .policies.joint import read_joint as read_joint
+from .policies.joint import write_joint as write_joint
 from .policies.storage import read_networks as read_networks
 from .policies.storage import read_policy as read_policy
 from .policies.storage import write_networks as write_networks
@@ -105,17 +108,23 @@ from .round_result import LevelStatus as LevelStatus
 from .round_result import RoundResult as RoundResult
 from .evaluation.evaluator import Evaluator as Evaluator
 from .evaluation.evaluator import Exploitability as Exploitability
+from .evaluation.interval.interval import ExploitabilityInterval as ExploitabilityInterval
+from .evaluation.interval.interval import exploitability_interval as exploitability_interval
 from .lower_bound import LowerBound as LowerBound
 
 # Runs on disk.
+from .runs.run import run as run
+from .runs.limits import Limits as Limits
+from .runs.run_summary import RunSummary as RunSummary
+from .runs.run_directory import OccupiedError as OccupiedError
 from .runs.run_directory import RunDirectory as RunDirectory
 from .runs.run_directory import read_checkpoint as read_checkpoint
 from .runs.run_directory import read_config as read_config
 from .runs.run_directory import read_metrics as read_metrics
+from .runs.run_directory import read_result as read_result
 from .runs.report import comparison_table as comparison_table
 from .runs.report import curves_table as curves_table
 from .runs.report import plot_curves as plot_curves
 from .runs.report import plot_run as plot_run
-from .runs.report import plot_scaling as plot_scaling
 from .runs.report import read_curve as read_curve
 from .runs.report import read_published as read_published

@@ -127,9 +127,9 @@ def _double_oracle(payoffs, x, y):
   """Returns `(x, y)`, looked for first among what those given do not rule out."""
   rows, columns = np.flatnonzero(x), np.flatnonzero(y)
   while True:
-    support = x[rows] > 0, y[columns] > 0
+    start = linear_program.Basis(y[columns] > 0, ~(x[rows] > 0))
     x, y = (np.zeros(size) for size in payoffs.shape)
-    x[rows], y[columns] = _solve_by_lp(payoffs[np.ix_(rows, columns)], support)
+    x[rows], y[columns] = _solve_by_lp(payoffs[np.ix_(rows, columns)], start)
     row_gains, column_gains = _gains(payoffs, x, y)
     tolerance = _EXACT * _played_spread(payoffs, x, y)
     more_rows = np.union1d(rows, np.flatnonzero(row_gains > tolerance))
@@ -139,13 +139,13 @@ def _double_oracle(payoffs, x, y):
     rows, columns = more_rows, more_columns
 
 
-def _solve_by_lp(payoffs, support):
+def _solve_by_lp(payoffs, start):
   """Returns `(x, y)`, solving both players' programs in one.
 
   Args:
     payoffs: `[K_0, K_1]`.
-    support: which rows and which columns are expected to be played, boolean
-      `[K_0]` and `[K_1]`.
+    start: the `linear_program.Basis` to begin with: the columns that are
+      expected to be played, and the slacks of the rows that are not.
   """
   num_rows, num_columns = payoffs.shape
   # Where pure strategies are an equilibrium, nothing else is needed.
@@ -161,7 +161,7 @@ def _solve_by_lp(payoffs, support):
         np.full(num_columns, -_PRICE),
         _UNIT * (1 + (payoffs - payoffs.min()) / spread),
         np.full(num_rows, -np.inf), np.full(num_rows, _UNIT * _PRICE),
-        support, {**_HIGHS, "simplex_strategy": method}, must_be_optimal=False)
+        start, {**_HIGHS, "simplex_strategy": method}, must_be_optimal=False)
     if y.max() > 0 and duals.min() < 0:
       found = _best(payoffs, found, (normalised(-duals), normalised(y)))
   return found
