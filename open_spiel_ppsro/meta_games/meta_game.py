@@ -78,6 +78,9 @@ class MetaGame:
     """
     self._roles = tuple(roles)
     self._payoffs = np.zeros((len(roles),) + (0,) * len(roles))
+    # The number of the `fill` that last changed each profile, from 1.
+    self._versions = np.zeros((0,) * len(roles), int)
+    self._fills = 0
 
   @property
   def payoffs(self) -> np.ndarray:
@@ -86,10 +89,12 @@ class MetaGame:
 
   def grow(self, sizes: Sequence[int]) -> None:
     """Makes room for `sizes[p]` policies of population `p`."""
-    grown = np.full((len(self._roles),) + tuple(self.per_player(sizes)),
-                    np.nan)
-    grown[tuple(slice(k) for k in self._payoffs.shape)] = self._payoffs
-    self._payoffs = grown
+    shape = tuple(self.per_player(sizes))
+    grown = np.full((len(self._roles), *shape), np.nan)
+    versions = np.zeros(shape, int)
+    old = tuple(slice(k) for k in self._versions.shape)
+    grown[:, *old], versions[old] = self._payoffs, self._versions
+    self._payoffs, self._versions = grown, versions
 
   def fill(self, indices: Sequence[Sequence[int]],
            payoffs: np.ndarray) -> None:
@@ -106,12 +111,29 @@ class MetaGame:
       raise FloatingPointError(
           f"payoffs among the policies {[list(i) for i in indices]} are not "
           "finite: check the returns of the game")
-    for player, tensor in enumerate(payoffs):
-      self._payoffs[player][np.ix_(*indices)] = tensor
+    cells = np.ix_(*indices)
+    is_changed = (self._payoffs[:, *cells] != payoffs).any(axis=0)
+    self._payoffs[:, *cells] = payoffs
+    self._fills += 1
+    self._versions[cells] = np.where(is_changed, self._fills,
+                                     self._versions[cells])
+
+  def version(self, indices: Sequence[Sequence[int]]) -> int:
+    """Returns a number that grows whenever payoffs among policies change.
+
+    Args:
+      indices: per population, the policies.
+    """
+    return int(self._versions[np.ix_(*self.per_player(indices))].max())
 
   def restore(self, payoffs: np.ndarray) -> None:
-    """Sets the payoffs to those of another meta-game, `[n, K_0, ...]`."""
+    """Sets the payoffs to those of another meta-game, `[n, K_0, ...]`.
+
+    All versions are 0 then.
+    """
     self._payoffs = payoffs.copy()
+    self._versions = np.zeros(payoffs.shape[1:], int)
+    self._fills = 0
 
   def per_player(self, per_population: Sequence[Any]) -> list[Any]:
     """Returns a list with, for each player, the entry of its population."""

@@ -75,8 +75,8 @@ def _answer(result, return_joint):
 
 def _zero_sum_payoffs(solver, method):
   meta_games = [np.asarray(tensor) for tensor in solver.get_meta_game()]
-  if len(meta_games) != 2 or np.abs(sum(meta_games)).max() > 1e-6 * max(
-      1.0, np.abs(meta_games[0]).max()):
+  if len(meta_games) != 2 or np.abs(meta_games[0] + meta_games[1]).max() > (
+      1e-6 * max(1.0, np.abs(meta_games[0]).max())):
     works = [name for name in METHODS if name not in _ZERO_SUM_ONLY]
     raise ValueError(
         f"meta-strategy {method!r} needs a two-player zero-sum game; for "
