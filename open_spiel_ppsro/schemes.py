@@ -25,6 +25,8 @@ promoted".
 
 import abc
 from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Sequence
 import dataclasses
 from typing import Any
 from typing import ClassVar
@@ -166,7 +168,8 @@ class Pipeline(Scheme):
     _check_levels(self.num_levels)
     _check_warmup(self.warmup_steps)
 
-  def openings(self, population, solve):
+  def openings(self, population: population_lib.Population,
+               solve: SolveFunction) -> list[Opening]:
     sizes = population.sizes()
     opened = []
     for player, size in enumerate(sizes):
@@ -183,7 +186,9 @@ class Pipeline(Scheme):
     # Level by level: workers that take turns then have as many new policies.
     return [Opening(player) for _, player in sorted(opened)]
 
-  def opponents(self, population, policy_id):
+  def opponents(self, population: population_lib.Population,
+                policy_id: population_lib.PolicyId
+                ) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(range(min(policy_id.index, size)))
                  for size in population.sizes())
 
@@ -226,7 +231,8 @@ class DCH(Pipeline):
       raise ValueError(f"exploration is {self.exploration}; it takes a value "
                        "from 0 to 1")
 
-  def row_solver(self, meta_game, solve):
+  def row_solver(self, meta_game: meta_game_lib.MetaGame,
+                 solve: SolveFunction) -> SolveFunction:
     if self.meta_solver == "nash":
       return solve
     return sub_game_solver.OnlineRegretMatching(meta_game, self.exploration)
@@ -247,13 +253,16 @@ class NaiveParallel(Scheme):
   def __post_init__(self):
     _check_levels(self.num_levels)
 
-  def openings(self, population, solve):
+  def openings(self, population: population_lib.Population,
+               solve: SolveFunction) -> list[Opening]:
     wanted = [(count, player) for player in range(population.num_populations)
               for count in range(
                   self.num_levels - len(population.active(player)))]
     return [Opening(player) for _, player in sorted(wanted)]
 
-  def opponents(self, population, policy_id):
+  def opponents(self, population: population_lib.Population,
+                policy_id: population_lib.PolicyId
+                ) -> tuple[tuple[int, ...], ...]:
     return population[policy_id].frozen_at_opening
 
 
@@ -287,7 +296,8 @@ class Rectified(Scheme):
       raise ValueError(f"unknown rectify {self.rectify!r}; use one of "
                        f"{', '.join(RECTIFY_RULES)}")
 
-  def openings(self, population, solve):
+  def openings(self, population: population_lib.Population,
+               solve: SolveFunction) -> list[Opening]:
     if population.active():
       return []
     frozen = population.frozen_indices()
@@ -295,19 +305,26 @@ class Rectified(Scheme):
     return [Opening(0, parent) for parent, weight in zip(frozen[0], weights)
             if weight > _SUPPORT]
 
-  def opponents(self, population, policy_id):
+  def opponents(self, population: population_lib.Population,
+                policy_id: population_lib.PolicyId
+                ) -> tuple[tuple[int, ...], ...]:
     return population[policy_id].frozen_at_opening
 
-  def is_stationary(self, population, policy_id):
+  def is_stationary(self, population: population_lib.Population,
+                    policy_id: population_lib.PolicyId) -> bool:
     # What a `relu` child faces depends on itself, from its second round on.
     return self.rectify == "subset" or population[policy_id].rounds > 0
 
-  def weigh(self, population, policy_id, probabilities, meta_game):
+  def weigh(self, population: population_lib.Population,
+            policy_id: population_lib.PolicyId,
+            probabilities: tuple[np.ndarray, ...],
+            meta_game: meta_game_lib.MetaGame) -> tuple[np.ndarray, ...]:
     member = population[policy_id]
     indices = member.frozen_at_opening
     judge = policy_id
     if self.rectify == "subset":
-      judge = (0, member.parent)
+      assert member.parent is not None
+      judge = population_lib.PolicyId(0, member.parent)
     elif not member.rounds:
       return probabilities
     kept = probabilities[0] * (
@@ -367,7 +384,8 @@ def check_scheme(scheme: Any) -> None:
         f"can be resumed: {error or 'it is no dataclass'}") from error
 
 
-def check_openings(scheme, openings, num_populations):
+def check_openings(scheme: Scheme, openings: Iterable[Opening],
+                   num_populations: int) -> None:
   """Raises ValueError unless a scheme's `openings` are openings."""
   for opening in openings:
     if not isinstance(opening, Opening) or not (
@@ -434,7 +452,11 @@ class Row:
   stationary: bool
 
 
-def interaction_graph(scheme, population, meta_game, solve, policy_ids=None):
+def interaction_graph(
+    scheme: Scheme, population: population_lib.Population,
+    meta_game: meta_game_lib.MetaGame, solve: SolveFunction,
+    policy_ids: Sequence[population_lib.PolicyId] | None = None
+) -> dict[population_lib.PolicyId, Row]:
   """Returns the rows of active policies: `{PolicyId: Row}`.
 
   Args:

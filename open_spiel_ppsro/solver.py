@@ -20,12 +20,17 @@ freezes, and let the scheme open new policies. The solver is the only writer
 of the population and the meta-game.
 """
 
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
 import contextlib
 import dataclasses
 import io
 import time
+from typing import Any
 
 import numpy as np
+from open_spiel.python import policy as openspiel_policy
 from open_spiel.python.algorithms.psro_v2 import psro_v2
 import pyspiel
 
@@ -39,11 +44,14 @@ from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
 from open_spiel_ppsro.evaluation import exact_evaluator
 from open_spiel_ppsro.evaluation import sampled_evaluator
 from open_spiel_ppsro.games import game as game_lib
+from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import loading
+from open_spiel_ppsro.games import state_game
 from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
 from open_spiel_ppsro.meta_games import meta_strategies
 from open_spiel_ppsro.meta_games import sub_game_solver
 from open_spiel_ppsro.oracles import learner as learner_lib
+from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.policies import tabular
@@ -89,11 +97,16 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       when it reported, since this solver was made.
   """
 
-  def __init__(self, game, oracle, scheme=None, meta_strategy_method="nash",
-               initial_policies=None, opponent_update_freq=None,
-               plateau=None, sweep=False, payoff_episodes=None,
-               max_staleness=0,
-               **meta_strategy_options):
+  def __init__(
+      self, game: pyspiel.Game | str | game_lib.Game,
+      oracle: pipelined.PipelinedOracle,
+      scheme: schemes.Scheme | None = None,
+      meta_strategy_method: str | Callable = "nash",
+      initial_policies: Sequence[openspiel_policy.Policy] | None = None,
+      opponent_update_freq: int | None = None,
+      plateau: plateau_lib.PlateauRule | None = None, sweep: bool = False,
+      payoff_episodes: int | None = None, max_staleness: int = 0,
+      **meta_strategy_options: Any):
     """Makes a solver; nothing trains before the first round.
 
     Args:
@@ -179,12 +192,13 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     self._sweep = sweep
     self.max_staleness = max_staleness
     self.staleness = 0
-    # Of each policy in training, the round it began in and its row.
-    self._in_training = {}
+    # For each policy in training, the round it began in and its row.
+    self._in_training: dict[
+        population_lib.PolicyId, tuple[int, schemes.Row]] = {}
     self.opponent_update_freq = opponent_update_freq
     self.plateau_rule = (plateau_lib.default_plateau(oracle) if plateau is None
                          else plateau)
-    self._plateaus = {}
+    self._plateaus: dict[population_lib.PolicyId, plateau_lib.Plateau] = {}
     self.played_game = played_game
     self._population = population_lib.Population(played_game.num_populations)
     self._empirical_game = meta_game_lib.MetaGame(played_game.roles)
@@ -198,11 +212,14 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       raise ValueError(f"payoff_episodes is {payoff_episodes}; it takes 1 or "
                        "more")
     self._payoff_episodes = payoff_episodes
-    self._evaluator: evaluator_lib.Evaluator = (
-        exact_evaluator.ExactEvaluator(played_game) if self.is_exact else
-        sampled_evaluator.SampledEvaluator(
-            played_game, oracle.executor, oracle.seed, payoff_episodes,
-            wait=not max_staleness))
+    self._evaluator: evaluator_lib.Evaluator
+    if isinstance(played_game, game_tree.GameTree):
+      self._evaluator = exact_evaluator.ExactEvaluator(played_game)
+    else:
+      assert isinstance(played_game, state_game.StateGame)
+      self._evaluator = sampled_evaluator.SampledEvaluator(
+          played_game, oracle.executor, oracle.seed, payoff_episodes,
+          wait=not max_staleness)
     self._importance = None
     self._rounds = 0
     self._training_episodes = 0
@@ -211,7 +228,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     self._evaluation_seconds = 0.0
     self._solve = sub_game_solver.SubGameSolver(
         self._empirical_game, meta_strategy_method, meta_strategy_options)
-    self._solve_row = self.scheme.row_solver(
+    self._solve_row: Any = self.scheme.row_solver(
         self._empirical_game, self._solve)
     # psro_v2's constructors print, and this library does not.
     with contextlib.redirect_stdout(io.StringIO()):
@@ -230,17 +247,17 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     return self.played_game.original
 
   @property
-  def population(self):
+  def population(self) -> population_lib.Population:
     """The `Population`, active policies included. Read it, do not change it."""
     return self._population
 
   @property
-  def num_policies(self):
+  def num_policies(self) -> tuple[int, ...]:
     """Per population, over how many policies the result ranges."""
     return tuple(map(len, self._answer.indices))
 
   @property
-  def iterations(self):
+  def iterations(self) -> int:
     """How many policies have frozen for every player, initial ones aside.
 
     Of a scheme that never freezes, how many rounds have been played.
@@ -250,22 +267,22 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     return min(map(len, self._population.frozen_indices())) - 1
 
   @property
-  def rounds(self):
+  def rounds(self) -> int:
     """How many rounds have been played."""
     return self._rounds
 
   @property
-  def in_training(self):
+  def in_training(self) -> int:
     """How many policies are in training between rounds; 0 in lockstep."""
     return len(self._in_training)
 
   @property
-  def training_episodes(self):
+  def training_episodes(self) -> int:
     """All episodes trained so far, by all policies."""
     return self._training_episodes
 
   @property
-  def episodes(self):
+  def episodes(self) -> int:
     """All episodes so far, of training and of measuring payoffs."""
     return self._training_episodes + self._evaluator.episodes
 
@@ -296,16 +313,16 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
                             share)
     self._evaluation_seconds += time.perf_counter() - start
 
-  def update_agents(self):
+  def update_agents(self) -> None:
     """Plays rounds until every player has a newly frozen policy."""
     before = self.iterations
     while self.iterations == before:
       self.round()
 
-  def update_empirical_gamestate(self, seed=None):
+  def update_empirical_gamestate(self, seed: int | None = None) -> None:
     """Does nothing: every round measures what it changed."""
 
-  def update_meta_strategies(self):
+  def update_meta_strategies(self) -> None:
     """Solves the meta-game of the result: of the frozen policies, or of all
     where none ever freezes."""
     indices = (self._population.frozen_indices() if self.scheme.freezes
@@ -328,16 +345,16 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
   # The rounds.
 
-  def run(self):
+  def run(self) -> Iterator[round_result.RoundResult]:
     """Plays rounds for ever and yields a `RoundResult` after each."""
     while True:
       yield self.round()
 
-  def round(self):
+  def round(self) -> round_result.RoundResult:
     """Plays one round and returns its `RoundResult`."""
     return self._round(begins=True)
 
-  def catch_up(self):
+  def catch_up(self) -> round_result.RoundResult:
     """Plays a round that begins nothing and waits for all who train.
 
     Returns:
@@ -463,14 +480,14 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
           row.stationary, self._rounds - begun, report.is_exact))
     return found
 
-  def exploitability(self):
+  def exploitability(self) -> evaluator_lib.Exploitability:
     """Returns the `Exploitability` of what the run has found.
 
     It is NaN for a sampled game; see `lower_bound`.
     """
     return self._evaluator.exploitability(self._answer)
 
-  def final_joint(self):
+  def final_joint(self) -> np.ndarray | None:
     """Returns the joint distribution that the run has found.
 
     Returns:
@@ -479,7 +496,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     """
     return self._answer.joint
 
-  def final_mixtures(self):
+  def final_mixtures(self) -> tuple[population_lib.Mixture, ...]:
     """Returns what the run has found as a `Mixture` per player.
 
     Of a joint distribution they are the marginals.
@@ -491,7 +508,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         self.played_game.roles, self._answer, self._population)
 
   def lower_bound(self, exploiter_steps: int, num_episodes: int | None = None,
-                  **options) -> lower_bound_lib.LowerBound:
+                  **options: Any) -> lower_bound_lib.LowerBound:
     """Trains an exploiter of what the run has found, for each population.
 
     Args:
@@ -526,10 +543,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       raise ValueError(f"{self.original_game.game} is sampled and has no "
                        "tables: final_policy() and final_mixtures() work")
     assert isinstance(self._evaluator, exact_evaluator.ExactEvaluator)
-    return self.played_game.seat_tables(
+    return self._evaluator.game.seat_tables(
         self._evaluator.mixture_tables(self._answer))
 
-  def final_policy(self):
+  def final_policy(self) -> openspiel_policy.Policy:
     """Returns what the run has found as one OpenSpiel policy of all seats.
 
     Returns:
@@ -537,16 +554,18 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       `BestResponsePolicy` of an enumerated game, a `MixturePolicy` of a
       sampled one. Of a joint distribution it plays the marginals.
     """
-    if self.is_exact:
-      game = self.original_game
+    game = self.original_game
+    if isinstance(game, game_tree.GameTree):
       return tabular.BestResponsePolicy(
           game.game, dict(enumerate(zip(game.infostates,
                                         self.final_tables()))), frozen=True)
+    assert isinstance(self.played_game, state_game.StateGame)
     mixtures = self.final_mixtures()
+    functions: list[list[Any]] = [
+        [snapshot.policy for snapshot in mixture.snapshots]
+        for mixture in mixtures]
     return sampled.MixturePolicy(
-        self.played_game,
-        [[snapshot.policy for snapshot in mixture.snapshots]
-         for mixture in mixtures],
+        self.played_game, functions,
         [mixture.probabilities for mixture in mixtures])
 
   def payoff_standard_errors(self) -> np.ndarray:
@@ -561,7 +580,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
   # What it takes to go on later.
 
-  def settings(self):
+  def settings(self) -> dict[str, Any]:
     """Returns what a run depends on: two equal ones give the same bits.
 
     Names and plain data; versions of packages are not among them.
@@ -587,7 +606,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         **{f"plateau {name}": value for name, value in
            dataclasses.asdict(self.plateau_rule).items()}}
 
-  def state(self):
+  def state(self) -> dict[str, Any]:
     """Returns all that the run is between two rounds, for `restore`.
 
     Returns:
@@ -619,7 +638,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
                        else self._solve_row.state()),
         "oracle": self._oracle.state(active)}
 
-  def restore(self, state):
+  def restore(self, state: dict[str, Any]) -> None:
     """Makes this solver go on where another was.
 
     What it does from here on has the same bits as what the other did, in

@@ -113,7 +113,8 @@ class Evaluator(abc.ABC):
     """
 
   def opponents(self, meta_strategy: meta_game_lib.MetaStrategy,
-                population: population_lib.Population) -> Any:
+                population: population_lib.Population
+                ) -> population_lib.Opponents:
     """Returns a meta-strategy as learners face it.
 
     Args:
@@ -129,7 +130,9 @@ class Evaluator(abc.ABC):
     return mixtures(self.game.roles, meta_strategy, population)
 
 
-def joint_mixture(meta_strategy, population):
+def joint_mixture(meta_strategy: meta_game_lib.MetaStrategy,
+                  population: population_lib.Population
+                  ) -> population_lib.JointMixture:
   """Returns the `JointMixture` of snapshots of a joint distribution.
 
   Args:
@@ -138,6 +141,7 @@ def joint_mixture(meta_strategy, population):
     population: the `Population`.
   """
   joint = meta_strategy.joint
+  assert joint is not None
   profiles = np.argwhere(joint > 0)
   probabilities = joint[joint > 0] / joint.sum()
   marginals = []
@@ -151,7 +155,9 @@ def joint_mixture(meta_strategy, population):
   return population_lib.JointMixture(tuple(marginals), profiles, probabilities)
 
 
-def mixtures(roles, meta_strategy, population):
+def mixtures(roles: Sequence[int], meta_strategy: meta_game_lib.MetaStrategy,
+             population: population_lib.Population
+             ) -> tuple[population_lib.Mixture, ...]:
   """Returns a `Mixture` of snapshots per player; no zero probabilities.
 
   Args:

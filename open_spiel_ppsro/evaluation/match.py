@@ -14,9 +14,15 @@
 
 """Match: plays policies of a `StateGame` against each other, in a worker."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pyspiel
 
+from open_spiel_ppsro import population
+from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.simulators import play as play_lib
 
 # The first chance events of an episode, so many of them, are balanced:
@@ -28,29 +34,35 @@ _STRATA = 32
 class Match:
   """Plays policies against each other; lives in a worker."""
 
-  def __init__(self, game):
+  def __init__(self, game: state_game.StateGame):
     self._game = game
-    self._stored = {}
+    self._stored: dict[population.PolicyId, policy_lib.Policy] = {}
 
-  def state(self):
+  def state(self) -> dict[population.PolicyId, policy_lib.Policy]:
     """Returns the policies that it has stored, a dict by `PolicyId`."""
     return dict(self._stored)
 
-  def restore(self, state):
+  def restore(self,
+              state: dict[population.PolicyId, policy_lib.Policy]) -> None:
     """Stores the policies of another match."""
     self._stored = dict(state)
 
-  def store(self, policies):
+  def store(self,
+            policies: dict[population.PolicyId, policy_lib.Policy]) -> None:
     """Stores policies, a dict by `PolicyId`, in place of their versions before.
     """
     self._stored.update(policies)
 
-  def play_stored(self, profiles, num_episodes, seed):
+  def play_stored(self, profiles: Sequence[Sequence[population.PolicyId]],
+                  num_episodes: Sequence[int], seed: np.random.SeedSequence
+                  ) -> tuple[np.ndarray, int]:
     """Plays like `play`; profiles are of ids of policies that it has stored."""
     return self.play([[self._stored[policy_id] for policy_id in profile]
                       for profile in profiles], num_episodes, seed)
 
-  def play(self, profiles, num_episodes, seed):
+  def play(self, profiles: Sequence[Sequence[Any]],
+           num_episodes: Sequence[int], seed: np.random.SeedSequence
+           ) -> tuple[np.ndarray, int]:
     """Plays profiles of policies against each other.
 
     Args:
@@ -72,7 +84,8 @@ class Match:
     chance = _stratified(sum(num_episodes),
                          _BALANCED_EVENTS if is_random else 0,
                          np.random.default_rng(chance_seed))
-    policies, indices = [], {}
+    policies: list[Any] = []
+    indices: dict[int, int] = {}
     for profile in profiles:
       for policy in profile:
         if id(policy) not in indices:

@@ -26,7 +26,8 @@ _PRIOR_ROUNDS, _PRIOR_SWEEPS = 2, 4
 _VARIANCE_EPISODES = 8.0
 
 
-def estimate(weight, sums, squares):
+def estimate(weight: np.ndarray, sums: np.ndarray, squares: np.ndarray
+             ) -> tuple[np.ndarray, np.ndarray]:
   """Returns what cells are expected to hold, and how far off that may be.
 
   Args:

@@ -17,7 +17,9 @@
 It plays policies against each other in the workers. It does not know NashConv.
 """
 
+from collections.abc import Sequence
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +27,10 @@ from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
 from open_spiel_ppsro.evaluation import match
 from open_spiel_ppsro.evaluation import payoff_estimate
+from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
+from open_spiel_ppsro.simulators import simulator
 
 # Matches are cut into at most this many tasks, of not much fewer episodes each
 # than this: small ones spend their time on calls, few ones leave workers idle.
@@ -59,7 +65,11 @@ class SampledEvaluator(evaluator_lib.Evaluator):
   played at all has a payoff, and one that was played a lot is its own mean.
   """
 
-  def __init__(self, game, executor, seed, payoff_episodes, wait=True):
+  game: state_game.StateGame
+
+  def __init__(self, game: state_game.StateGame,
+               executor: executor_lib.Executor, seed: int,
+               payoff_episodes: int, wait: bool = True):
     """Makes an evaluator.
 
     Args:
@@ -84,16 +94,17 @@ class SampledEvaluator(evaluator_lib.Evaluator):
     self._names = [("match", worker) for worker in range(
         executor.num_workers)]
     self._wait = wait
-    self._importance = None
-    # Of matches under way, by ticket: pairs of a cell and its episodes.
-    self._under_way = {}
+    self._importance: list[np.ndarray] | None = None
+    # The matches under way: by ticket, pairs of a cell and its episodes.
+    self._under_way: dict[Any, list[tuple[tuple[int, ...], int]]] = {}
     # Per match and policy id, the version of the policy that it has stored.
-    self._stored = {}
+    self._stored: dict[tuple[str, int], dict[
+        population_lib.PolicyId, int]] = {}
     for name in self._names:
       executor.create(name, match.Match)
       self._stored[name] = {}
 
-  def set_importance(self, importance):
+  def set_importance(self, importance: list[np.ndarray]) -> None:
     """Says where precise payoffs matter.
 
     Args:
@@ -102,7 +113,10 @@ class SampledEvaluator(evaluator_lib.Evaluator):
     """
     self._importance = importance
 
-  def measure(self, population, meta_game, changed, share=1.0):
+  def measure(self, population: population_lib.Population,
+              meta_game: meta_game_lib.MetaGame,
+              changed: Sequence[population_lib.PolicyId],
+              share: float = 1.0) -> None:
     roles = self.game.roles
     sizes = population.sizes()
     meta_game.grow(sizes)
@@ -123,7 +137,8 @@ class SampledEvaluator(evaluator_lib.Evaluator):
     means, _ = self._estimate()
     meta_game.fill([range(size) for size in shape], means)
 
-  def add_training_payoffs(self, policy_id, payoffs):
+  def add_training_payoffs(self, policy_id: population_lib.PolicyId,
+                           payoffs: simulator.TrainingPayoffs) -> None:
     for number, other in enumerate(payoffs.policy_ids):
       cell = policy_id.index, other.index
       sums = payoffs.sums[:, :, number]
@@ -133,7 +148,7 @@ class SampledEvaluator(evaluator_lib.Evaluator):
       if self.game.plays_all_seats:
         self._add(cell[::-1], payoffs.episodes[number], sums[:, ::-1])
 
-  def state(self):
+  def state(self) -> dict[str, Any]:
     """Returns all that it has measured, in plain data and arrays.
 
     It waits for matches under way.
@@ -142,12 +157,13 @@ class SampledEvaluator(evaluator_lib.Evaluator):
     return {"weight": self._weight.copy(), "sums": self._sums.copy(),
             "calls": self._calls, "episodes": self.episodes}
 
-  def restore(self, state, population):
+  def restore(self, state: dict[str, Any],
+              population: population_lib.Population) -> None:
     del population
     self._weight, self._sums = state["weight"], state["sums"]
     self._calls, self.episodes = state["calls"], state["episodes"]
 
-  def standard_errors(self):
+  def standard_errors(self) -> np.ndarray:
     """Returns `[n, K_0, ...]`, those of all payoffs, in game utility."""
     return self._estimate()[1]
 
@@ -215,7 +231,7 @@ class SampledEvaluator(evaluator_lib.Evaluator):
     unknown = self._unknown(population, names, profiles)
     tickets = self._executor.submit(
         unknown
-        + [(name, "play_stored", (
+        + [executor_lib.Task(name, "play_stored", (
             chosen, [plan[cell] for cell in task], np.random.SeedSequence(
                 self._seed, spawn_key=(
                     population_lib.MATCH_SEED_KEY, self._calls, index))))
@@ -250,18 +266,22 @@ class SampledEvaluator(evaluator_lib.Evaluator):
         if stored.get(policy_id) != snapshot.version:
           stored[policy_id] = snapshot.version
           fresh.setdefault(name, {})[policy_id] = snapshot.policy
-    return [(name, "store", (policies,)) for name, policies in fresh.items()]
+    return [executor_lib.Task(name, "store", (policies,))
+            for name, policies in fresh.items()]
 
   def _add(self, cell, episodes, sums):
     self._weight[cell] += episodes
     self._sums[(slice(None),) * 2 + cell] += sums
 
-  def exploitability(self, meta_strategy):
+  def exploitability(self, meta_strategy: meta_game_lib.MetaStrategy
+                     ) -> evaluator_lib.Exploitability:
     """Returns an `Exploitability` of NaN: it is not known."""
     del meta_strategy
     return evaluator_lib.Exploitability(float("nan"), float("nan"))
 
-  def mean_returns(self, profiles, num_episodes, key):
+  def mean_returns(self, profiles: Sequence[tuple[Sequence[Any], float]],
+                   num_episodes: int, key: int
+                   ) -> tuple[np.ndarray, np.ndarray]:
     """Returns means and standard errors `[n]` of a mixture of profiles.
 
     Args:
@@ -278,7 +298,7 @@ class SampledEvaluator(evaluator_lib.Evaluator):
     tasks = [chosen[start::_MATCH_TASKS] for start in range(_MATCH_TASKS)]
     tasks = [task for task in tasks if task]
     answers = self._executor.call([
-        (self._names[index % len(self._names)], "play", (
+        executor_lib.Task(self._names[index % len(self._names)], "play", (
             [profile for profile, _ in task], [count for _, count in task],
             child))
         for index, (task, child) in enumerate(
@@ -309,7 +329,8 @@ def _cut(plan):
   return [task for task in tasks if task]
 
 
-def profiles_of(mixtures):
+def profiles_of(mixtures: Sequence[population_lib.Mixture]
+                ) -> list[tuple[list[Any], float]]:
   """Returns the profiles of independent mixtures, each with its probability.
 
   Args:

@@ -22,7 +22,10 @@ as its meta-strategy. Of the many there are this one has the largest sum of
 expected returns.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
 
 from open_spiel_ppsro.meta_games import linear_program
 
@@ -34,7 +37,8 @@ _WHOLE = 400
 _AT_A_TIME = 50
 
 
-def deviation_gains(payoffs, joint):
+def deviation_gains(payoffs: Sequence[np.ndarray],
+                    joint: np.ndarray) -> list[np.ndarray]:
   """Returns a list with `[K_p]` per player: what each strategy would gain.
 
   Args:
@@ -52,7 +56,7 @@ def deviation_gains(payoffs, joint):
   return gains
 
 
-def max_welfare_cce(payoffs):
+def max_welfare_cce(payoffs: Sequence[npt.ArrayLike]) -> np.ndarray:
   """Returns `[K_0, ..., K_{n-1}]`: a CCE with the largest sum of returns.
 
   Args:
@@ -61,16 +65,16 @@ def max_welfare_cce(payoffs):
   Raises:
     ValueError: if the payoffs are not finite tensors of one shape.
   """
-  payoffs = np.asarray(payoffs, float)
-  if payoffs.ndim != len(payoffs) + 1 or not np.isfinite(payoffs).all():
+  tensors: np.ndarray = np.asarray(payoffs, float)
+  if tensors.ndim != len(tensors) + 1 or not np.isfinite(tensors).all():
     raise ValueError("the payoffs of n players are n finite tensors [K_0, ..., "
-                     f"K_{{n-1}}], got shape {payoffs.shape}")
-  shape = payoffs.shape[1:]
+                     f"K_{{n-1}}], got shape {tensors.shape}")
+  shape = tensors.shape[1:]
   # Constants per player change no gain; so large ones lose no digits.
-  payoffs = payoffs - payoffs.mean(axis=tuple(range(1, payoffs.ndim)),
+  tensors = tensors - tensors.mean(axis=tuple(range(1, tensors.ndim)),
                                    keepdims=True)
-  payoffs = payoffs / (np.abs(payoffs).max() or 1.0)
-  welfare = payoffs.sum(axis=0).ravel()
+  tensors = tensors / (np.abs(tensors).max() or 1.0)
+  welfare = tensors.sum(axis=0).ravel()
   if np.ptp(welfare) <= _EXACT:  # Then any CCE is as good.
     welfare = np.zeros_like(welfare)
   count = welfare.size
@@ -84,13 +88,13 @@ def max_welfare_cce(payoffs):
   # First the least gain that the players can be left with, which is none; then
   # without gains the largest welfare.
   while True:
-    weights, prices, gain = _least_gain(payoffs, chosen)
+    weights, prices, gain = _least_gain(tensors, chosen)
     more = _wanted(prices, chosen) if gain > _EXACT else ()
     if not len(more):
       break
     chosen = np.union1d(chosen, more)
   while welfare.any():
-    weights, prices = _most_welfare(payoffs, welfare, chosen, gain)
+    weights, prices = _most_welfare(tensors, welfare, chosen, gain)
     more = _wanted(prices, chosen)
     if not len(more):
       break

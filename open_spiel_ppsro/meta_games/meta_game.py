@@ -19,9 +19,13 @@ The empirical game of PSRO (Lanctot et al. 2017): player `p` chooses one of its
 player, in game utility.
 """
 
+from collections.abc import Mapping
+from collections.abc import Sequence
 import dataclasses
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,13 +49,14 @@ class MetaStrategy:
   regret: np.ndarray
   joint: np.ndarray | None = None
 
-  def state(self):
+  def state(self) -> dict[str, Any]:
     """Returns all but its indices, in plain data and arrays."""
     return {"probabilities": self.probabilities, "method": self.method,
             "regret": self.regret, "joint": self.joint}
 
   @classmethod
-  def restored(cls, indices, state):
+  def restored(cls, indices: Sequence[Sequence[int]],
+               state: dict[str, Any]) -> "MetaStrategy":
     """Returns the meta-strategy of `indices` whose `state` this was."""
     return cls(tuple(map(tuple, indices)), **{
         **state, "probabilities": tuple(state["probabilities"])})
@@ -64,7 +69,7 @@ class MetaGame:
   own; in a symmetric game all players choose from one.
   """
 
-  def __init__(self, roles):
+  def __init__(self, roles: Sequence[int]):
     """Makes an empty meta-game.
 
     Args:
@@ -74,18 +79,19 @@ class MetaGame:
     self._payoffs = np.zeros((len(roles),) + (0,) * len(roles))
 
   @property
-  def payoffs(self):
+  def payoffs(self) -> np.ndarray:
     """The tensor `[n, K_0, ..., K_{n-1}]`, NaN where a cell is missing."""
     return self._payoffs
 
-  def grow(self, sizes):
+  def grow(self, sizes: Sequence[int]) -> None:
     """Makes room for `sizes[p]` policies of population `p`."""
     grown = np.full((len(self._roles),) + tuple(self.per_player(sizes)),
                     np.nan)
     grown[tuple(slice(k) for k in self._payoffs.shape)] = self._payoffs
     self._payoffs = grown
 
-  def fill(self, indices, payoffs):
+  def fill(self, indices: Sequence[Sequence[int]],
+           payoffs: np.ndarray) -> None:
     """Sets the cells of the product of `indices`, one sequence per player.
 
     Args:
@@ -102,15 +108,16 @@ class MetaGame:
     for player, tensor in enumerate(payoffs):
       self._payoffs[player][np.ix_(*indices)] = tensor
 
-  def restore(self, payoffs):
+  def restore(self, payoffs: np.ndarray) -> None:
     """Makes the payoffs those of another meta-game, `[n, K_0, ...]`."""
     self._payoffs = payoffs.copy()
 
-  def per_player(self, per_population):
+  def per_player(self, per_population: Sequence[Any]) -> list[Any]:
     """Returns a list with, for each player, the entry of its population."""
     return [per_population[role] for role in self._roles]
 
-  def payoffs_against(self, policy_id, indices):
+  def payoffs_against(self, policy_id: tuple[int, int],
+                      indices: Sequence[Sequence[int]]) -> np.ndarray:
     """Returns `[..., k_q, ...]` over the other players: a policy's payoffs.
 
     Args:
@@ -123,7 +130,8 @@ class MetaGame:
     chosen[player] = [index]
     return self._payoffs[player][np.ix_(*chosen)].squeeze(axis=player)
 
-  def expected_return(self, policy_id, meta_strategy):
+  def expected_return(self, policy_id: tuple[int, int],
+                      meta_strategy: MetaStrategy) -> float:
     """Returns what a policy expects against what the other players play.
 
     Args:
@@ -140,12 +148,13 @@ class MetaGame:
         values = values @ weights[other]
     return float(values)
 
-  def sub_game(self, indices, options=None):
+  def sub_game(self, indices: Sequence[Sequence[int]],
+               options: Mapping[str, Any] | None = None) -> "SubGame":
     """Returns the `SubGame` of the given policies per population."""
     cells = np.ix_(*self.per_player(indices))
     return SubGame([tensor[cells] for tensor in self._payoffs], options)
 
-  def per_population(self, per_player):
+  def per_population(self, per_player: Sequence[Any]) -> tuple[Any, ...]:
     """Returns a tuple with, for each population, its first player's entry."""
     return tuple(per_player[self._roles.index(population)]
                  for population in range(max(self._roles) + 1))
@@ -160,7 +169,8 @@ class SubGame:
 
   symmetric_game = False
 
-  def __init__(self, payoffs, options=None):
+  def __init__(self, payoffs: Sequence[npt.ArrayLike],
+               options: Mapping[str, Any] | None = None):
     """Makes a sub-game.
 
     Args:
@@ -172,11 +182,11 @@ class SubGame:
     if any(np.isnan(tensor).any() for tensor in self._payoffs):
       raise ValueError("the sub-game has unmeasured payoffs")
 
-  def get_meta_game(self):
+  def get_meta_game(self) -> list[np.ndarray]:
     return self._payoffs
 
-  def get_policies(self):
+  def get_policies(self) -> list[list[int]]:
     return [list(range(count)) for count in self._payoffs[0].shape]
 
-  def get_kwargs(self):
+  def get_kwargs(self) -> dict[str, Any]:
     return self._options

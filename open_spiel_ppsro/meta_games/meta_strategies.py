@@ -29,10 +29,15 @@ psro_v2's solver and in ours. Ours:
 """
 
 
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from open_spiel.python.algorithms.psro_v2 import meta_strategies
 
 from open_spiel_ppsro.meta_games import correlated
+from open_spiel_ppsro.meta_games import meta_game
 from open_spiel_ppsro.meta_games import population_dynamics
 from open_spiel_ppsro.meta_games import zero_sum
 
@@ -41,7 +46,8 @@ _ZERO_SUM_ONLY = ("nash", "fictitious_play")
 _PROBABILITY_ERROR = 1e-6
 
 
-def regrets(payoffs, probabilities):
+def regrets(payoffs: Sequence[np.ndarray],
+            probabilities: Sequence[np.ndarray]) -> np.ndarray:
   """Returns `[n]`: each player's best deviation gain against the others.
 
   Args:
@@ -75,7 +81,7 @@ def _zero_sum_payoffs(solver, method):
   return meta_games[0]
 
 
-def nash_strategy(solver, return_joint=False):
+def nash_strategy(solver: Any, return_joint: bool = False) -> Any:
   """An exact Nash equilibrium of a two-player zero-sum meta-game.
 
   Args:
@@ -96,7 +102,7 @@ def nash_strategy(solver, return_joint=False):
       return_joint)
 
 
-def fictitious_play_strategy(solver, return_joint=False):
+def fictitious_play_strategy(solver: Any, return_joint: bool = False) -> Any:
   """The averages of fictitious play on a two-player zero-sum meta-game.
 
   Args:
@@ -124,7 +130,7 @@ def fictitious_play_strategy(solver, return_joint=False):
   return _answer([count / iterations for count in counts], return_joint)
 
 
-def prd_strategy(solver, return_joint=False):
+def prd_strategy(solver: Any, return_joint: bool = False) -> Any:
   """The averages of projected replicator dynamics, for any number of players.
 
   Args:
@@ -140,7 +146,7 @@ def prd_strategy(solver, return_joint=False):
       solver.get_meta_game(), **solver.get_kwargs()), return_joint)
 
 
-def rm_strategy(solver, return_joint=False):
+def rm_strategy(solver: Any, return_joint: bool = False) -> Any:
   """The averages of regret matching, for any number of players.
 
   Args:
@@ -155,7 +161,7 @@ def rm_strategy(solver, return_joint=False):
       solver.get_meta_game(), **solver.get_kwargs()), return_joint)
 
 
-def alpharank_strategy(solver, return_joint=False):
+def alpharank_strategy(solver: Any, return_joint: bool = False) -> Any:
   """The marginals of alpha-rank, for any number of players.
 
   Args:
@@ -174,7 +180,7 @@ def alpharank_strategy(solver, return_joint=False):
   return (marginals, joint.ravel()) if return_joint else marginals
 
 
-def cce_strategy(solver, return_joint=False):
+def cce_strategy(solver: Any, return_joint: bool = False) -> Any:
   """A coarse correlated equilibrium with the largest sum of returns.
 
   Args:
@@ -194,7 +200,7 @@ def cce_strategy(solver, return_joint=False):
 cce_strategy.plays_joint = True  # type: ignore[attr-defined]
 
 
-def marginals_of(joint):
+def marginals_of(joint: np.ndarray) -> list[np.ndarray]:
   """Returns a list with `[K_p]` per player from `[K_0, ..., K_{n-1}]`."""
   axes = range(joint.ndim)
   return [joint.sum(axis=tuple(axis for axis in axes if axis != player))
@@ -213,7 +219,7 @@ META_STRATEGIES = {
 METHODS = META_STRATEGIES  # What version 0.1 called it.
 
 
-def resolve(method):
+def resolve(method: str | Callable) -> tuple[str, Callable]:
   """Returns `(name, callable)` for a name in METHODS or a psro_v2 callable.
 
   Raises:
@@ -227,7 +233,8 @@ def resolve(method):
   return method, METHODS[method]
 
 
-def check_applicable(method, num_players, is_zero_sum):
+def check_applicable(method: str | Callable, num_players: int,
+                     is_zero_sum: bool) -> None:
   """Raises ValueError if a named method cannot solve such a game."""
   name, _ = resolve(method)
   if METHODS.get(name) is not None and name in _ZERO_SUM_ONLY and (
@@ -240,7 +247,8 @@ def check_applicable(method, num_players, is_zero_sum):
         f"{', '.join(sorted(works))}")
 
 
-def solve(method, sub_game):
+def solve(method: str | Callable, sub_game: meta_game.SubGame
+          ) -> tuple[str, list[np.ndarray], np.ndarray | None]:
   """Returns the solution of a `SubGame`.
 
   A callable whose attribute `plays_joint` is true is played as the joint

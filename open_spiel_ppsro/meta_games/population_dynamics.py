@@ -28,6 +28,9 @@ correlated equilibria; the product of the averages, which is what is returned,
 need not be near anything. Alpha-rank ranks, and is no equilibrium concept.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 _ITERATIONS = 5_000
@@ -116,9 +119,12 @@ def _first_averaged(iterations, window):
 
 
 def projected_replicator_dynamics(
-    payoffs, prd_initial_strategies=None, prd_iterations=_ITERATIONS,
-    prd_dt=None, prd_gamma=1e-6, average_over_last_n_strategies=None,
-    **unused_kwargs):
+    payoffs: Sequence[np.ndarray],
+    prd_initial_strategies: Sequence[np.ndarray] | None = None,
+    prd_iterations: int = _ITERATIONS, prd_dt: float | None = None,
+    prd_gamma: float = 1e-6,
+    average_over_last_n_strategies: int | None = None,
+    **unused_kwargs: Any) -> list[np.ndarray]:
   """Returns `[K_p]` per player, the time average of the dynamics.
 
   Args:
@@ -207,8 +213,11 @@ def _projection(strategies, least):
 
 
 def regret_matching(
-    payoffs, initial_strategies=None, iterations=_ITERATIONS, gamma=1e-6,
-    average_over_last_n_strategies=None, **unused_kwargs):
+    payoffs: Sequence[np.ndarray],
+    initial_strategies: Sequence[np.ndarray] | None = None,
+    iterations: int = _ITERATIONS, gamma: float = 1e-6,
+    average_over_last_n_strategies: int | None = None,
+    **unused_kwargs: Any) -> list[np.ndarray]:
   """Returns `[K_p]` per player, the average play of regret matching.
 
   Args:
@@ -260,7 +269,7 @@ def regret_matching(
   return game.per_player(total / (iterations + 1 - first))
 
 
-def alpha_rank(payoffs):
+def alpha_rank(payoffs: Sequence[np.ndarray]) -> np.ndarray:
   """Returns `[K_0, ..., K_{n-1}]`, the alpha-rank of each profile.
 
   The stationary distribution of a random walk over profiles in which one
@@ -299,7 +308,7 @@ def alpha_rank(payoffs):
     worse[moves] = gain < -tie
     tied[moves] = np.abs(gain) <= tie
   np.fill_diagonal(tied, 0)
-  previous = None
+  previous = np.zeros(count)
   for halvings in range(1, _MOST_HALVINGS + 1):
     epsilon = 0.5 ** halvings
     rates = (1 - epsilon) * better + 0.5 * tied + epsilon * worse

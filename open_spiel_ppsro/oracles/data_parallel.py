@@ -22,6 +22,7 @@ who is first, so that the result depends on their number alone.
 
 import datetime
 import os
+from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -54,40 +55,40 @@ class Rendezvous(NamedTuple):
 class RendezvousStore:
   """Lets the workers of each level find each other; lives beside the oracle."""
 
-  def __init__(self, host):
+  def __init__(self, host: str):
     """Opens a store at a `host` that the workers can reach."""
     self._host = host
     self._store = distributed.TCPStore(host, 0, is_master=True,
                                        wait_for_workers=False)
 
-  def of(self, name, size):
+  def of(self, name: str, size: int) -> list[Rendezvous]:
     """Returns a `Rendezvous` for each of the `size` workers of a policy."""
     return [Rendezvous(self._host, self._store.port, name, rank, size)
             for rank in range(size)]
 
 
-class Alone:
+class SingleWorker:
   """A learner that is its level's only worker; nothing to agree on."""
 
   rank = 0
   size = 1
 
-  def mean(self, tensor):
+  def mean(self, tensor: torch.Tensor) -> torch.Tensor:
     """Returns the mean of a tensor over the workers; may overwrite it."""
     return tensor
 
-  def gather(self, *numbers):
+  def gather(self, *numbers: float) -> np.ndarray:
     """Returns the numbers of every worker as `[workers, numbers]`."""
     return np.array([numbers], float)
 
 
-class Team(Alone):
+class Team(SingleWorker):
   """The workers of a level, as one of them sees it.
 
   Every worker has to call the same methods in the same order.
   """
 
-  def __init__(self, rendezvous):
+  def __init__(self, rendezvous: Rendezvous):
     """Waits for all workers of a `Rendezvous`."""
     self.rank, self.size = rendezvous.rank, rendezvous.size
     if hasattr(os, "SCHED_BATCH"):
@@ -101,22 +102,22 @@ class Team(Alone):
     # All meet again when one of them had to be replaced; what they left at the
     # place where they met before is of no use.
     time = store.add(f"{rendezvous.name}/{self.rank}", 1)
-    self._group = distributed.ProcessGroupGloo(
+    self._group: Any = distributed.ProcessGroupGloo(
         distributed.PrefixStore(f"{rendezvous.name}/{time}", store), self.rank,
         self.size, _COLLECTIVE_TIMEOUT)
 
-  def mean(self, tensor):
+  def mean(self, tensor: torch.Tensor) -> torch.Tensor:
     total = tensor.cpu()
     self._group.allreduce([total], distributed.AllreduceOptions()).wait()
     return tensor.copy_(total.div_(self.size))
 
-  def gather(self, *numbers):
+  def gather(self, *numbers: float) -> np.ndarray:
     ours = torch.tensor(numbers, dtype=torch.float64)
     everyone = [torch.empty_like(ours) for _ in range(self.size)]
     self._group.allgather([everyone], [ours]).wait()
     return torch.stack(everyone).numpy()
 
 
-def join(rendezvous):
-  """Returns the team of a `Rendezvous`, or `Alone` where there is none."""
-  return Alone() if rendezvous is None else Team(rendezvous)
+def join(rendezvous: Rendezvous | None) -> SingleWorker:
+  """Returns the team of a `Rendezvous`; without one, a `SingleWorker`."""
+  return SingleWorker() if rendezvous is None else Team(rendezvous)

@@ -20,14 +20,18 @@ Source: Mnih et al. 2015; double Q-targets of van Hasselt et al. 2016.
 import collections
 import copy
 import dataclasses
+from typing import Any
 
 import numpy as np
 import torch
 
+from open_spiel_ppsro import population
+from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.oracles import data_parallel
 from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import optimiser
 from open_spiel_ppsro.policies import networks
+from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.simulators import of_game
 from open_spiel_ppsro.simulators import simulator as simulator_lib
 
@@ -82,11 +86,14 @@ class DQNConfig(learner_lib.LearnerConfig):
     learner_lib.check_share(
         self, "epsilon", "final_epsilon", "random_opponent_share")
 
-  def steps_per_batch(self, game):
+  def steps_per_batch(self, game: game_lib.Game) -> float:
     return of_game.steps_per_batch(game, self.episodes_per_batch)
 
-  def make_learner(self, game, player, seed_sequence,
-                   team=data_parallel.Alone()):
+  def make_learner(
+      self, game: game_lib.Game, player: int,
+      seed_sequence: np.random.SeedSequence,
+      team: data_parallel.SingleWorker = data_parallel.SingleWorker()
+  ) -> "DQNLearner":
     return DQNLearner(of_game.make_simulator(game, player), self,
                       seed_sequence, team)
 
@@ -94,7 +101,9 @@ class DQNConfig(learner_lib.LearnerConfig):
 class DQNLearner(learner_lib.Learner):
   """Trains a Q-network on batches of episodes from a simulator."""
 
-  def __init__(self, simulator, config, seed_sequence, team):
+  def __init__(self, simulator: simulator_lib.Simulator, config: DQNConfig,
+               seed_sequence: np.random.SeedSequence,
+               team: data_parallel.SingleWorker):
     networks.pin_threads()
     self._team = team
     self._simulator = simulator
@@ -111,15 +120,16 @@ class DQNLearner(learner_lib.Learner):
     self._optimizer = optimiser.Adam(self._network)
     self._learning_rate = config.learning_rate
     self._epsilon = config.epsilon
-    self._replay = collections.deque(maxlen=config.replay_batches)
+    self._replay: collections.deque[simulator_lib.EpisodeBatch] = (
+        collections.deque(maxlen=config.replay_batches))
     self._return_scale = None
     self._observations = networks.DeviceCopy(config.device)
     self._illegal = networks.DeviceCopy(config.device, np.logical_not)
 
-  def initial_policy(self):
+  def initial_policy(self) -> policy_lib.Policy:
     return self._snapshot()
 
-  def state(self):
+  def state(self) -> dict[str, Any]:
     return {"parameters": networks.as_array(self._network.parameters),
             "target": networks.as_array(self._target.parameters),
             "optimizer": self._optimizer.state(),
@@ -130,7 +140,7 @@ class DQNLearner(learner_lib.Learner):
                        for batch in self._replay],
             "rng": self._rng.bit_generator.state}
 
-  def restore(self, state):
+  def restore(self, state: dict[str, Any]) -> None:
     self._network.parameters.copy_(torch.from_numpy(state["parameters"]))
     self._target.parameters.copy_(torch.from_numpy(state["target"]))
     self._optimizer.restore(state["optimizer"])
@@ -142,7 +152,8 @@ class DQNLearner(learner_lib.Learner):
         for batch in state["replay"])
     self._rng.bit_generator.state = state["rng"]
 
-  def train(self, opponents, num_steps, stationary):
+  def train(self, opponents: population.Opponents, num_steps: int,
+            stationary: bool) -> learner_lib.TrainingReport:
     config = self._config
     self._simulator.face(opponents, config.random_opponent_share)
     totals = np.zeros(3)  # Steps, episodes, summed returns.
@@ -162,8 +173,10 @@ class DQNLearner(learner_lib.Learner):
           batch.num_steps, batch.num_episodes,
           batch.num_episodes * batch.episode_return).sum(axis=0)
     steps, episodes, total_return = totals.tolist()
+    # The first worker of a team speaks for all.
+    policy: Any = self._snapshot() if self._team.rank == 0 else None
     return learner_lib.TrainingReport(
-        policy=self._snapshot() if self._team.rank == 0 else None,
+        policy=policy,
         mean_return=total_return / episodes,
         steps=int(steps), episodes=int(episodes))
 

@@ -183,7 +183,10 @@ def check_config(config: Any) -> None:
         f"resumed: {error or 'it is no dataclass'}") from error
 
 
-def make_learner(game, config, player, seed_sequence, rendezvous=None):
+def make_learner(
+    game: game_lib.Game, config: LearnerConfig, player: int,
+    seed_sequence: np.random.SeedSequence,
+    rendezvous: data_parallel.Rendezvous | None = None) -> Learner:
   """Returns the learner of a configuration; what executors call.
 
   Args:
@@ -195,11 +198,14 @@ def make_learner(game, config, player, seed_sequence, rendezvous=None):
   """
   if rendezvous is None:
     return config.make_learner(game, player, seed_sequence)
-  return config.make_learner(game, player, seed_sequence,
-                             data_parallel.join(rendezvous))
+  make_in_team: Any = config.make_learner  # One that `takes_team`.
+  return make_in_team(game, player, seed_sequence,
+                      data_parallel.join(rendezvous))
 
 
-def seeds(seed_sequence, team):
+def seeds(seed_sequence: np.random.SeedSequence,
+          team: data_parallel.SingleWorker
+          ) -> tuple[np.random.SeedSequence, np.random.SeedSequence]:
   """Returns the seeds of a learner's network and of its episodes.
 
   The workers of a team have equal networks and play different episodes.
@@ -208,7 +214,7 @@ def seeds(seed_sequence, team):
   return network_seed, episode_seeds[team.rank]
 
 
-def check_finite(parameters, mean_return):
+def check_finite(parameters: torch.Tensor, mean_return: float) -> None:
   """Raises FloatingPointError if training has gone astray.
 
   Args:
@@ -225,7 +231,7 @@ def check_finite(parameters, mean_return):
         "a lower learning rate helps")
 
 
-def check_positive(config, *names):
+def check_positive(config: LearnerConfig, *names: str) -> None:
   """Raises ValueError if a field of a configuration is not above zero."""
   for name in names:
     value = getattr(config, name)
@@ -233,7 +239,7 @@ def check_positive(config, *names):
       raise ValueError(f"{name} is {value!r}; it takes a number above 0")
 
 
-def check_share(config, *names):
+def check_share(config: LearnerConfig, *names: str) -> None:
   """Raises ValueError if a field of a configuration is not in [0, 1]."""
   for name in names:
     value = getattr(config, name)
@@ -241,7 +247,7 @@ def check_share(config, *names):
       raise ValueError(f"{name} is {value!r}; it takes a number from 0 to 1")
 
 
-def check_sizes(config):
+def check_sizes(config: Any) -> None:
   """Raises ValueError unless network, batch and device can be made."""
   sizes = config.hidden_sizes
   if not isinstance(sizes, (tuple, list)) or not all(

@@ -24,17 +24,23 @@ a worker, with the same weights; the gradients are averaged in row order, so
 that the result does not depend on the number of workers.
 """
 
+from collections.abc import Collection
+from collections.abc import Sequence
 import dataclasses
+from typing import Any
 
 import numpy as np
 import torch
 
 from open_spiel_ppsro import population
+from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import optimiser
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
 from open_spiel_ppsro.policies import networks
+from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.simulators import of_game
 from open_spiel_ppsro.simulators import simulator as simulator_lib
 
@@ -97,14 +103,16 @@ class NeuPLConfig(learner_lib.LearnerConfig):
                        "takes 0 or more")
     learner_lib.check_share(self, "exploration", "random_opponent_share")
 
-  def exploiters(self):
+  def exploiters(self) -> list[learner_lib.LearnerConfig]:
     return ppo.PPOConfig(episodes_per_batch=self.episodes_per_batch,
                          device=self.device).exploiters()
 
-  def steps_per_batch(self, game):
+  def steps_per_batch(self, game: game_lib.Game) -> float:
     return of_game.steps_per_batch(game, self.episodes_per_batch)
 
-  def make_learner(self, game, player, seed_sequence):
+  def make_learner(self, game: game_lib.Game, player: int,
+                   seed_sequence: np.random.SeedSequence
+                   ) -> learner_lib.Learner:
     raise ValueError("the rows of NeuPL share one network: use a NeuPLOracle, "
                      "which trains them")
 
@@ -112,7 +120,8 @@ class NeuPLConfig(learner_lib.LearnerConfig):
 class ConditionalNetworks:
   """The policy and the value network; their parameters are one vector."""
 
-  def __init__(self, simulator, config, seed_sequence):
+  def __init__(self, simulator: simulator_lib.Simulator, config: NeuPLConfig,
+               seed_sequence: np.random.SeedSequence):
     width, num_actions = simulator.num_features, simulator.num_actions
     generator = networks.generator(seed_sequence)
     rows = config.max_policies
@@ -122,20 +131,21 @@ class ConditionalNetworks:
     self.value = networks.MLP(
         (width + 2 * rows, *config.hidden_sizes, 1), generator, config.device)
 
-  def get(self):
+  def get(self) -> np.ndarray:
     """Returns the parameters of both, float32 `[P]`, as a NumPy array."""
     return torch.cat([self.policy.parameters,
                       self.value.parameters]).cpu().numpy()
 
-  def set(self, parameters):
+  def set(self, parameters: np.ndarray) -> None:
     """Sets the parameters of both."""
-    parameters = torch.as_tensor(parameters)
+    vector = torch.as_tensor(parameters)
     size = len(self.policy.parameters)
-    self.policy.parameters.copy_(parameters[:size])
-    self.value.parameters.copy_(parameters[size:])
+    self.policy.parameters.copy_(vector[:size])
+    self.value.parameters.copy_(vector[size:])
 
 
-def conditioned(observations, *rows):
+def conditioned(observations: torch.Tensor,
+                *rows: torch.Tensor) -> torch.Tensor:
   """Returns `[U, D + N ...]`: observations, each followed by the same rows."""
   return torch.cat(
       [observations] + [row.expand(len(observations), -1) for row in rows],
@@ -145,7 +155,9 @@ def conditioned(observations, *rows):
 class RowWorker:
   """Plays and differentiates one row of the interaction graph."""
 
-  def __init__(self, game, config, player, network_seed, episode_seed):
+  def __init__(self, game: game_lib.Game, config: NeuPLConfig, player: int,
+               network_seed: np.random.SeedSequence,
+               episode_seed: np.random.SeedSequence):
     networks.pin_threads()
     self._simulator = of_game.make_simulator(game, player)
     self._config = config
@@ -153,24 +165,25 @@ class RowWorker:
     self._rng = np.random.default_rng(episode_seed)
     self._observations = networks.DeviceCopy(config.device)
     self._illegal = networks.DeviceCopy(config.device, np.logical_not)
-    self._row = None
+    self._row: Any = None  # The tensor of the row that plays.
     self._return_scale = None
 
-  def state(self):
+  def state(self) -> dict[str, Any]:
     """Returns what it is between two rounds, as `Learner.state` says."""
     return {"rng": self._rng.bit_generator.state,
             "return_scale": self._return_scale}
 
-  def restore(self, state):
+  def restore(self, state: dict[str, Any]) -> None:
     """Makes it, newly made, equal to another by its `state`."""
     self._rng.bit_generator.state = state["rng"]
     self._return_scale = state["return_scale"]
 
-  def parameters(self):
+  def parameters(self) -> np.ndarray:
     """Returns the parameters of the networks, float32 `[P]`."""
     return self._networks.get()
 
-  def snapshot(self, parameters, row):
+  def snapshot(self, parameters: np.ndarray,
+               row: np.ndarray) -> policy_lib.Policy:
     """Returns the policy of a row `[N]` as snapshots keep it."""
     self._networks.set(parameters)
     self._row = self._tensor(row)
@@ -183,7 +196,9 @@ class RowWorker:
 
     return self._simulator.publish(self._policy, copy)
 
-  def play(self, parameters, row, opponents, opponent_rows):
+  def play(self, parameters: np.ndarray, row: np.ndarray,
+           opponents: population.Mixture, opponent_rows: Sequence[np.ndarray]
+           ) -> tuple[int, int, float]:
     """Plays a batch; returns `(steps, episodes, mean return)`.
 
     Args:
@@ -214,7 +229,7 @@ class RowWorker:
             sum(batch.num_episodes * batch.episode_return
                 for batch, _ in batches) / num_episodes)
 
-  def gradient(self, parameters, with_value):
+  def gradient(self, parameters: np.ndarray, with_value: bool) -> np.ndarray:
     """Returns `[P]`, the gradient of the loss on the batch played last."""
     self._networks.set(parameters)
     nets = self._networks
@@ -352,10 +367,13 @@ class RowWorker:
 class NeuPLOracle(pipelined.PipelinedOracle):
   """Trains the rows of the NeuPL scheme as one conditional network."""
 
+  config: NeuPLConfig
   needs_separate_opponents = True
   can_share = True
 
-  def __init__(self, game, config=None, executor=None, seed=0, **kwargs):
+  def __init__(self, game: Any, config: NeuPLConfig | None = None,
+               executor: executor_lib.Executor | None = None, seed: int = 0,
+               **kwargs: Any):
     """Makes an oracle; see `PipelinedOracle`.
 
     Args:
@@ -373,13 +391,15 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     networks.pin_threads()
     super().__init__(game, config, executor, seed, seat_symmetric=True,
                      **kwargs)
-    self._parameters = None
-    self._optimizer = None
+    self._parameters: optimiser.ParameterVector | None = None
+    self._optimizer: optimiser.Adam | None = None
     self._learning_rate = config.learning_rate
     self._rows = {0: np.zeros(config.max_policies)}  # The sink has none.
-    self._reports = {}
+    self._reports: dict[
+        population.PolicyId, learner_lib.TrainingReport] = {}
 
-  def open(self, policy_ids, wait=True):
+  def open(self, policy_ids: Sequence[population.PolicyId],
+           wait: bool = True) -> list[policy_lib.Policy]:
     self.check_open()
     if policy_ids and max(p.index for p in policy_ids) >= (
         self.config.max_policies):
@@ -390,7 +410,8 @@ class NeuPLOracle(pipelined.PipelinedOracle):
       self._create_row(policy_id)
       self._rows[policy_id.index] = np.zeros(self.config.max_policies)
     if policy_ids and self._parameters is None:
-      (parameters,) = self.executor.call([(policy_ids[0], "parameters", ())])
+      (parameters,) = self.executor.call(
+          [executor_lib.Task(policy_ids[0], "parameters", ())])
       self._parameters = optimiser.ParameterVector(parameters)
       self._optimizer = optimiser.Adam(self._parameters)
     return self._snapshots({policy_id: self._rows[policy_id.index]
@@ -402,17 +423,19 @@ class NeuPLOracle(pipelined.PipelinedOracle):
         np.random.SeedSequence(self.seed),
         np.random.SeedSequence(self.seed, spawn_key=policy_id), state=state)
 
-  def state(self, policy_ids):
-    shared = None if self._parameters is None else {
-        "parameters": networks.as_array(self._parameters.parameters),
-        "optimizer": self._optimizer.state()}
+  def state(self, policy_ids: Sequence[population.PolicyId]) -> dict[str, Any]:
+    shared = None
+    if self._parameters is not None and self._optimizer is not None:
+      shared = {"parameters": networks.as_array(self._parameters.parameters),
+                "optimizer": self._optimizer.state()}
     return {
         **super().state(policy_ids),
         "shared": shared,
         "learning_rate": self._learning_rate,
         "rows": [[index, row] for index, row in self._rows.items()]}
 
-  def restore(self, policy_ids, state):
+  def restore(self, policy_ids: Sequence[population.PolicyId],
+              state: dict[str, Any]) -> None:
     for policy_id, (worker_state,) in zip(policy_ids, state["learners"]):
       self._create_row(policy_id, worker_state)
     if state["shared"] is not None:
@@ -423,14 +446,15 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     self._learning_rate = state["learning_rate"]
     self._rows = {index: row for index, row in state["rows"]}
 
-  def begin(self, assignments):
+  def begin(self, assignments: Sequence[learner_lib.Assignment]) -> None:
     # Rows share their network, so that all of them end together.
     self.check_open()
     self.executor.save_if_due()
     self._reports = dict(zip([a.policy_id for a in assignments],
                              self._train(assignments)))
 
-  def finished(self, policy_ids=()):
+  def finished(self, policy_ids: Collection[population.PolicyId] = ()
+               ) -> dict[population.PolicyId, learner_lib.TrainingReport]:
     return self._reports
 
   def _train(self, assignments):
@@ -471,14 +495,14 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     # The calls may be made again, so that what they are given has to stay.
     parameters = networks.as_array(self._parameters.parameters)
     answers = self.executor.call([
-        (a.policy_id, "play", (
+        executor_lib.Task(a.policy_id, "play", (
             parameters, rows[a.policy_id], a.opponents[1],
             [self._rows[snapshot.policy_id.index]
              for snapshot in a.opponents[1].snapshots]))
         for a in assignments])
     for epoch in range(self.config.epochs):
       gradients = self.executor.call(
-          [(a.policy_id, "gradient", (parameters, epoch == 0))
+          [executor_lib.Task(a.policy_id, "gradient", (parameters, epoch == 0))
            for a in assignments])
       self._optimizer.step(
           torch.from_numpy(np.mean(gradients, axis=0)), self._learning_rate)
@@ -495,8 +519,9 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     if not rows:
       return []
     parameters = networks.as_array(self._parameters.parameters)
-    return self.executor.call([(policy_id, "snapshot", (parameters, row))
-                                for policy_id, row in rows.items()])
+    return self.executor.call(
+        [executor_lib.Task(policy_id, "snapshot", (parameters, row))
+         for policy_id, row in rows.items()])
 
   def _padded(self, probabilities):
     """Returns a row `[N]`, rounded so that equal rows are equal."""

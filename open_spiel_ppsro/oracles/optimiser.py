@@ -15,7 +15,9 @@
 """Adam on a parameter vector, in five operations."""
 
 import math
+from typing import Any
 
+import numpy as np
 import torch
 
 from open_spiel_ppsro.policies import networks
@@ -26,14 +28,15 @@ _BETAS = (0.9, 0.999)
 class ParameterVector:
   """Parameters without a network: what an optimiser far from it holds."""
 
-  def __init__(self, parameters):
+  def __init__(self, parameters: np.ndarray):
     self.parameters = torch.tensor(parameters)
 
 
 class Adam:
   """Adam (Kingma & Ba 2015) on the parameter vector of an `MLP`."""
 
-  def __init__(self, network, epsilon=1e-8):
+  def __init__(self, network: networks.MLP | ParameterVector,
+               epsilon: float = 1e-8):
     """Makes an optimiser of an `MLP` or a `ParameterVector`.
 
     Args:
@@ -47,19 +50,19 @@ class Adam:
     self._square = torch.zeros_like(self._parameters)
     self._steps = 0
 
-  def state(self):
+  def state(self) -> dict[str, Any]:
     """Returns its moments and count of steps; not the parameters."""
     return {"mean": networks.as_array(self._mean),
             "square": networks.as_array(self._square),
             "steps": self._steps}
 
-  def restore(self, state):
+  def restore(self, state: dict[str, Any]) -> None:
     """Makes its moments and count of steps those of another."""
     self._mean.copy_(torch.from_numpy(state["mean"]))
     self._square.copy_(torch.from_numpy(state["square"]))
     self._steps = state["steps"]
 
-  def step(self, gradient, learning_rate):
+  def step(self, gradient: torch.Tensor, learning_rate: float) -> None:
     """Moves the parameters against `gradient` `[P]`."""
     self._steps += 1
     first, second = _BETAS

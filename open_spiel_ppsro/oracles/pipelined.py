@@ -21,13 +21,17 @@ all players, trained at once.
 """
 
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Sequence
 import itertools
+from typing import Any
 from typing import NamedTuple
 
 import numpy as np
+from open_spiel.python import policy as openspiel_policy
 from open_spiel.python.algorithms.psro_v2 import rl_oracle
 from open_spiel.python.algorithms.psro_v2 import utils
+import pyspiel
 
 from open_spiel_ppsro import population
 from open_spiel_ppsro import psro_v2_arguments
@@ -36,6 +40,7 @@ from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import open_game as open_game_lib
 from open_spiel_ppsro.games import seat_symmetry
+from open_spiel_ppsro.games import state_game
 from open_spiel_ppsro.oracles import data_parallel
 from open_spiel_ppsro.oracles import exploiter as exploiter_lib
 from open_spiel_ppsro.oracles import learner as learner_lib
@@ -74,11 +79,13 @@ class PipelinedOracle(rl_oracle.RLOracle):
   # behaviour policy each.
   needs_separate_opponents = False
 
-  def __init__(self, game, config=None, executor=None, seed=0,
-               number_training_steps=None,
-               max_histories=game_tree.DEFAULT_MAX_HISTORIES,
-               seat_symmetric=False, evaluation="auto", workers_per_level=1,
-               **kwargs):
+  def __init__(self, game: pyspiel.Game | str | game_lib.Game,
+               config: learner_lib.LearnerConfig | None = None,
+               executor: executor_lib.Executor | None = None, seed: int = 0,
+               number_training_steps: int | None = None,
+               max_histories: int = game_tree.DEFAULT_MAX_HISTORIES,
+               seat_symmetric: bool = False, evaluation: str = "auto",
+               workers_per_level: int = 1, **kwargs: Any):
     """Makes an oracle and starts its executor.
 
     Args:
@@ -156,8 +163,9 @@ class PipelinedOracle(rl_oracle.RLOracle):
     self.executor.start(game)
     self._rendezvous = None if workers_per_level == 1 else (
         data_parallel.RendezvousStore(self.executor.host))
-    self._tickets = {}  # Of each policy in training, those of its workers.
-    self._num_opened = 0  # By psro_v2's calls.
+    # For each policy in training, the tickets of its workers.
+    self._tickets: dict[population.PolicyId, list[Any]] = {}
+    self._num_opened = 0  # How many policies psro_v2's calls have opened.
     self._is_closed = False
     self._has_checked = False
 
@@ -172,7 +180,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
     return self.config.responds_exactly
 
   @property
-  def steps_per_batch(self):
+  def steps_per_batch(self) -> float:
     """Environment steps in a batch of a policy, in uniformly random play.
 
     All the workers of its level together.
@@ -180,7 +188,8 @@ class PipelinedOracle(rl_oracle.RLOracle):
     return self.workers_per_level * self.config.steps_per_batch(
         self.played_game)
 
-  def open(self, policy_ids, wait=True):
+  def open(self, policy_ids: Sequence[population.PolicyId],
+           wait: bool = True) -> list[policy_lib.Policy]:
     """Makes the learners of new policies.
 
     Args:
@@ -199,13 +208,14 @@ class PipelinedOracle(rl_oracle.RLOracle):
       return [self.uniform_policy(policy_id.player)
               for policy_id in policy_ids]
     policies = self.executor.call(
-        [(policy_id, "initial_policy", ()) for policy_id in policy_ids])
+        [executor_lib.Task(policy_id, "initial_policy", ())
+         for policy_id in policy_ids])
     if policies and not self._has_checked:  # One learner speaks for all.
       self._check_policy(policies[0], policy_ids[0])
       self._has_checked = True
     return policies
 
-  def check_open(self):
+  def check_open(self) -> None:
     """Raises ValueError if the oracle was closed."""
     if self._is_closed:
       raise ValueError("the oracle is closed, and its learners are gone: make "
@@ -228,7 +238,8 @@ class PipelinedOracle(rl_oracle.RLOracle):
     else:
       game.check_table(policy.table, game.player_of(policy_id.player))
 
-  def train(self, assignments):
+  def train(self, assignments: Sequence[learner_lib.Assignment]
+            ) -> list[learner_lib.TrainingReport]:
     """Trains many policies at once.
 
     Args:
@@ -244,7 +255,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
     reports = self.finished([a.policy_id for a in assignments])
     return [reports[a.policy_id] for a in assignments]
 
-  def begin(self, assignments):
+  def begin(self, assignments: Sequence[learner_lib.Assignment]) -> None:
     """Begins to train policies that are not in training; see `finished`.
 
     Args:
@@ -253,13 +264,15 @@ class PipelinedOracle(rl_oracle.RLOracle):
     self.check_open()
     self.executor.save_if_due()
     tickets = iter(self.executor.submit(
-        [(name, "train", (a.opponents, a.num_steps, a.stationary))
+        [executor_lib.Task(
+            name, "train", (a.opponents, a.num_steps, a.stationary))
          for a in assignments for name in self._workers(a.policy_id)]))
     for a in assignments:
       self._tickets[a.policy_id] = list(itertools.islice(
           tickets, self.workers_per_level))
 
-  def finished(self, policy_ids=()):
+  def finished(self, policy_ids: Collection[population.PolicyId] = ()
+               ) -> dict[population.PolicyId, learner_lib.TrainingReport]:
     """Waits for some policies in training, or for any if none is named.
 
     Args:
@@ -293,7 +306,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
             "return a ppsro.TrainingReport")
     return reports
 
-  def state(self, policy_ids):
+  def state(self, policy_ids: Sequence[population.PolicyId]) -> dict[str, Any]:
     """Returns all that is in training, in plain data and arrays.
 
     Args:
@@ -307,7 +320,8 @@ class PipelinedOracle(rl_oracle.RLOracle):
                          for start in range(0, len(states),
                                             self.workers_per_level)]}
 
-  def restore(self, policy_ids, state):
+  def restore(self, policy_ids: Sequence[population.PolicyId],
+              state: dict[str, Any]) -> None:
     """Makes the learners of policies, equal to those of another oracle.
 
     Args:
@@ -373,12 +387,12 @@ class PipelinedOracle(rl_oracle.RLOracle):
         np.random.SeedSequence(self.seed, spawn_key=policy_id), rendezvous,
         apart_from=apart_from, state=state)
 
-  def retire(self, policy_id):
+  def retire(self, policy_id: population.PolicyId) -> None:
     """Ends the learner of a policy."""
     for worker in self._workers(policy_id):
       self.executor.discard(worker)
 
-  def close(self):
+  def close(self) -> None:
     """Ends the workers."""
     self._is_closed = True
     self.executor.close()
@@ -389,7 +403,9 @@ class PipelinedOracle(rl_oracle.RLOracle):
   def __exit__(self, *exc_info):
     self.close()
 
-  def policy(self, population_index, policy):
+  def policy(self, population_index: int,
+             policy: policy_lib.Policy | np.ndarray
+             ) -> policy_lib.OpenSpielPolicy:
     """Returns a policy of a population as OpenSpiel and psro_v2 know it.
 
     Args:
@@ -400,35 +416,39 @@ class PipelinedOracle(rl_oracle.RLOracle):
       A frozen `BestResponsePolicy` of an enumerated game, a `SampledPolicy` of
       a sampled one.
     """
-    game, policy = self.played_game, tabular.as_policy(policy)
-    if not game.is_enumerated:
+    game, held = self.played_game, tabular.as_policy(policy)
+    if isinstance(game, state_game.StateGame):
+      function: Any = held
       return sampled.SampledPolicy(
-          game, game.players_of(population_index), policy)
-    tables = {population_index: policy.table}
+          game, game.players_of(population_index), function)
+    assert isinstance(game, game_tree.GameTree)
+    assert isinstance(held, tabular.TablePolicy)
+    tables = {population_index: held.table}
     if game.plays_all_seats:
-      tables = dict(enumerate(game.seat_tables([policy.table])))
+      tables = dict(enumerate(game.seat_tables([held.table])))
     original = game.original
     return tabular.BestResponsePolicy(
         original.game,
         {player: (original.infostates[player], table)
          for player, table in tables.items()}, frozen=True)
 
-  def uniform_policy(self, population_index):
+  def uniform_policy(self, population_index: int) -> policy_lib.Policy:
     """Returns the uniformly random policy as populations hold it."""
     game = self.played_game
-    if not game.is_enumerated:
+    if not isinstance(game, game_tree.GameTree):
       return sampled.UniformPolicy()
     return tabular.TablePolicy(
         game.uniform_table(game.player_of(population_index)))
 
-  def tabulate(self, pi, population_index):
+  def tabulate(self, pi: openspiel_policy.Policy,
+               population_index: int) -> policy_lib.Policy:
     """Returns any OpenSpiel policy as populations hold it.
 
     Raises:
       ValueError: if the game is sampled and the policy not one of ours.
     """
     game = self.played_game
-    if not game.is_enumerated:
+    if not isinstance(game, game_tree.GameTree):
       if not isinstance(pi, sampled.SampledPolicy):
         raise ValueError(
             f"{game.game} is sampled, and its policies are networks; "
@@ -437,8 +457,11 @@ class PipelinedOracle(rl_oracle.RLOracle):
     return tabular.TablePolicy(
         game.tabulate(pi, game.player_of(population_index)))
 
-  def __call__(self, game, training_parameters,
-               strategy_sampler=utils.sample_strategy, **execution_kwargs):
+  def __call__(
+      self, game: pyspiel.Game,
+      training_parameters: list[list[dict[str, Any]]],
+      strategy_sampler: Callable = utils.sample_strategy,
+      **execution_kwargs: Any) -> list[list[policy_lib.OpenSpielPolicy]]:
     """Returns the best responses that psro_v2 asks for.
 
     Args:
@@ -467,7 +490,8 @@ class PipelinedOracle(rl_oracle.RLOracle):
           self._number_training_steps, stationary=True))
     self.open([assignment.policy_id for assignment in assignments])
     reports = self.train(assignments)
-    new_policies = [[] for _ in training_parameters]
+    new_policies: list[list[policy_lib.OpenSpielPolicy]] = [
+        [] for _ in training_parameters]
     for (policy_id, *_), report in zip(assignments, reports):
       self.retire(policy_id)
       new_policies[policy_id.player].append(

@@ -22,16 +22,21 @@ gain over it, and on Leduc poker the population needs fewer policies.
 
 import dataclasses
 import math
+from typing import Any
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from open_spiel_ppsro import population
+from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.oracles import data_parallel
 from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import optimiser
 from open_spiel_ppsro.policies import networks
+from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.simulators import of_game
+from open_spiel_ppsro.simulators import simulator as simulator_lib
 
 _IMITATION_LEARNING_RATE = 2e-2
 # Large for Adam: where the imitation is already good, gradients are tiny, and
@@ -96,11 +101,14 @@ class PPOConfig(learner_lib.LearnerConfig):
     learner_lib.check_sizes(self)
     learner_lib.check_share(self, "imitation_noise", "random_opponent_share")
 
-  def steps_per_batch(self, game):
+  def steps_per_batch(self, game: game_lib.Game) -> float:
     return of_game.steps_per_batch(game, self.episodes_per_batch)
 
-  def make_learner(self, game, player, seed_sequence,
-                   team=data_parallel.Alone()):
+  def make_learner(
+      self, game: game_lib.Game, player: int,
+      seed_sequence: np.random.SeedSequence,
+      team: data_parallel.SingleWorker = data_parallel.SingleWorker()
+  ) -> "PPOLearner":
     config = self
     if self.entropy_coefficient is None:
       config = dataclasses.replace(
@@ -109,7 +117,7 @@ class PPOConfig(learner_lib.LearnerConfig):
     return PPOLearner(of_game.make_simulator(game, player), player, config,
                       seed_sequence, team)
 
-  def exploiters(self):
+  def exploiters(self) -> list[learner_lib.LearnerConfig]:
     # What imitates may hold on to what it should give up, and what starts
     # from nothing may not find what others know.
     return [self, dataclasses.replace(self, imitation_steps=0)]
@@ -137,12 +145,13 @@ class Samples(NamedTuple):
   visit_weight: torch.Tensor
   value_target: torch.Tensor
 
-  def rows(self, rows):
+  def rows(self, rows: Any) -> "Samples":
     """Returns some of the observations."""
     return Samples(*(tensor[rows] for tensor in self))
 
 
-def surrogate_gradient(logits, samples, config):
+def surrogate_gradient(logits: torch.Tensor, samples: Samples,
+                       config: Any) -> torch.Tensor:
   """Returns `[U, A]`, the gradient of PPO's policy loss by the logits.
 
   The loss is the negative clipped surrogate (equation 7 of the paper) minus
@@ -168,7 +177,8 @@ def surrogate_gradient(logits, samples, config):
   return networks.through_log_softmax(by_log_prob, probabilities)
 
 
-def loss_gradient(output, samples, config):
+def loss_gradient(output: torch.Tensor, samples: Samples,
+                  config: PPOConfig) -> torch.Tensor:
   """Returns `[U, A + 1]`, the gradient of the PPO loss by the output.
 
   The loss is that of `surrogate_gradient`, plus `value_coefficient` times the
@@ -186,7 +196,10 @@ def loss_gradient(output, samples, config):
   return gradient
 
 
-def normalised_advantage(returns, value, value_target, visits, weight, taken):
+def normalised_advantage(
+    returns: torch.Tensor, value: torch.Tensor, value_target: torch.Tensor,
+    visits: torch.Tensor, weight: torch.Tensor,
+    taken: torch.Tensor) -> torch.Tensor:
   """Returns `[U, A]`, the advantage of each action, of unit deviation.
 
   Args:
@@ -207,7 +220,7 @@ def normalised_advantage(returns, value, value_target, visits, weight, taken):
   return advantage / (deviation + 1e-8)
 
 
-def return_scale(count, total):
+def return_scale(count: np.ndarray, total: np.ndarray) -> float:
   """Returns the root mean square of mean returns, over visits; 1 if zero.
 
   Args:
@@ -219,7 +232,10 @@ def return_scale(count, total):
   return float(np.sqrt(visits @ mean_return ** 2 / visits.sum())) or 1.0
 
 
-def make_samples(observations, illegal, log_probs, value, count, total, scale):
+def make_samples(observations: torch.Tensor, illegal: torch.Tensor,
+                 log_probs: torch.Tensor, value: torch.Tensor,
+                 count: np.ndarray, total: np.ndarray,
+                 scale: float) -> Samples:
   """Returns the `Samples` of observations that were visited.
 
   Args:
@@ -257,7 +273,9 @@ def make_samples(observations, illegal, log_probs, value, count, total, scale):
 class PPOLearner(learner_lib.Learner):
   """Trains one network on batches of episodes from a simulator."""
 
-  def __init__(self, simulator, player, config, seed_sequence, team):
+  def __init__(self, simulator: simulator_lib.Simulator, player: int,
+               config: PPOConfig, seed_sequence: np.random.SeedSequence,
+               team: data_parallel.SingleWorker):
     networks.pin_threads()
     self._team = team
     self._simulator = simulator
@@ -278,10 +296,10 @@ class PPOLearner(learner_lib.Learner):
     self._observations = networks.DeviceCopy(config.device)
     self._illegal = networks.DeviceCopy(config.device, np.logical_not)
 
-  def initial_policy(self):
+  def initial_policy(self) -> policy_lib.Policy:
     return self._snapshot()
 
-  def state(self):
+  def state(self) -> dict[str, Any]:
     return {"parameters": networks.as_array(self._network.parameters),
             "optimizer": self._optimizer.state(),
             "learning_rate": self._learning_rate,
@@ -289,7 +307,7 @@ class PPOLearner(learner_lib.Learner):
             "has_trained": self._has_trained,
             "rng": self._rng.bit_generator.state}
 
-  def restore(self, state):
+  def restore(self, state: dict[str, Any]) -> None:
     self._network.parameters.copy_(torch.from_numpy(state["parameters"]))
     self._optimizer.restore(state["optimizer"])
     self._learning_rate = state["learning_rate"]
@@ -297,7 +315,8 @@ class PPOLearner(learner_lib.Learner):
     self._has_trained = state["has_trained"]
     self._rng.bit_generator.state = state["rng"]
 
-  def train(self, opponents, num_steps, stationary):
+  def train(self, opponents: population.Opponents, num_steps: int,
+            stationary: bool) -> learner_lib.TrainingReport:
     self._simulator.face(opponents, self._config.random_opponent_share)
     if not self._has_trained and self._config.imitation_steps:
       self._imitate(opponents[self._player])
@@ -318,8 +337,10 @@ class PPOLearner(learner_lib.Learner):
             self._config.final_learning_rate)
       totals += everyone[:, 1:].sum(axis=0)
     steps, episodes, total_return = totals.tolist()
+    # The first worker of a team speaks for all.
+    policy: Any = self._snapshot() if self._team.rank == 0 else None
     return learner_lib.TrainingReport(
-        policy=self._snapshot() if self._team.rank == 0 else None,
+        policy=policy,
         mean_return=total_return / episodes,
         steps=int(steps), episodes=int(episodes),
         payoffs=self._simulator.training_payoffs())
