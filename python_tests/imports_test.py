@@ -58,6 +58,7 @@ HEAVY = {
     "torch": ("oracles", "policies"),
     "matplotlib": ("runs/report.py",),
     "ray": ("executors/ray_executor.py",),
+    "numba": ("evaluation/interval/board_kernel.py",),
     "absl.flags": (),  # Flags are the business of command lines.
 }
 
