@@ -85,6 +85,7 @@ from .oracles.ppo import PPOConfig as PPOConfig
 from .oracles.dqn import DQNConfig as DQNConfig
 from .oracles.exact import ExactConfig as ExactConfig
 from .oracles.gradual import GradualConfig as GradualConfig
+from .oracles.rl_agent import RLAgentConfig as RLAgentConfig
 from .oracles.neupl import NeuPLConfig as NeuPLConfig
 from .oracles.neupl import NeuPLOracle as NeuPLOracle
 from .oracles.pipelined import PipelinedOracle as PipelinedOracle

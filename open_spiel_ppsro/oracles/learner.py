@@ -155,6 +155,19 @@ class LearnerConfig(abc.ABC):
     The solver counts rounds and plateaus in batches.
     """
 
+  def check_game(self, game: game_lib.Game) -> None:
+    """Raises ValueError unless its learners can train on a game.
+
+    A run asks once, before it begins.
+
+    Args:
+      game: a `GameTree` or a `StateGame`.
+    """
+    if self.needs_enumerated_game and not game.is_enumerated:
+      raise ValueError(
+          f"{type(self).__name__} needs a game that is enumerated; "
+          f"{game.game} is sampled: use PPO or DQN")
+
   def exploiters(self) -> list["LearnerConfig"]:
     """Returns the configurations of the exploiters of a lower bound."""
     return [self]
@@ -215,14 +228,19 @@ def check_finite(parameters, mean_return):
     parameters: of the network, a tensor.
     mean_return: of the episodes trained.
   """
-  if not np.isfinite(mean_return):
-    raise FloatingPointError(
-        f"the mean return of its episodes is {mean_return}: check the returns "
-        "of the game")
+  check_finite_return(mean_return)
   if not torch.isfinite(parameters).all():
     raise FloatingPointError(
         "the weights of its network are no longer finite: training diverged; "
         "a lower learning rate helps")
+
+
+def check_finite_return(mean_return):
+  """Raises FloatingPointError if a mean return of episodes is not finite."""
+  if not np.isfinite(mean_return):
+    raise FloatingPointError(
+        f"the mean return of its episodes is {mean_return}: check the returns "
+        "of the game")
 
 
 def check_positive(config, *names):

@@ -116,10 +116,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
     if config.trains_rows and not self.needs_separate_opponents:
       raise ValueError(f"{type(config).__name__} trains the rows of NeuPL; "
                        "give it to a NeuPLOracle")
-    if config.needs_enumerated_game and not game.is_enumerated:
-      raise ValueError(
-          f"{type(config).__name__} needs a game that is enumerated; "
-          f"{game.game} is sampled: use PPO or DQN")
+    config.check_game(game)
     if not isinstance(seed, int) or seed < 0:
       raise ValueError(f"seed is {seed!r}; it takes a whole number, 0 or more")
     if not isinstance(executor, (executor_lib.Executor, type(None))):

@@ -96,7 +96,7 @@ def play(game, policies, assignment, rng, chance=None, recorded=None,
       while player == _CHANCE:
         event = events[episode]
         events[episode] += 1
-        _apply_chance(state, chance[episode, event]
+        apply_chance(state, chance[episode, event]
                       if chance is not None and event < chance.shape[1]
                       else rng.random())
         player = state.current_player()
@@ -129,7 +129,7 @@ def play(game, policies, assignment, rng, chance=None, recorded=None,
                      counts.sum())] = True
 
     probabilities = ask(keys, observations, mask)
-    actions = _choose(probabilities, rng)
+    actions = choose(probabilities, rng)
     if recorded is not None:
       count = np.searchsorted(keys, recorded)
       so_far = np.zeros(count) if not has_rewards else np.array(
@@ -193,7 +193,7 @@ class _PolicyBatch:
     return probabilities
 
 
-def _apply_chance(state, uniform):
+def apply_chance(state, uniform):
   """Applies the chance outcome that a number in [0, 1) falls on."""
   for action, probability in state.chance_outcomes():
     uniform -= probability
@@ -202,7 +202,7 @@ def _apply_chance(state, uniform):
   state.apply_action(action)  # By rounding, the last one.
 
 
-def _choose(probabilities, rng):
+def choose(probabilities, rng):
   """Returns int `[U]`, an action from each row of `[U, A]`."""
   cumulative = probabilities.cumsum(axis=1)
   threshold = rng.random(len(cumulative)) * cumulative[:, -1]
