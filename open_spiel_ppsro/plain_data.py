@@ -108,6 +108,8 @@ def _is_same(one, other):
   if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
     return (one.dtype, one.shape, one.tobytes()) == (
         other.dtype, other.shape, other.tobytes())
+  one, other = (value.item() if isinstance(value, np.generic) else value
+                for value in (one, other))
   # NaN is unequal to itself.
   return type(one) is type(other) and (one == other or one != one)
 

@@ -31,8 +31,10 @@ import torch
 from open_spiel_ppsro import plain_data
 from open_spiel_ppsro import population
 from open_spiel_ppsro.games import game as game_lib
+from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.oracles import data_parallel
 from open_spiel_ppsro.policies import policy as policy_lib
+from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.policies import tabular
 from open_spiel_ppsro.simulators import simulator
 
@@ -194,6 +196,31 @@ def check_config(config: Any) -> None:
     raise ValueError(
         f"{name} takes to be a dataclass of plain data, so that a run can be "
         f"resumed: {error or 'it is no dataclass'}") from error
+
+
+def check_policy(policy: policy_lib.Policy | np.ndarray,
+                 policy_id: population.PolicyId,
+                 game: game_lib.Game) -> None:
+  """Raises ValueError unless a learner's policy can be played and saved.
+
+  Args:
+    policy: what it gave, a table `[I, A]` or a `Policy`.
+    policy_id: whose policy it is.
+    game: a `GameTree` or a `StateGame`.
+  """
+  policy = tabular.as_policy(policy)
+  policy_lib.check_savable(policy, policy_id)
+  if not isinstance(game, game_tree.GameTree):
+    if not isinstance(policy, sampled.FunctionPolicy):
+      raise ValueError(
+          f"the policy of {policy_id} is a {type(policy).__name__}; on the "
+          "sampled game a learner gives a ppsro.FunctionPolicy")
+  elif not isinstance(policy, tabular.TablePolicy):
+    raise ValueError(
+        f"the policy of {policy_id} is a {type(policy).__name__}; on the "
+        "enumerated game a learner gives a table [I, A]")
+  else:
+    game.check_table(policy.table, game.player_of(policy_id.player))
 
 
 def make_learner(game, config, player, seed_sequence, rendezvous=None):

@@ -38,7 +38,6 @@ from open_spiel_ppsro.oracles import data_parallel
 from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import ppo
 from open_spiel_ppsro.oracles import psro_v2_requests
-from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.policies import tabular
 
@@ -195,7 +194,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
     policies = self.executor.call(
         [(policy_id, "initial_policy", ()) for policy_id in policy_ids])
     if policies and not self._has_checked:  # One learner speaks for all.
-      self._check_policy(policies[0], policy_ids[0])
+      learner_lib.check_policy(policies[0], policy_ids[0], self.played_game)
       self._has_checked = True
     return policies
 
@@ -204,23 +203,6 @@ class PipelinedOracle(rl_oracle.RLOracle):
     if self._is_closed:
       raise ValueError("the oracle is closed, and its learners are gone: make "
                        "a new one")
-
-  def _check_policy(self, policy, policy_id):
-    """Raises ValueError unless a learner's policy can be played and saved."""
-    policy = tabular.as_policy(policy)
-    policy_lib.check_savable(policy, policy_id)
-    game = self.played_game
-    if not game.is_enumerated:
-      if not isinstance(policy, sampled.FunctionPolicy):
-        raise ValueError(
-            f"the policy of {policy_id} is a {type(policy).__name__}; on the "
-            "sampled game a learner gives a ppsro.FunctionPolicy")
-    elif not isinstance(policy, tabular.TablePolicy):
-      raise ValueError(
-          f"the policy of {policy_id} is a {type(policy).__name__}; on the "
-          "enumerated game a learner gives a table [I, A]")
-    else:
-      game.check_table(policy.table, game.player_of(policy_id.player))
 
   def train(self, assignments):
     """Trains many policies at once.
