@@ -20,105 +20,129 @@ Each scheme and seed is a run of its own, limited by --time_limit_seconds,
 --max_episodes and the other limits, with its own run directory. A table and a
 plot show exact exploitability: mean and range over seeds, against episodes
 and against rounds; for Leduc poker beside the published curves of Pipeline
-PSRO.
+PSRO. With --resume the runs of --output_dir that have not ended go on, and
+those that are not there, as of another seed, are played.
 """
 
 import itertools
 import os
+import pathlib
 import sys
-import time
 
 from absl import flags
 
-import command_line
-import entry_point
+import common_flags
 import open_spiel_ppsro as ppsro
-import recorded_run
+from open_spiel_ppsro.runs import run_directory
+from open_spiel_ppsro.runs import signals
 
-flags.adopt_module_key_flags(command_line)
-
-_SCHEMES = flags.DEFINE_list(
-    "schemes", ",".join(command_line.SCHEMES),
-    "Which schemes, in this order.")
-_SEEDS = flags.DEFINE_list("seeds", "1,2,3", "A run of each scheme for each.")
-_OUTPUT_DIR = flags.DEFINE_string(
-    "output_dir", None,
+FLAGS = flags.FLAGS
+common_flags.define()
+common_flags.define_directory(
     "For the run directories, comparison.txt and comparison.png; "
-    "runs/compare-GAME-ORACLE by default.")
+    "runs/compare-GAME-ORACLE by default, with a number where that is taken.")
+common_flags.define_checkpoints()
+flags.adopt_module_key_flags(common_flags)
+flags.DEFINE_list(
+    "schemes", None, "Which schemes, in this order; all if not given.")
+flags.DEFINE_list("seeds", "1,2,3", "A run of each scheme for each.")
 
 _PUBLISHED = {"leduc_poker": "published_leduc_curves.csv"}
 
 
 def chosen_schemes():
   """Returns the names of the schemes to run."""
-  unknown = set(_SCHEMES.value) - set(command_line.SCHEMES)
-  if unknown or not _SCHEMES.value:
-    raise ValueError(f"--schemes is {','.join(_SCHEMES.value)!r}; it takes "
-                     f"some of {','.join(command_line.SCHEMES)}")
-  schemes = list(_SCHEMES.value)
-  if command_line.ORACLE.value == "dqn" and "neupl" in schemes:
-    print("neupl is left out: its conditional network trains by ppo, not dqn",
-          file=sys.stderr)
-    schemes.remove("neupl")
+  schemes = list(dict.fromkeys(
+      ppsro.SCHEMES if FLAGS.schemes is None else FLAGS.schemes))
+  if not schemes:
+    raise ValueError("--schemes is empty; it takes some of "
+                     f"{','.join(ppsro.SCHEMES)}")
+  common_flags.check(schemes)
+  for name in list(schemes):
+    if FLAGS.oracle == "dqn" and ppsro.SCHEMES[name].shares_learner:
+      print(f"{name} is left out: its conditional network trains by ppo, not "
+            "dqn", file=sys.stderr)
+      schemes.remove(name)
   return schemes
 
 
 def chosen_seeds():
   """Returns the seeds to run."""
   try:
-    seeds = [int(seed) for seed in _SEEDS.value]
+    seeds = [int(seed) for seed in FLAGS.seeds]
   except ValueError as error:
-    raise ValueError(f"--seeds is {','.join(_SEEDS.value)!r}; it takes whole "
+    raise ValueError(f"--seeds is {','.join(FLAGS.seeds)!r}; it takes whole "
                      "numbers, as in 1,2,3") from error
   if not seeds or min(seeds) < 0:
     raise ValueError("--seeds takes at least one seed, 0 or more")
-  return seeds
+  return list(dict.fromkeys(seeds))
 
 
-def run(tree, name, seed, path):
-  """Runs one scheme with one seed; returns what stopped it."""
-  start = time.perf_counter()
-  scheme = command_line.make_scheme(name)
-  config = command_line.make_config(scheme)
-  directory = ppsro.RunDirectory(path)
-  executor = command_line.make_executor()
-  with command_line.make_oracle(
-      tree, scheme, config, executor, seed) as oracle:
-    solver = command_line.make_solver(oracle, scheme)
-    directory.start(command_line.run_settings(
-        sys.argv[0], solver, config, executor, scheme=name, seed=seed,
-        output_dir=path))
-    stopped_by = recorded_run.play(
-        solver, directory, command_line.limits(), start,
-        f"{name} seed {seed}  ")
-  directory.close()
-  return stopped_by
+def find_output_dir():
+  """Returns the directory to resume, and sets the flags as its runs had them.
+  """
+  path = FLAGS.output_dir or run_directory.latest(_name())
+  configs = sorted(pathlib.Path(path).glob("*/config.json"))
+  if not configs:
+    raise ValueError(f"there is no run in {path}")
+  common_flags.adopt(configs[0].parent)
+  return path
+
+
+def _name():
+  return f"compare-{FLAGS.game_name}-{FLAGS.oracle}"
+
+
+def has_ended(path):
+  """Returns whether a run has reached the limits that the flags set."""
+  return run_directory.has_ended(path) and (
+      ppsro.read_result(path)["stopped_by"] not in signals.EXIT_CODES
+      and ppsro.read_config(path)["limits"] == common_flags.limits().given())
+
+
+def run(game, name, seed, path):
+  """Plays, or goes on with, one scheme with one seed.
+
+  Returns:
+    The exit code of the run, and how many rounds it has.
+  """
+  label = f"{name} seed {seed}"
+  if FLAGS.resume and has_ended(path):
+    print(f"{label} has ended before", file=sys.stderr)
+    return 0, ppsro.read_result(path)["rounds"]
+  resumes = FLAGS.resume and bool(run_directory.checkpoint_paths(path))
+  summary = common_flags.run(
+      game, name, seed, output_dir=path, resume=resumes,
+      overwrite=FLAGS.overwrite or FLAGS.resume, label=f"{label}  ",
+      checkpoint_seconds=FLAGS.checkpoint_seconds or None,
+      keep_checkpoints=FLAGS.keep_checkpoints)
+  return summary.exit_code, summary.rounds
 
 
 def main():
-  ppsro.PipelinePSROSolver  # Imported now, not at the first run's expense.
+  output_dir = find_output_dir() if FLAGS.resume else None
   schemes, seeds = chosen_schemes(), chosen_seeds()
-  command_line.check(schemes)
-  game_name = command_line.GAME_NAME.value
-  tree = command_line.open_game()
-  if not isinstance(tree, ppsro.GameTree):
+  ppsro.run  # Imported now, not at the first run's expense.
+  game = ppsro.open_game(FLAGS.game_name, FLAGS.max_histories,
+                         FLAGS.evaluation)
+  if not isinstance(game, ppsro.GameTree):
     raise ValueError(f"schemes are compared by exact exploitability, and "
-                     f"{game_name} is sampled: choose a smaller game")
-  output_dir = _OUTPUT_DIR.value or os.path.join(
-      "runs", f"compare-{game_name}-{command_line.ORACLE.value}")
-  ppsro.RunDirectory(output_dir)  # Says so now if it cannot be written to.
+                     f"{FLAGS.game_name} is sampled: choose a smaller game")
+  output_dir = output_dir or common_flags.make_output_dir(_name())
   runs, exit_code = {}, 0
   try:
     for seed, name in itertools.product(seeds, schemes):
-      path = os.path.join(output_dir, f"{name}-seed{seed}")
-      exit_code = recorded_run.EXIT_CODES.get(run(tree, name, seed, path), 0)
-      if exit_code:
+      path = os.path.join(output_dir, f"{run_directory.slug(name)}-seed{seed}")
+      code, rounds = run(game, name, seed, path)
+      if rounds and code not in signals.EXIT_CODES.values():
+        runs.setdefault(name, []).append(path)
+      exit_code = max(exit_code, code)
+      if code in signals.EXIT_CODES.values():
         break
-      runs.setdefault(name, []).append(path)
   except KeyboardInterrupt:
-    exit_code = 130
+    exit_code = signals.EXIT_CODES["interrupt"]
   if not runs:
-    print("interrupted before the first run had ended", file=sys.stderr)
+    print("no run has ended, so there is nothing to compare", file=sys.stderr)
     return exit_code
   table = ppsro.comparison_table(runs)
   print(table)
@@ -126,19 +150,19 @@ def main():
             encoding="utf-8") as file:
     file.write(table + "\n")
   published = {}
-  if game_name in _PUBLISHED:
+  if FLAGS.game_name in _PUBLISHED:
     published = ppsro.read_published(os.path.join(
-        os.path.dirname(__file__), _PUBLISHED[game_name]))
+        os.path.dirname(__file__), _PUBLISHED[FLAGS.game_name]))
   by = lambda x: {name: [ppsro.read_curve(path, x) for path in paths]
                   for name, paths in runs.items()}
   panels = [("rounds", True, by("round"), {})]
-  if command_line.ORACLE.value != "exact":  # Which plays no episodes.
+  if FLAGS.oracle != "exact":  # Which plays no episodes.
     panels.insert(0, ("episodes", True, by("episodes"), published))
   plot = ppsro.plot_curves(
       os.path.join(output_dir, "comparison.png"),
-      f"{game_name}, {command_line.ORACLE.value}, seeds "
+      f"{FLAGS.game_name}, {FLAGS.oracle}, seeds "
       f"{', '.join(map(str, seeds))}: mean and range", panels)
-  print(f"result: game={game_name} oracle={command_line.ORACLE.value} "
+  print(f"result: game={FLAGS.game_name} oracle={FLAGS.oracle} "
         + " ".join(f"{name}={sum(_last(p) for p in paths) / len(paths):.4g}"
                    for name, paths in runs.items()) + f" plot={plot}")
   return exit_code
@@ -149,4 +173,4 @@ def _last(path):
 
 
 if __name__ == "__main__":
-  entry_point.run(main)
+  common_flags.start(main)

@@ -37,7 +37,7 @@ import sys
 from absl import flags
 import numpy as np
 
-import entry_point
+import common_flags
 import open_spiel_ppsro as ppsro
 
 _METHODS = flags.DEFINE_list(
@@ -67,9 +67,10 @@ _START_ACTION = flags.DEFINE_integer(
 _EXECUTOR = flags.DEFINE_enum(
     "executor", "serial", ("serial", "processes"),
     "Where learners run; their steps are so short that serial is faster.")
-_OUTPUT_DIR = flags.DEFINE_string(
-    "output_dir", os.path.join("runs", "random-normal-form"),
-    "For exploitability.txt and exploitability.png.")
+common_flags.define_directory(
+    "For exploitability.txt and exploitability.png; runs/random-normal-form by "
+    "default, with a number where that is taken.")
+flags.adopt_module_key_flags(common_flags)
 
 
 def numbers(flag, kind, accepts, words):
@@ -87,12 +88,12 @@ def numbers(flag, kind, accepts, words):
 def make_scheme(method):
   """Returns the scheme of a method such as pipeline-4."""
   name, dash, count = method.partition("-")
-  takes_count = name in ("naive", "dch", "pipeline")
-  if name not in ppsro.SCHEMES or name == "neupl" or (
-      dash and not (takes_count and count.isdigit())):
+  scheme = ppsro.SCHEMES.get(name)
+  if scheme is None or scheme.shares_learner or dash and not (
+      common_flags.takes(scheme, "num_levels") and count.isdigit()):
     raise ValueError(f"--methods has {method!r}; it takes sequential, "
                      "rectified, and naive-N, dch-N, pipeline-N")
-  return ppsro.SCHEMES[name](**({"num_levels": int(count)} if dash else {}))
+  return scheme(**({"num_levels": int(count)} if dash else {}))
 
 
 def first_policies(tree):
@@ -148,7 +149,7 @@ def main():
                   "whole numbers, 0 or more")
   rates = numbers(_LEARNING_RATES, float, lambda rate: 0 < rate <= 1,
                   "numbers above 0, up to 1")
-  path = ppsro.RunDirectory(_OUTPUT_DIR.value).path
+  path = common_flags.make_output_dir("random-normal-form")
   panels, texts = [], []
   for title, trees in games(seeds):
     for rate in rates:
@@ -173,4 +174,4 @@ def main():
 
 
 if __name__ == "__main__":
-  entry_point.run(main)
+  common_flags.start(main)

@@ -15,76 +15,39 @@
 # The public names: what editors complete, and what `__init__.py` imports lazily.
 
 # Games.
-# For the tests of those who extend it.
-from . import testing as testing
-from .evaluation.evaluator import Evaluator as Evaluator
-from .evaluation.evaluator import Exploitability as Exploitability
-
-# Where they run.
-from .executors.executor import Executor as Executor
-from .executors.executor import SerialExecutor as SerialExecutor
-from .executors.executor import WorkerError as WorkerError
-from .executors.process_executor import ProcessExecutor as ProcessExecutor
-from .executors.ray_executor import RayExecutor as RayExecutor
 from .games.game import Game as Game
 from .games.game_tree import GameTree as GameTree
 from .games.game_tree import enumerate_game as enumerate_game
+from .games.state_game import StateGame as StateGame
+from .games.open_game import open_game as open_game
+from .games.seat_symmetry import symmetrise as symmetrise
 from .games.normal_form import from_file as from_file
 from .games.normal_form import from_payoffs as from_payoffs
 from .games.normal_form import matrix_game as matrix_game
 from .games.normal_form import matrix_game_from_file as matrix_game_from_file
 from .games.normal_form import random_symmetric as random_symmetric
-from .games.open_game import open_game as open_game
-from .games.seat_symmetry import symmetrise as symmetrise
 from .games.sequence_form import best_response as best_response
 from .games.sequence_form import nash_conv as nash_conv
 from .games.sequence_form import payoff_tensors as payoff_tensors
 from .games.sequence_form import realization_plan as realization_plan
-from .games.state_game import StateGame as StateGame
-from .lower_bound import LowerBound as LowerBound
-from .meta_games.meta_game import MetaGame as MetaGame
-from .meta_games.meta_game import MetaStrategy as MetaStrategy
-from .meta_games.meta_game import SubGame as SubGame
-from .meta_games.meta_strategies import META_STRATEGIES as META_STRATEGIES
-from .meta_games.meta_strategies import METHODS as METHODS
-from .meta_games.meta_strategies import alpharank_strategy as alpharank_strategy
-from .meta_games.meta_strategies import cce_strategy as cce_strategy
-from .meta_games.meta_strategies import (
-    fictitious_play_strategy as fictitious_play_strategy,
-)
-from .meta_games.meta_strategies import nash_strategy as nash_strategy
-from .meta_games.meta_strategies import prd_strategy as prd_strategy
-from .meta_games.meta_strategies import rm_strategy as rm_strategy
-from .oracles.dqn import DQNConfig as DQNConfig
-from .oracles.exact import ExactConfig as ExactConfig
-from .oracles.gradual import GradualConfig as GradualConfig
-
-# Best responders.
-from .oracles.learner import Learner as Learner
-from .oracles.learner import LearnerConfig as LearnerConfig
-from .oracles.learner import TrainingReport as TrainingReport
-from .oracles.neupl import NeuPLConfig as NeuPLConfig
-from .oracles.neupl import NeuPLOracle as NeuPLOracle
-from .oracles.pipelined import PipelinedOracle as PipelinedOracle
-from .oracles.ppo import PPOConfig as PPOConfig
-from .oracles.rl_agent import RLAgentConfig as RLAgentConfig
-from .plateau import PlateauRule as PlateauRule
-from .plateau import default_plateau as default_plateau
-from .policies.networks import NetworkPolicy as NetworkPolicy
 
 # Policies.
 from .policies.policy import OpenSpielPolicy as OpenSpielPolicy
 from .policies.policy import Policy as Policy
+from .policies.tabular import BestResponsePolicy as BestResponsePolicy
+from .policies.tabular import TablePolicy as TablePolicy
 from .policies.sampled import FunctionPolicy as FunctionPolicy
 from .policies.sampled import MixturePolicy as MixturePolicy
 from .policies.sampled import SampledPolicy as SampledPolicy
 from .policies.sampled import UniformPolicy as UniformPolicy
+from .policies.networks import NetworkPolicy as NetworkPolicy
+from .policies.joint import JointPolicy as JointPolicy
+from .policies.joint import read_joint as read_joint
+from .policies.joint import write_joint as write_joint
 from .policies.storage import read_networks as read_networks
 from .policies.storage import read_policy as read_policy
 from .policies.storage import write_networks as write_networks
 from .policies.storage import write_policy as write_policy
-from .policies.tabular import BestResponsePolicy as BestResponsePolicy
-from .policies.tabular import TablePolicy as TablePolicy
 
 # Populations and meta-games.
 from .population import JointMixture as JointMixture
@@ -92,35 +55,78 @@ from .population import Mixture as Mixture
 from .population import PolicyId as PolicyId
 from .population import Population as Population
 from .population import Snapshot as Snapshot
-from .round_result import LevelStatus as LevelStatus
-from .round_result import RoundResult as RoundResult
-from .runs.report import comparison_table as comparison_table
-from .runs.report import curves_table as curves_table
-from .runs.report import plot_curves as plot_curves
-from .runs.report import plot_run as plot_run
-from .runs.report import plot_scaling as plot_scaling
-from .runs.report import read_curve as read_curve
-from .runs.report import read_published as read_published
-
-# Runs on disk.
-from .runs.run_directory import RunDirectory as RunDirectory
-from .runs.run_directory import read_checkpoint as read_checkpoint
-from .runs.run_directory import read_config as read_config
-from .runs.run_directory import read_metrics as read_metrics
+from .meta_games.meta_game import MetaGame as MetaGame
+from .meta_games.meta_game import MetaStrategy as MetaStrategy
+from .meta_games.meta_game import SubGame as SubGame
+from .meta_games.meta_strategies import META_STRATEGIES as META_STRATEGIES
+from .meta_games.meta_strategies import METHODS as METHODS
+from .meta_games.meta_strategies import alpharank_strategy as alpharank_strategy
+from .meta_games.meta_strategies import cce_strategy as cce_strategy
+from .meta_games.meta_strategies import fictitious_play_strategy as fictitious_play_strategy
+from .meta_games.meta_strategies import nash_strategy as nash_strategy
+from .meta_games.meta_strategies import prd_strategy as prd_strategy
+from .meta_games.meta_strategies import rm_strategy as rm_strategy
 
 # Schemes.
 from .schemes import DCH as DCH
-from .schemes import SCHEMES as SCHEMES
 from .schemes import NaiveParallel as NaiveParallel
 from .schemes import NeuPL as NeuPL
 from .schemes import Opening as Opening
 from .schemes import Pipeline as Pipeline
 from .schemes import Rectified as Rectified
+from .schemes import SCHEMES as SCHEMES
 from .schemes import Scheme as Scheme
 from .schemes import Sequential as Sequential
-from .simulators.of_game import make_simulator as make_simulator
+from .plateau import PlateauRule as PlateauRule
+from .plateau import default_plateau as default_plateau
+
+# Best responders.
+from .oracles.learner import Learner as Learner
+from .oracles.learner import LearnerConfig as LearnerConfig
+from .oracles.learner import TrainingReport as TrainingReport
+from .oracles.ppo import PPOConfig as PPOConfig
+from .oracles.dqn import DQNConfig as DQNConfig
+from .oracles.exact import ExactConfig as ExactConfig
+from .oracles.gradual import GradualConfig as GradualConfig
+from .oracles.rl_agent import RLAgentConfig as RLAgentConfig
+from .oracles.neupl import NeuPLConfig as NeuPLConfig
+from .oracles.neupl import NeuPLOracle as NeuPLOracle
+from .oracles.pipelined import PipelinedOracle as PipelinedOracle
 from .simulators.simulator import EpisodeBatch as EpisodeBatch
 from .simulators.simulator import Simulator as Simulator
+from .simulators.of_game import make_simulator as make_simulator
+
+# Where they run.
+from .executors.executor import Executor as Executor
+from .executors.executor import SerialExecutor as SerialExecutor
+from .executors.executor import WorkerError as WorkerError
+from .executors.process_executor import ProcessExecutor as ProcessExecutor
+from .executors.ray_executor import RayExecutor as RayExecutor
 
 # Solver and results.
 from .solver import PipelinePSROSolver as PipelinePSROSolver
+from .round_result import LevelStatus as LevelStatus
+from .round_result import RoundResult as RoundResult
+from .evaluation.evaluator import Evaluator as Evaluator
+from .evaluation.evaluator import Exploitability as Exploitability
+from .lower_bound import LowerBound as LowerBound
+
+# Runs on disk.
+from .runs.run import run as run
+from .runs.limits import Limits as Limits
+from .runs.run_summary import RunSummary as RunSummary
+from .runs.run_directory import OccupiedError as OccupiedError
+from .runs.run_directory import RunDirectory as RunDirectory
+from .runs.run_directory import read_checkpoint as read_checkpoint
+from .runs.run_directory import read_config as read_config
+from .runs.run_directory import read_metrics as read_metrics
+from .runs.run_directory import read_result as read_result
+from .runs.report import comparison_table as comparison_table
+from .runs.report import curves_table as curves_table
+from .runs.report import plot_curves as plot_curves
+from .runs.report import plot_run as plot_run
+from .runs.report import read_curve as read_curve
+from .runs.report import read_published as read_published
+
+# For the tests of those who extend the package.
+from . import testing as testing

@@ -45,7 +45,7 @@ class PolicyId(NamedTuple):
   symmetric game, the player is 0.
   """
   player: int
-  index: int
+  index: int  # type: ignore[assignment]  # Tuples have such a method.
 
   def __str__(self):
     return f"player {self.player} policy {self.index}"

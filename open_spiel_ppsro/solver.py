@@ -490,13 +490,14 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     return evaluator_lib.mixtures(
         self.played_game.roles, self._answer, self._population)
 
-  def lower_bound(self, exploiter_steps: int, num_episodes: int | None = None
-                  ) -> lower_bound_lib.LowerBound:
+  def lower_bound(self, exploiter_steps: int, num_episodes: int | None = None,
+                  **options) -> lower_bound_lib.LowerBound:
     """Trains an exploiter of what the run has found, for each population.
 
     Args:
       exploiter_steps: environment steps that each one trains.
       num_episodes: see `lower_bound.lower_bound`.
+      **options: `go_on` and `until`, see there.
 
     Returns:
       A `LowerBound` of the NashConv of `final_mixtures`.
@@ -507,9 +508,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     if self.is_exact:
       raise ValueError(f"{self.original_game.game} is enumerated, and its "
                        "NashConv is exact: see exploitability()")
+    assert isinstance(self._evaluator, sampled_evaluator.SampledEvaluator)
     return lower_bound_lib.lower_bound(
         self._oracle, self._evaluator, self.final_mixtures(), exploiter_steps,
-        num_episodes)
+        num_episodes, **options)
 
   def final_tables(self) -> list[np.ndarray]:
     """Returns what an exact run has found as a table `[I, A]` per player.
@@ -523,6 +525,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     if not self.is_exact:
       raise ValueError(f"{self.original_game.game} is sampled and has no "
                        "tables: final_policy() and final_mixtures() work")
+    assert isinstance(self._evaluator, exact_evaluator.ExactEvaluator)
     return self.played_game.seat_tables(
         self._evaluator.mixture_tables(self._answer))
 
@@ -553,6 +556,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     """
     if self.is_exact:
       return np.zeros_like(self._empirical_game.payoffs)
+    assert isinstance(self._evaluator, sampled_evaluator.SampledEvaluator)
     return self._evaluator.standard_errors()
 
   # What it takes to go on later.

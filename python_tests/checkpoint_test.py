@@ -15,8 +15,6 @@
 """Tests of checkpoint files: what comes back, and what is refused."""
 
 import json
-import pathlib
-import tempfile
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -25,24 +23,12 @@ from hypothesis import strategies as st
 import numpy as np
 
 from open_spiel_ppsro import plain_data
+import testing
 
 DATA = {"numbers": [1, -2.5, 2 ** 100, float("inf"), True, None, "text"],
         "matrix": np.arange(6.0).reshape(2, 3), "empty": np.zeros((0, 3)),
         "single": np.float32(2.5) * np.ones((2, 1), np.float32),
         "nested": [{"mask": np.array([True, False]), "scalar": np.array(3)}]}
-
-
-def same(one, other):
-  """Returns whether two pieces of data are equal, in type and in bits."""
-  if isinstance(one, np.ndarray):
-    return (isinstance(other, np.ndarray) and one.dtype == other.dtype
-            and one.shape == other.shape and one.tobytes() == other.tobytes())
-  if isinstance(one, dict):
-    return one.keys() == other.keys() and all(
-        same(value, other[key]) for key, value in one.items())
-  if isinstance(one, (list, tuple)):
-    return len(one) == len(other) and all(map(same, one, other))
-  return type(one) is type(other) and (one == other or one != one)
 
 
 arrays = st.builds(
@@ -60,18 +46,16 @@ class CheckpointTest(parameterized.TestCase):
 
   def setUp(self):
     super().setUp()
-    directory = tempfile.TemporaryDirectory()
-    self.addCleanup(directory.cleanup)
-    self.path = pathlib.Path(directory.name) / "checkpoint.npz"
+    self.path = testing.make_directory(self) / "checkpoint.npz"
 
   @hypothesis.given(trees)
-  @hypothesis.settings(deadline=None, max_examples=200)
+  @hypothesis.settings(max_examples=100)
   def test_comes_back(self, data):
     plain_data.write(self.path, data)
-    self.assertTrue(same(plain_data.read(self.path), data))
+    self.assertEmpty(testing.differences(plain_data.read(self.path), data))
 
   @hypothesis.given(st.data())
-  @hypothesis.settings(deadline=None, max_examples=300)
+  @hypothesis.settings(max_examples=200)
   def test_damage_is_found_or_does_no_harm(self, choice):
     plain_data.write(self.path, DATA)
     content = bytearray(self.path.read_bytes())
@@ -88,7 +72,7 @@ class CheckpointTest(parameterized.TestCase):
       self.assertIn(str(self.path), str(error))
       self.assertLen(str(error).splitlines(), 1)
     else:
-      self.assertTrue(same(found, DATA))
+      self.assertEmpty(testing.differences(found, DATA))
 
   def test_foreign_and_future_files(self):
     write = lambda **arrays: np.savez(self.path, **arrays)

@@ -29,6 +29,7 @@ from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import exact
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
+import testing
 
 
 def in_team(size, work):
@@ -75,40 +76,30 @@ class TeamTest(parameterized.TestCase):
 
 class TrainingTest(parameterized.TestCase):
 
-  def policies(self, config, num_processes, workers_per_level, evaluation):
-    """Returns what every policy plays after a few rounds, and the result."""
-    with pipelined.PipelinedOracle(
-        "kuhn_poker", config, process_executor.ProcessExecutor(num_processes),
-        seed=3, evaluation=evaluation,
-        workers_per_level=workers_per_level) as oracle:
-      solver = solver_lib.PipelinePSROSolver("kuhn_poker", oracle,
-                                             schemes.Pipeline(2))
-      for _ in range(4):
-        result = solver.round()
-      state = solver.original_game.game.new_initial_state()
-      state.apply_action(0)
-      state.apply_action(2)
-      return [
-          list(oracle.policy(0, member.snapshot.policy)
-               .action_probabilities(state, 0).values())
-          for member in solver.population.members(0)], result
-
-  @parameterized.product(config=(ppo.PPOConfig(episodes_per_batch=64),
-                                 dqn.DQNConfig(episodes_per_batch=64,
-                                               temperature=0.1)),
-                         evaluation=("exact", "sampled"))
+  @parameterized.product(
+      config=(ppo.PPOConfig(episodes_per_batch=64, hidden_sizes=(16,)),
+              dqn.DQNConfig(episodes_per_batch=64, hidden_sizes=(16,),
+                            temperature=0.1)),
+      evaluation=("exact", "sampled"))
   def test_same_bits_wherever_they_live(self, config, evaluation):
-    found, result = self.policies(config, 2, 2, evaluation)
-    elsewhere, _ = self.policies(config, 3, 2, evaluation)
-    self.assertEqual(found, elsewhere)
-    alone, alone_result = self.policies(config, 2, 1, evaluation)
-    self.assertNotEqual(found, alone)
-    # Twice the episodes in as many batches.
-    batches = result.training_episodes / 128
-    self.assertEqual(batches, int(batches))
-    self.assertBetween(result.training_episodes,
-                       1.5 * alone_result.training_episodes,
-                       2.5 * alone_result.training_episodes)
+    rounds, policies = 3, 4
+
+    def train(executor, workers_per_level):
+      return testing.play(rounds, "kuhn_poker", config, schemes.Pipeline(2),
+                          executor, seed=3, evaluation=evaluation,
+                          workers_per_level=workers_per_level)
+
+    (results, state), (elsewhere, state_elsewhere) = (
+        train(process_executor.ProcessExecutor(number), 2)
+        for number in (2, 3))
+    self.assertEqual(elsewhere, results)
+    self.assertEmpty(testing.differences(state_elsewhere, state))
+    alone, alone_state = train(None, 1)
+    self.assertNotEqual(alone, results)
+    # As many batches, each of the episodes of two workers.
+    self.assertEqual(alone_state["training_episodes"] % (64 * policies), 0)
+    self.assertEqual(state["training_episodes"],
+                     2 * alone_state["training_episodes"])
 
   def test_they_find_the_best_response(self):
     with pipelined.PipelinedOracle(

@@ -12,393 +12,319 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Tests of the examples, run as a user runs them: as processes, by flags."""
+"""Tests of the examples, from flags to files.
+
+Most are called in this process, see `testing.call_example`; what belongs to a
+process, its signals and its workers, is tested on processes.
+"""
 
 import json
-import multiprocessing
+import math
 import os
 import pathlib
-import runpy
 import signal
-import subprocess
-import sys
-import tempfile
 import time
+from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
 from open_spiel.python.algorithms import exploitability
+import pytest
 
 from open_spiel_ppsro.policies import storage
 from open_spiel_ppsro.runs import run_directory
+import testing
 
-EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
-QUICK = ("--game_name=kuhn_poker", "--episodes_per_batch=1024",
-         "--time_limit_seconds=60")
-
-
-def start(example, *arguments, **kwargs):
-  return subprocess.Popen(
-      [sys.executable, str(EXAMPLES / f"{example}.py"), *arguments],
-      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs)
-
-
-def run(example, *arguments):
-  """Returns exit code, lines of standard output, standard error."""
-  process = start(example, *arguments)
-  output, errors = process.communicate(timeout=120)
-  return process.returncode, output.splitlines(), errors
-
-
-def _play_example(example, arguments, output, errors):
-  """Becomes an example; what it says goes to two files."""
-  for path, descriptor in ((output, 1), (errors, 2)):
-    os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), descriptor)
-  sys.argv = [str(EXAMPLES / f"{example}.py"), *arguments]
-  sys.path.insert(0, str(EXAMPLES))
-  runpy.run_path(sys.argv[0], run_name="__main__")
-
-
-def run_imported(example, *arguments):
-  """Like `run`, of a process that need not import first: for many short runs.
-  """
-  context = multiprocessing.get_context("forkserver")
-  context.set_forkserver_preload([
-      "torch", "end_to_end_test", "open_spiel_ppsro.solver",
-      "open_spiel_ppsro.report", "open_spiel_ppsro.oracles.neupl"])
-  with tempfile.TemporaryDirectory() as directory:
-    paths = [pathlib.Path(directory) / name for name in ("output", "errors")]
-    process = context.Process(target=_play_example,
-                              args=(example, arguments, *paths))
-    process.start()
-    process.join(120)
-    output, errors = (path.read_text() for path in paths)
-  return process.exitcode, output.splitlines(), errors
-
-
-def result_of(lines):
-  """Returns the last line as a dict; every line but it is no result."""
-  assert lines[-1].startswith("result: "), lines
-  assert not any(line.startswith("result:") for line in lines[:-1])
-  return dict(pair.split("=", 1) for pair in lines[-1].split()[1:])
-
-
-def is_alive(pid):
-  """Returns whether a process runs; one that has ended is a zombie at most."""
-  try:
-    status = pathlib.Path(f"/proc/{pid}/stat").read_text()
-  except FileNotFoundError:
-    return False
-  return status.rpartition(")")[2].split()[0] != "Z"
-
-
-def children_of(pid):
-  """Returns the ids of the living processes below a process."""
-  answer = subprocess.run(["ps", "-e", "-o", "pid=,ppid=,stat="], text=True,
-                          capture_output=True, check=True)
-  parents = {}
-  for line in answer.stdout.splitlines():
-    child, parent, state = line.split()
-    if not state.startswith("Z"):
-      parents[int(child)] = int(parent)
-  found, level = [], [pid]
-  while level:
-    level = [child for child, parent in parents.items() if parent in level]
-    found += level
-  return found
+# A run of a second or two.
+QUICK = ("--game_name=kuhn_poker", "--episodes_per_batch=256",
+         "--hidden_sizes=16")
+NO_LIMIT = "--time_limit_seconds=1e6"
 
 
 class ExampleTestCase(parameterized.TestCase):
 
   def setUp(self):
     super().setUp()
-    temporary = tempfile.TemporaryDirectory()
-    self.addCleanup(temporary.cleanup)
-    self.path = pathlib.Path(temporary.name)
-    self.output_dir = f"--output_dir={self.path / 'run'}"
+    self.path = testing.make_directory(self)
+    self.run_path = self.path / "run"
+    self.output_dir = f"--output_dir={self.run_path}"
+
+  def call(self, example, *arguments):
+    """Calls an example that has to succeed; returns its lines and errors."""
+    code, lines, errors = testing.call_example(example, *arguments)
+    self.assertEqual(code, 0, errors)
+    return lines, errors
+
+  def start(self, *arguments):
+    """Starts a run in a process group of its own, that surely ends."""
+    process = testing.start_example(
+        "pipeline_psro_example", *arguments, self.output_dir,
+        start_new_session=True)
+    self.addCleanup(process.stdout.close)
+    self.addCleanup(process.stderr.close)
+    self.addCleanup(process.wait)
+    self.addCleanup(process.kill)
+    return process
+
+  def wait_for_rounds(self, process, number):
+    """Waits until the run of a process has recorded so many rounds."""
+    metrics = self.run_path / "metrics.csv"
+    testing.wait_until(
+        lambda: metrics.exists() and metrics.read_text().count("\n") > number,
+        f"round {number}", process)
+
+  def assert_all_end(self, pids):
+    testing.wait_until(lambda: not any(map(testing.is_alive, pids)),
+                       "the end of all workers")
+
+  def assert_policy_is_as_told(self, path, result):
+    """Checks that OpenSpiel finds of the policy what the result line says."""
+    pi = storage.read_policy(path)
+    self.assertAlmostEqual(exploitability.nash_conv(pi.game, pi),
+                           float(result["nash_conv"]), places=5)
 
 
 class PipelineExampleTest(ExampleTestCase):
 
+  @pytest.mark.slow
   def test_says_and_leaves_what_it_promises(self):
-    results = []
-    for executor in ("serial", "processes"):
-      directory = self.path / executor
+    arguments = [*QUICK, NO_LIMIT, "--max_iterations=4"]
+    found = []
+    for executor, run in (("serial", testing.call_example),
+                          ("processes", testing.run_example)):
+      path = self.path / executor
       code, lines, errors = run(
-          "pipeline_psro_example", *QUICK, "--max_iterations=6",
-          f"--executor={executor}", f"--output_dir={directory}")
+          "pipeline_psro_example", *arguments, f"--executor={executor}",
+          f"--output_dir={path}")
       self.assertEqual(code, 0, errors)
-      result = result_of(lines)
+      result = testing.result_of(lines)
       self.assertContainsSubset(
           "game scheme oracle nash_conv exploitability iterations policies "
           "episodes wall_seconds".split(), result)
       self.assertEqual(result["stopped_by"], "max_iterations")
-      self.assertGreaterEqual(int(result["iterations"]), 6)
-      self.assertGreater(int(result["policies"]), 12)
-      self.assertEqual(float(result["nash_conv"]),
-                       2 * float(result["exploitability"]))
+      self.assertGreaterEqual(int(result["iterations"]), 4)
+      self.assertGreaterEqual(int(result["policies"]), 10)
+      self.assertAlmostEqual(float(result["nash_conv"]),
+                             2 * float(result["exploitability"]), places=5)
       self.assertRegex(errors, r"round 1 .* NashConv .* episodes/s .* s left")
 
-      self.assertCountEqual(os.listdir(directory), [
-          "config.json", "metrics.csv", "final_policy.npz", "nash_conv.png",
-          *(path.name for path in run_directory.checkpoint_paths(directory))])
+      self.assertCountEqual(os.listdir(path), [
+          "config.json", "metrics.csv", "final_policy.npz", "best_policy.npz",
+          "nash_conv.png", "result.json",
+          *(p.name for p in run_directory.checkpoint_paths(path))])
       self.assertEqual(
-          run_directory.read_checkpoint(directory)["solver"]["rounds"],
+          run_directory.read_checkpoint(path)["solver"]["rounds"],
           int(result["rounds"]))
-      config = run_directory.read_config(directory)
+      config = run_directory.read_config(path)
       self.assertEqual(config["game_name"], "kuhn_poker")
-      self.assertEqual(config["learner"]["episodes_per_batch"], 1024)
+      self.assertEqual(config["learner"]["episodes_per_batch"], 256)
       self.assertGreater(config["opponent_update_freq"], 0)
-      metrics = run_directory.read_metrics(directory)
+      metrics = run_directory.read_metrics(path)
       self.assertEqual(metrics["round"],
                        list(range(1, int(result["rounds"]) + 1)))
       self.assertAlmostEqual(metrics["nash_conv_frozen"][-1],
                              float(result["nash_conv"]), places=5)
       self.assertEqual(metrics["episodes"][-1], int(result["episodes"]))
-      self.assertLess(metrics["wall_seconds"][-1],
-                      float(result["wall_seconds"]))
-      # What OpenSpiel says of the policy that was left.
-      pi = storage.read_policy(directory)
-      self.assertAlmostEqual(exploitability.nash_conv(pi.game, pi),
-                             float(result["nash_conv"]), places=5)
-      results.append(({name: result[name] for name in (
+      self.assertLessEqual(metrics["wall_seconds"][-1],
+                           float(result["wall_seconds"]) + 0.01)
+      self.assert_policy_is_as_told(path, result)
+      found.append(({name: result[name] for name in (
           "nash_conv", "policies", "rounds", "episodes")},
-                      {name: str(metrics[name]) for name in metrics
-                       if "seconds" not in name}))  # As text nan is nan.
-    self.assertEqual(results[0], results[1])
+                    testing.metrics_without_clocks(metrics)))
+    self.assertEqual(*found)
 
   @parameterized.parameters(
-      ("--scheme=sequential", "--oracle=exact", "--max_iterations=8"),
-      ("--scheme=naive", "--oracle=dqn", "--num_levels=2",
-       "--max_iterations=2", "--episodes_per_batch=256"),
-      ("--scheme=rectified", "--oracle=exact", "--rectify=relu",
+      # The bound of NashConv is below that of uniform play, which is 0.917 in
+      # Kuhn poker and 2.2 with three players.
+      (1e-9, "--scheme=sequential", "--oracle=exact", "--max_iterations=8"),
+      (0.7, "--scheme=naive", "--oracle=dqn", "--num_levels=2",
+       "--max_iterations=4", "--episodes_per_batch=256"),
+      (0.2, "--scheme=rectified", "--oracle=exact", "--rectify=relu",
        "--max_iterations=4"),
-      ("--scheme=dch", "--oracle=exact", "--dch_meta_solver=online",
+      (0.4, "--scheme=dch", "--oracle=exact", "--dch_meta_solver=online",
        "--max_iterations=20"),
-      ("--scheme=neupl", "--num_levels=3", "--max_iterations=3",
+      (0.5, "--scheme=neupl", "--num_levels=3", "--max_iterations=12",
        "--episodes_per_batch=256"),
-      ("--scheme=pipeline", "--oracle=exact", "--max_iterations=3",
+      (0.8, "--scheme=pipeline", "--oracle=exact", "--max_iterations=3",
        "--game_name=kuhn_poker(players=3)", "--meta_strategy=uniform"),
-      ("--scheme=pipeline", "--oracle=exact", "--max_iterations=3",
+      # Uniform play is its equilibrium; the first response is as far as can
+      # be from it, 2.
+      (1e-9, "--scheme=pipeline", "--oracle=exact", "--max_iterations=3",
        "--game_name=matrix_rps"),
-      ("--scheme=pipeline", "--oracle=exact", "--max_iterations=6",
+      (0.2, "--scheme=pipeline", "--oracle=exact", "--max_iterations=6",
        "--game_name=kuhn_poker(players=3)", "--meta_strategy=cce"),
-      ("--scheme=sequential", "--oracle=exact", "--max_iterations=6",
+      (0.2, "--scheme=sequential", "--oracle=exact", "--max_iterations=6",
        "--game_name=kuhn_poker(players=3)", "--meta_strategy=prd"),
-      ("--scheme=pipeline", "--target_exploitability=0.4",
+      # It stops where it is told to.
+      (0.8, "--scheme=pipeline", "--target_exploitability=0.4",
        "--meta_strategy=fictitious_play", "--plateau_delta=0.1",
        "--warmup_steps=2000", "--hidden_sizes=16,16"))
-  def test_every_scheme_runs(self, *arguments):
-    code, lines, errors = run(
+  def test_every_scheme_runs(self, bound, *arguments):
+    lines, errors = self.call(
         "pipeline_psro_example", "--game_name=kuhn_poker",
-        "--executor=serial", self.output_dir, *arguments)
-    self.assertEqual(code, 0, errors)
-    result = result_of(lines)
-    self.assertLess(float(result["nash_conv"]), 0.95)
+        "--executor=serial", NO_LIMIT, self.output_dir, *arguments)
+    result = testing.result_of(lines)
+    self.assertLessEqual(float(result["nash_conv"]), bound)
+    self.assert_policy_is_as_told(self.run_path, result)
     self.assertEqual("cce_gap" in result, "--meta_strategy=cce" in arguments)
     self.assertEqual("one population" in errors,
                      "rectified" in arguments[0] or "neupl" in arguments[0])
 
   @parameterized.parameters(
-      ("--game_name=phantom_ttt", "--max_episodes=20000"),
-      ("--game_name=phantom_ttt", "--scheme=neupl", "--max_iterations=2",
-       "--num_levels=2"),
+      ("--game_name=phantom_ttt", "--episodes_per_batch=64"),
+      ("--game_name=phantom_ttt", "--episodes_per_batch=32",
+       "--scheme=neupl", "--num_levels=2"),
       ("--game_name=kuhn_poker", "--evaluation=sampled", "--oracle=dqn",
-       "--scheme=rectified", "--max_episodes=20000"),
+       "--scheme=rectified", "--episodes_per_batch=256"),
       ("--game_name=kuhn_poker(players=3)", "--evaluation=sampled",
-       "--meta_strategy=cce", "--max_episodes=20000"))
+       "--meta_strategy=cce", "--episodes_per_batch=256"))
   def test_sampled_games(self, *arguments):
-    results = []
-    for executor in ("serial", "processes"):
-      directory = self.path / executor
-      code, lines, errors = run(
-          "pipeline_psro_example", *arguments, f"--executor={executor}",
-          "--exploiter_steps=20000", f"--output_dir={directory}")
-      self.assertEqual(code, 0, errors)
-      result = result_of(lines)
-      self.assertEqual(result["nash_conv"], "nan")
-      self.assertGreater(float(result["nash_conv_lower_bound"]), -0.5)
-      self.assertGreater(float(result["lower_bound_standard_error"]), 0)
-      self.assertNotIn("NashConv", errors.replace("; NashConv is that", ""))
-      metrics = run_directory.read_metrics(directory)
-      self.assertGreater(metrics["evaluation_episodes"][-1], 0)
-      pi = storage.read_policy(directory)
-      state = pi.game.new_initial_state()
-      while state.is_chance_node():
-        state.apply_action(state.legal_actions()[0])
-      probabilities = pi.action_probabilities(state)
-      self.assertAlmostEqual(sum(probabilities.values()), 1)
-      self.assertCountEqual(probabilities, state.legal_actions())
-      results.append([result["nash_conv_lower_bound"], result["episodes"],
-                      probabilities, metrics["levels"]])
-    self.assertEqual(results[0], results[1])
+    lines, errors = self.call(
+        "pipeline_psro_example", *arguments, "--executor=serial", NO_LIMIT,
+        "--hidden_sizes=16", "--max_rounds=4", "--exploiter_steps=1000",
+        self.output_dir)
+    self.assert_sampled_run(lines, errors)
 
-  def test_time_limit_counts_from_the_start_of_the_process(self):
-    began = time.perf_counter()
-    code, lines, _ = run("pipeline_psro_example", *QUICK, self.output_dir,
-                         "--executor=serial", "--time_limit_seconds=12")
-    self.assertEqual(code, 0)
-    self.assertEqual(result_of(lines)["stopped_by"], "time_limit_seconds")
-    self.assertLess(time.perf_counter() - began, 16)
+  @pytest.mark.slow
+  def test_sampled_games_in_processes(self):
+    found = []
+    for executor in ("serial", "processes"):
+      lines, errors = self.call(
+          "pipeline_psro_example", "--game_name=phantom_ttt",
+          "--episodes_per_batch=64", "--hidden_sizes=16", "--max_rounds=4",
+          "--exploiter_steps=1000", NO_LIMIT, f"--executor={executor}",
+          self.output_dir, "--overwrite")
+      found.append(self.assert_sampled_run(lines, errors))
+    self.assertEqual(*found)
+
+  def assert_sampled_run(self, lines, errors):
+    """Checks a run on a sampled game; returns all but its clocks."""
+    result = testing.result_of(lines)
+    self.assertEqual(result["nash_conv"], "nan")
+    self.assertGreater(float(result["lower_bound_standard_error"]), 0)
+    self.assertTrue(math.isfinite(float(result["nash_conv_lower_bound"])))
+    self.assertNotIn("NashConv", errors.replace("; NashConv is that", ""))
+    metrics = run_directory.read_metrics(self.run_path)
+    self.assertGreater(metrics["evaluation_episodes"][-1], 0)
+    pi = storage.read_policy(self.run_path)
+    state = pi.game.new_initial_state()
+    while state.is_chance_node():
+      state.apply_action(state.legal_actions()[0])
+    probabilities = pi.action_probabilities(state)
+    self.assertAlmostEqual(sum(probabilities.values()), 1)
+    self.assertCountEqual(probabilities, state.legal_actions())
+    del result["wall_seconds"]
+    return result, probabilities, testing.metrics_without_clocks(metrics)
+
+  def test_the_time_limit_counts_from_the_start_of_the_process(self):
+    real, calls = time.perf_counter, 0
+
+    def clock():
+      nonlocal calls
+      calls += 1
+      # The first to ask is the example, as its first act: its imports then
+      # seem to take a hundred seconds.
+      return real() + (100 if calls > 1 else 0)
+
+    with mock.patch.object(time, "perf_counter", clock):
+      code, lines, errors = testing.call_example(
+          "pipeline_psro_example", *QUICK, "--executor=serial",
+          "--time_limit_seconds=60", self.output_dir)
+    self.assertEqual((code, lines), (2, []))
+    self.assertIn("the time limit of 60 s was over before the first round",
+                  errors)
+    self.assertFalse(self.run_path.exists())
+
+  def test_no_round_begins_that_does_not_fit_into_the_time_limit(self):
+    limit, wrap_up = 4, 1.5
+    lines, _ = self.call(
+        "pipeline_psro_example", *QUICK, "--executor=serial",
+        f"--time_limit_seconds={limit}", self.output_dir)
+    self.assertEqual(testing.result_of(lines)["stopped_by"],
+                     "time_limit_seconds")
+    metrics = run_directory.read_metrics(self.run_path)
+    fits = [wall + last + wrap_up < limit for wall, last in zip(
+        metrics["wall_seconds"], metrics["round_seconds"])]
+    self.assertEqual(fits, [True] * (len(fits) - 1) + [False])
 
   @parameterized.parameters(
       ("--game_name=kuhn_pokr", "kuhn_pokr"),
-      ("--game_name=kuhn_poker(players=3)", "use one of alpharank, cce, prd"),
-      ("--game_name=kuhn_poker(playrs=3)", "playrs"),
-      ("--game_name=kuhn_poker(players=3", "kuhn_poker"),
-      ("--game_name=", "game"),
-      ("--game_name=2048", "player"),
-      ("--game_name=chess --evaluation=exact", "chess"),
-      ("--game_name=phantom_ttt --oracle=exact", "PPO or DQN"),
-      ("--game_name=phantom_ttt --target_exploitability=1", "sampled"),
-      ("--game_name=phantom_ttt --payoff_episodes=0", "payoff_episodes"),
-      ("--payoff_episodes=100", "exact"),
-      ("--exploiter_steps=100", "exact"),
-      ("--evaluation=guessed", "sampled"),
-      ("--game_name=kuhn_poker(players=3)", "prd"),
-      ("--game_name=kuhn_poker(players=3) --scheme=neupl", "two-player"),
-      ("--game_name=mfg_crowd_modelling", "mean-field game; PSRO needs"),
-      ("--game_name=mfg_crowd_modelling --evaluation=sampled",
-       "mean-field game; PSRO needs"),
-      ("--game_name=phantom_ttt_ir", "choose a game with tensors"),
-      ("--meta_strategy=alpharank --oracle=exact --scheme=naive "
-       "--num_levels=60", "use prd, rm or uniform"),
-      ("--scheme=pipelin", "pipeline"),
-      ("--oracle=sac", "ppo"),
-      ("--oracle=exact --tie_break=best", "perturbed"),
-      ("--meta_strategy=nsh", "nash"),
-      ("--num_levels=0", "num_levels"),
       ("--num_levels=two", "num_levels"),
-      ("--num_levels=2 --scheme=sequential", "num_levels"),
-      ("--warmup_steps=-1", "warmup_steps"),
-      ("--opponent_update_freq=0", "opponent_update_freq"),
-      ("--min_steps=-1", "min_steps"),
-      ("--max_steps=0", "max_steps"),
-      ("--plateau_delta=-1", "delta"),
-      ("--plateau_window=-1", "window"),
-      ("--tie_break=first", "exact"),
-      ("--rectify=relu", "rectified"),
-      ("--scheme=neupl --oracle=dqn", "NeuPL"),
-      ("--scheme=dch --min_steps=5", "min_steps"),
-      ("--episodes_per_batch=0", "episodes_per_batch"),
-      ("--learning_rate=0", "learning_rate"),
-      ("--hidden_sizes=4,x", "hidden_sizes"),
-      ("--hidden_sizes=0", "hidden_sizes"),
-      ("--device=abacus", "abacus"),
-      ("--num_workers=0", "num_workers"),
-      ("--num_workers=2 --executor=serial", "num_workers"),
-      ("--executor=threads", "serial"),
-      ("--workers_per_level=0", "workers_per_level"),
-      ("--workers_per_level=9 --num_workers=2", "workers per level"),
-      ("--workers_per_level=2 --oracle=exact", "ppo, dqn"),
-      ("--free_running --executor=serial", "processes and ray"),
-      ("--free_running --scheme=neupl", "sequential, naive"),
-      ("--max_staleness=3", "without --free_running"),
-      ("--free_running --max_staleness=0", "max_staleness"),
-      ("--ray_address=auto", "for ray"),
-      ("--executor=ray --ray_address=127.0.0.1:1", "no Ray cluster"),
-      ("--executor=ray --ray_address=here", "host:port"),
-      ("--worker_timeout_seconds=0", "worker_timeout_seconds"),
-      ("--checkpoint_seconds=-1", "checkpoint_seconds"),
-      ("--keep_checkpoints=0", "keep_checkpoints"),
-      ("--seed=-1", "seed"),
-      ("--time_limit_seconds=0", "time_limit_seconds"),
-      ("--time_limit_seconds=nan", "time_limit_seconds"),
-      ("--max_iterations=0", "max_iterations"),
-      ("--max_rounds=0", "max_rounds"),
-      ("--max_episodes=-3", "max_episodes"),
-      ("--target_exploitability=0", "target_exploitability"),
-      ("--output_dir=/proc/none", "/proc/none"),
-      ("--no_such_flag=1", "no_such_flag"),
-      ("leduc_poker", "leduc_poker"))
-  def test_bad_input_gets_one_line(self, arguments, names):
-    arguments = arguments.split(" --")
-    arguments = [arguments[0]] + ["--" + a for a in arguments[1:]]
-    if not arguments[0].startswith(("--game_name", "leduc")):
-      arguments.append("--game_name=kuhn_poker")
-    if "output_dir" not in arguments[0]:
-      arguments.append(self.output_dir)
-    code, lines, errors = run_imported("pipeline_psro_example", *arguments)
-    self.assertIn(code, (1, 2))
-    self.assertEqual(lines, [])
-    self.assertLen(errors.splitlines(), 1, errors)
-    self.assertTrue(errors.startswith("error: "), errors)
-    self.assertIn(names, errors)
+      ("kuhn_poker", "unexpected argument 'kuhn_poker'"))
+  @pytest.mark.slow
+  def test_bad_input_ends_a_process_with_one_line(self, argument, names):
+    code, lines, errors = testing.run_example(
+        "pipeline_psro_example", argument, self.output_dir)
+    self.assertEqual((code, lines), (2, []))
+    told = [line for line in errors.splitlines()
+            if not line.startswith("importing: ")]  # If it takes long.
+    self.assertLen(told, 1, errors)
+    self.assertIn(names, told[0])
 
+  @pytest.mark.slow
   def test_a_second_signal_ends_at_once(self):
-    process = start("pipeline_psro_example", "--game_name=kuhn_poker",
-                    "--opponent_update_freq=4000000000", "--num_workers=2",
-                    self.output_dir)
-    checkpoint = self.path / "run" / "checkpoint_00000000.npz"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not checkpoint.exists():
-      time.sleep(0.05)
+    process = self.start(
+        "--game_name=kuhn_poker", "--opponent_update_freq=4000000000",
+        "--num_workers=2", NO_LIMIT)
+    checkpoint = self.run_path / "checkpoint_00000000.npz"
+    testing.wait_until(checkpoint.exists, "the first checkpoint", process)
     time.sleep(0.5)  # The first round is long, and under way.
-    workers = children_of(process.pid)
+    workers = testing.children_of(process.pid)
+    self.assertNotEmpty(workers)
     process.terminate()
     time.sleep(0.5)
     self.assertIsNone(process.poll())  # It waits for the round, ten seconds.
     process.terminate()
-    self.assertEqual(process.wait(5), 143)
-    deadline = time.monotonic() + 15
-    while any(map(is_alive, workers)) and time.monotonic() < deadline:
-      time.sleep(0.05)
-    self.assertFalse(any(map(is_alive, workers)))  # Promised: 5, unloaded.
+    self.assertEqual(process.wait(testing.PATIENCE_SECONDS), 143)
+    self.assert_all_end(workers)  # Promised: within 5 seconds, unloaded.
 
   @parameterized.parameters("serial", "processes", "ray")
+  @pytest.mark.slow
   def test_ctrl_c_leaves_a_run_directory_and_no_process(self, executor):
-    process = start("pipeline_psro_example", "--game_name=leduc_poker",
-                    self.output_dir, f"--executor={executor}",
-                    "--num_workers=2" if executor != "serial" else
-                    "--oracle=dqn", start_new_session=True)
-    metrics = self.path / "run" / "metrics.csv"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (
-        metrics.exists() and metrics.read_text().count("\n") > 2):
-      time.sleep(0.05)
-    workers = children_of(process.pid)
+    process = self.start(
+        *QUICK, NO_LIMIT, f"--executor={executor}",
+        "--oracle=dqn" if executor == "serial" else "--num_workers=2")
+    self.wait_for_rounds(process, 2)
+    workers = testing.children_of(process.pid)
     self.assertEqual(bool(workers), executor != "serial")
     # As a terminal does it: the whole process group gets the signal.
     os.killpg(process.pid, signal.SIGINT)
-    pressed = time.monotonic()
-    output, errors = process.communicate(timeout=30)
-    self.assertLess(time.monotonic() - pressed, 8)  # Promised: 2, unloaded.
+    # Promised: within 2 seconds, unloaded.
+    output, errors = process.communicate(timeout=testing.PATIENCE_SECONDS)
     self.assertEqual(process.returncode, 130, errors)
     self.assertNotIn("Traceback", errors)
-    while any(map(is_alive, workers)) and time.monotonic() < pressed + 8:
-      time.sleep(0.05)
-    self.assertFalse(any(map(is_alive, workers)))
-    result = result_of(output.splitlines())
+    self.assert_all_end(workers)
+    result = testing.result_of(output.splitlines())
     self.assertEqual(result["stopped_by"], "interrupt")
-    found = run_directory.read_metrics(self.path / "run")
-    self.assertLen(found["round"], int(result["rounds"]))
-    pi = storage.read_policy(self.path / "run")
-    self.assertAlmostEqual(exploitability.nash_conv(pi.game, pi),
-                           float(result["nash_conv"]), places=5)
+    metrics = run_directory.read_metrics(self.run_path)
+    self.assertLen(metrics["round"], int(result["rounds"]))
+    self.assert_policy_is_as_told(self.run_path, result)
 
-
+  @pytest.mark.slow
   def test_free_running(self):
-    code, lines, errors = run(
+    lines, _ = self.call(
         "pipeline_psro_example", *QUICK, self.output_dir, "--num_workers=2",
-        "--free_running", "--max_staleness=5", "--max_iterations=4",
+        "--free_running", "--max_staleness=5", "--max_rounds=12", NO_LIMIT,
         "--checkpoint_seconds=0.2")
-    self.assertEqual(code, 0, errors)
-    self.assertLessEqual(int(result_of(lines)["staleness"]), 5)
-    code, lines, errors = run(
+    before = testing.result_of(lines)
+    self.assertLessEqual(int(before["staleness"]), 5)
+    lines, _ = self.call(
         "pipeline_psro_example", "--resume", self.output_dir,
-        "--max_iterations=12")
-    self.assertEqual(code, 0, errors)
-    result = result_of(lines)
-    metrics = run_directory.read_metrics(self.path / "run")
-    self.assertEqual(list(metrics["round"]),
+        "--max_rounds=30", NO_LIMIT)
+    result = testing.result_of(lines)
+    # Whoever was in training at the end has been waited for, in a round more.
+    self.assertGreater(int(result["rounds"]), int(before["rounds"]))
+    metrics = run_directory.read_metrics(self.run_path)
+    self.assertEqual(metrics["round"],
                      list(range(1, 1 + int(result["rounds"]))))
-    self.assertBetween(max(metrics["staleness"]), 1, 5)
-    self.assertLess(float(result["nash_conv"]), 0.6)
+    self.assertLessEqual(max(metrics["staleness"]), 5)
+    self.assert_policy_is_as_told(self.run_path, result)
 
   @parameterized.parameters("ppo", "dqn")
   def test_a_learner_that_diverges_stops_the_run(self, learner):
-    code, lines, errors = run("pipeline_psro_example", *QUICK, self.output_dir,
-                              f"--oracle={learner}", "--learning_rate=1e30")
+    code, lines, errors = testing.call_example(
+        "pipeline_psro_example", *QUICK, self.output_dir, NO_LIMIT,
+        "--executor=serial", f"--oracle={learner}", "--learning_rate=1e30")
     self.assertEqual((code, lines), (1, []))
     self.assertRegex(errors, "the worker of player . policy 1 failed")
     self.assertIn("weights of its network are no longer finite", errors)
@@ -406,60 +332,56 @@ class PipelineExampleTest(ExampleTestCase):
   @parameterized.parameters(
       (signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143),
       (signal.SIGINT, 130))
+  @pytest.mark.slow
   def test_resume_is_as_if_nothing_had_happened(self, number, exit_code):
-    arguments = [*QUICK, "--max_iterations=8", "--num_workers=2",
-                 "--checkpoint_seconds=0.2"]
-    code, lines, errors = run("pipeline_psro_example", *arguments,
-                              f"--output_dir={self.path / 'whole'}")
-    self.assertEqual(code, 0, errors)
-    whole = result_of(lines)
-
-    process = start("pipeline_psro_example", *arguments, self.output_dir,
-                    start_new_session=True)
-    metrics = self.path / "run" / "metrics.csv"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (
-        metrics.exists() and metrics.read_text().count("\n") > 5):
-      time.sleep(0.01)
-    workers = children_of(process.pid)
+    arguments = [*QUICK, NO_LIMIT]
+    process = self.start(
+        *arguments, "--num_workers=2", "--checkpoint_seconds=0.05")
+    self.wait_for_rounds(process, 5)
+    workers = testing.children_of(process.pid)
     os.kill(process.pid, number)
-    killed = time.monotonic()
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=testing.PATIENCE_SECONDS)
     self.assertEqual(process.returncode, exit_code, errors)
-    while any(map(is_alive, workers)) and time.monotonic() < killed + 15:
-      time.sleep(0.05)
-    self.assertFalse(any(map(is_alive, workers)))  # Promised: 5, unloaded.
+    self.assert_all_end(workers)  # Promised: within 5 seconds, unloaded.
 
     # What was given then need not be given again, and what differs is refused.
-    code, lines, errors = run("pipeline_psro_example", "--resume",
-                              "--num_levels=3", self.output_dir)
+    code, lines, errors = testing.call_example(
+        "pipeline_psro_example", "--resume", "--num_levels=3",
+        "--executor=serial", self.output_dir)
     self.assertEqual((code, lines), (2, []))
     self.assertIn("num_levels is 4 there and 3 here", errors)
-    code, lines, errors = run("pipeline_psro_example", "--resume",
-                              "--executor=serial", self.output_dir)
-    self.assertEqual(code, 0, errors)
-    found = result_of(lines)
-    for name in ("game", "nash_conv", "rounds", "policies", "episodes"):
-      self.assertEqual(found[name], whole[name])
-    rows = [{name: str(values) for name, values in run_directory.read_metrics(
-        self.path / directory).items() if "seconds" not in name}
-            for directory in ("run", "whole")]
-    self.assertEqual(rows[0], rows[1])
+    rounds = run_directory.read_checkpoint(self.run_path)["solver"]["rounds"]
+    runs = []
+    for path, given in (("run", ["--resume"]), ("whole", arguments)):
+      lines, _ = self.call(
+          "pipeline_psro_example", *given, "--executor=serial",
+          f"--max_rounds={rounds + 4}", f"--output_dir={self.path / path}")
+      result = testing.result_of(lines)
+      runs.append([{name: result[name] for name in (
+          "game", "nash_conv", "rounds", "policies", "episodes")},
+                   testing.metrics_without_clocks(
+                       run_directory.read_metrics(self.path / path))])
+    self.assertEqual(*runs)
+    self.assertEmpty(testing.differences(*(
+        run_directory.read_checkpoint(self.path / path)["solver"]
+        for path in ("run", "whole"))))
 
   def test_one_run_at_a_time_and_nothing_to_resume(self):
-    directory = run_directory.RunDirectory(self.path / "run")
-    directory.start({})
+    directory = run_directory.RunDirectory(self.run_path)
+    directory.start({"flags_given": []})
     for arguments, message in (
         ((), "is in use by a run that is still alive"),
         (("--resume",), "there is no checkpoint in")):
-      code, lines, errors = run("pipeline_psro_example", *QUICK, *arguments,
-                                "--executor=serial", self.output_dir)
+      code, lines, errors = testing.call_example(
+          "pipeline_psro_example", *QUICK, *arguments, "--executor=serial",
+          self.output_dir)
       self.assertEqual((code, lines), (2, []))
       self.assertIn(message, errors)
       self.assertLen(errors.splitlines(), 1)
     directory.close()
-    code, _, errors = run("pipeline_psro_example", "--resume",
-                          f"--output_dir={self.path / 'none'}")
+    code, _, errors = testing.call_example(
+        "pipeline_psro_example", "--resume",
+        f"--output_dir={self.path / 'none'}")
     self.assertEqual(code, 2)
     self.assertIn("there is no run in", errors)
 
@@ -467,12 +389,11 @@ class PipelineExampleTest(ExampleTestCase):
 class OtherExamplesTest(ExampleTestCase):
 
   def test_compare_schemes(self):
-    code, lines, errors = run(
+    lines, _ = self.call(
         "compare_schemes_example", "--game_name=kuhn_poker", "--oracle=exact",
-        "--executor=serial", "--max_iterations=8", "--seeds=1,2",
+        "--executor=serial", "--max_iterations=8", "--seeds=1,2", NO_LIMIT,
         self.output_dir)
-    self.assertEqual(code, 0, errors)
-    result = result_of(lines)
+    result = testing.result_of(lines)
     self.assertEqual([line.split()[0] for line in lines[:-1]],
                      ["scheme", "sequential", "naive", "rectified", "dch",
                       "pipeline", "neupl"])
@@ -481,114 +402,68 @@ class OtherExamplesTest(ExampleTestCase):
     self.assertGreater(float(result["dch"]), 0.01)
     self.assertTrue(pathlib.Path(result["plot"]).exists())
     self.assertLen(run_directory.read_metrics(
-        self.path / "run" / "dch-seed2")["round"], 8)
+        self.run_path / "dch-seed2")["round"], 8)
     config = json.loads(
-        (self.path / "run" / "dch-seed2" / "config.json").read_text())
+        (self.run_path / "dch-seed2" / "config.json").read_text())
     self.assertEqual((config["scheme"], config["seed"]), ("dch", 2))
 
   def test_random_normal_form(self):
     payoffs = self.path / "rps_x.csv"
     payoffs.write_text("0 -1 1 -0.4\n1 0 -1 -0.4\n-1 1 0 -0.4\n0.4 0.4 0.4 0")
-    code, lines, errors = run(
+    lines, _ = self.call(
         "random_normal_form_example", f"--payoffs_file={payoffs}",
         "--start_action=0", "--learning_rates=1", "--rounds=10",
         "--methods=rectified,sequential,pipeline-2", "--seeds=1",
         self.output_dir)
-    self.assertEqual(code, 0, errors)
     last = {line.split()[0]: float(line.split()[-1]) for line in lines[2:5]}
     self.assertAlmostEqual(last["rectified"], 0.4)
     self.assertLess(max(last["sequential"], last["pipeline-2"]), 1e-9)
-    self.assertTrue((self.path / "run" / "exploitability.png").exists())
-
-  @parameterized.parameters(
-      ("compare_schemes_example", "--schemes=pipeline,psro", "neupl"),
-      ("compare_schemes_example", "--schemes=", "neupl"),
-      ("compare_schemes_example", "--seeds=one", "seeds"),
-      ("compare_schemes_example", "--seeds=-1", "seed"),
-      ("compare_schemes_example", "--game_name=kuhn", "kuhn"),
-      ("compare_schemes_example", "--output_dir=/proc/none", "/proc/none"),
-      ("psro_v2_match_example", "--game_name=kuhn_poker(players=3)",
-       "two-player"),
-      ("soak_example", "--executor=serial", "--executor=processes"),
-      ("soak_example", "--kill_every_seconds=0", "kill_every_seconds"),
-      ("random_normal_form_example", "--sizes=1", "sizes"),
-      ("random_normal_form_example", "--learning_rates=2", "learning_rates"),
-      ("random_normal_form_example", "--methods=pipeline-x", "pipeline-N"),
-      ("random_normal_form_example", "--methods=pipeline-0", "num_levels"),
-      ("random_normal_form_example", "--rounds=0", "rounds"),
-      ("random_normal_form_example", "--start_action=60", "start_action"),
-      ("random_normal_form_example", "--payoffs_file=none.csv", "none.csv"))
-  def test_bad_input_gets_one_line(self, example, argument, names):
-    code, lines, errors = run_imported(
-        example, argument, *([] if "output_dir" in argument else
-                             [self.output_dir]))
-    self.assertIn(code, (1, 2))
-    self.assertEqual(lines, [])
-    self.assertLen(errors.splitlines(), 1, errors)
-    self.assertIn(names, errors)
+    self.assertTrue((self.run_path / "exploitability.png").exists())
 
   def test_exact_core_benchmark(self):
-    code, lines, errors = run(
+    lines, _ = self.call(
         "exact_core_benchmark", "--game_name=kuhn_poker", "--num_policies=3",
         "--repeats=1")
-    self.assertEqual(code, 0, errors)
     for line in lines[2:]:  # How far the two answers are apart.
       self.assertLess(float(line.split()[-1]), 1e-9)
 
+  @pytest.mark.slow
   def test_simulator_benchmark(self):
-    code, lines, errors = run(
+    lines, _ = self.call(
         "simulator_benchmark", "--games=kuhn_poker liars_dice(numdice=2)",
         "--seconds=0.1", "--repeats=1", "--num_opponents=2")
-    self.assertEqual(code, 0, errors)
     self.assertEqual([line.split()[0] for line in lines],
                      ["game", "kuhn_poker", "liars_dice(numdice=2)"])
-    for line in lines[1:]:
-      decisions, episodes, peers, ratio, gain = line.rsplit(maxsplit=5)[1:]
-      self.assertGreater(float(gain.rstrip("x")), 0)
-      self.assertGreater(float(decisions.replace(",", "")), 0)
-      # psro_v2's can be a difference of two short times here, and so wrong.
-      self.assertAlmostEqual(
-          float(episodes.replace(",", "")) / float(peers.replace(",", "")),
-          float(ratio.rstrip("x")), delta=1 + abs(float(ratio[:-1])) / 100)
 
+  @pytest.mark.slow
   def test_free_running_benchmark(self):
     if len(os.sched_getaffinity(0)) < 2:
       self.skipTest("it needs two cores")
-    code, lines, errors = run(
-        "free_running_benchmark", "--games=kuhn_poker", "--seconds=1",
+    lines, _ = self.call(
+        "free_running_benchmark", "--games=kuhn_poker", "--seconds=0.3",
         "--repeats=1", "--max_staleness=3")
-    self.assertEqual(code, 0, errors)
     lockstep, free = (line.split() for line in lines[1:])
     self.assertEqual(lockstep[:2] + lockstep[4:],
                      ["kuhn_poker", "lockstep", "0"])
     self.assertEqual(free[:2], ["kuhn_poker", "free-running"])
     self.assertLessEqual(int(free[4]), 3)
+    for line in (lockstep, free):
+      self.assertGreater(float(line[3].replace(",", "")), 0)
 
-  def test_soak(self):
-    code, lines, errors = run(
-        "soak_example", *QUICK, "--time_limit_seconds=20",
-        "--kill_every_seconds=6", "--num_workers=2", self.output_dir)
-    self.assertEqual(code, 0, errors)
-    result = result_of(lines)
-    self.assertEqual(result["identical"], "yes")
-    self.assertGreater(int(result["kills"]), 0)
-    rows = [(self.path / "run" / name / "metrics.csv").read_text()
-            for name in ("disturbed", "undisturbed")]
-    for row, other in zip(*map(str.splitlines, rows), strict=True):
-      self.assertEqual(row.split(",")[-1], other.split(",")[-1])
-
+  @pytest.mark.slow
   def test_match_against_psro_v2(self):
-    code, lines, errors = run(
-        "psro_v2_match_example", "--game_name=kuhn_poker", "--games=400",
-        "--time_limit_seconds=5", "--executor=serial",
-        "--peer_training_episodes=50", "--peer_sims_per_entry=20",
+    lines, _ = self.call(
+        "psro_v2_match", "--game_name=kuhn_poker", "--games=400",
+        "--time_limit_seconds=8", "--max_rounds=5", "--executor=serial",
+        "--peer_training_episodes=20", "--peer_sims_per_entry=5",
         self.output_dir)
-    self.assertEqual(code, 0, errors)
-    result = result_of(lines)
+    result = testing.result_of(lines)
     self.assertEqual(result["games"], "400")
-    self.assertBetween(float(result["mean_return"]), -0.5, 2)
+    self.assertBetween(float(result["mean_return"]), -2, 2)
     self.assertGreater(float(result["standard_error"]), 0.01)
-    self.assertGreaterEqual(int(result["psro_v2_iterations"]), 1)
+    # However long it took, an iteration that has begun is ended.
+    self.assertEqual(int(result["psro_v2_training_episodes"]),
+                     2 * (20 + 1) * int(result["psro_v2_iterations"]))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from open_spiel_ppsro.evaluation import exact_evaluator
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.meta_games import meta_game
+import testing
 
 
 class MetaGameTest(absltest.TestCase):
@@ -69,11 +70,10 @@ class ExactEvaluatorTest(parameterized.TestCase):
     rng = np.random.default_rng(seed)
     population = population_lib.Population(tree.num_populations)
     for p in range(tree.num_populations):
-      mask = tree.infostates[tree.roles.index(p)].legal_actions_mask
       for _ in range(count):
-        table = rng.exponential(size=mask.shape) * mask
-        population.publish(population.open(p).policy_id,
-                           table / table.sum(axis=1, keepdims=True))
+        population.publish(
+            population.open(p).policy_id,
+            testing.random_table(tree, tree.roles.index(p), rng))
     return population
 
   @parameterized.parameters("kuhn_poker", "kuhn_poker(players=3)", "symmetric")

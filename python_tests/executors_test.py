@@ -14,6 +14,9 @@
 
 """Tests for executors."""
 
+import collections
+import functools
+import gc
 import multiprocessing
 import os
 import pathlib
@@ -22,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -29,6 +33,7 @@ import numpy as np
 
 from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.executors import process_executor
+from open_spiel_ppsro.executors import worker_executor
 
 
 class Counter:
@@ -76,12 +81,33 @@ class Counter:
   def threads(self):
     return os.environ.get("OMP_NUM_THREADS")
 
+  def process_id(self):
+    return os.getpid()
+
+  def has_imported(self, name):
+    return name in sys.modules
+
+  def something_that_cannot_be_pickled(self):
+    return sys.stdout
+
+
+class HomeBody:
+  """An object that can only be read in the process that made it."""
+
+  def __reduce__(self):
+    return _read_at_home, (os.getpid(),)
+
+
+def _read_at_home(process_id):
+  if os.getpid() != process_id:
+    raise LookupError("not at home\nand this is a second line")
+
 
 EXECUTORS = {
     "serial": executor_lib.SerialExecutor,
-    "one": lambda: process_executor.ProcessExecutor(1),
-    "two": lambda: process_executor.ProcessExecutor(2),
-    "three": lambda: process_executor.ProcessExecutor(3),
+    "one": functools.partial(process_executor.ProcessExecutor, 1),
+    "two": functools.partial(process_executor.ProcessExecutor, 2),
+    "three": functools.partial(process_executor.ProcessExecutor, 3),
 }
 
 
@@ -111,8 +137,11 @@ class ExecutorTest(parameterized.TestCase):
       executor.create("bad", Counter, -1)
       executor.create("breaks", Counter, 1)
       with self.assertRaisesRegex(
-          executor_lib.WorkerError, "(?s)breaks.*ArithmeticError: the counter"):
+          executor_lib.WorkerError,
+          "(?s)breaks.*ArithmeticError: the counter") as caught:
         executor.call([("good", "add", (1,)), ("breaks", "fail", ())])
+      self.assertEqual(str(caught.exception).count("ArithmeticError: "), 1)
+      self.assertEqual(executor.call([("good", "add", (1,))])[0][0], None)
     with make() as executor:
       executor.start(None)
       executor.create("bad", Counter, -1)
@@ -125,7 +154,8 @@ class ExecutorTest(parameterized.TestCase):
       executor.start(None)
       executor.create("a", Counter, 0)
       executor.create("b", Counter, 0)
-      with self.assertRaisesRegex(executor_lib.WorkerError, "of b died 3 times.*exit code 7"):
+      with self.assertRaisesRegex(executor_lib.WorkerError,
+                                  "of b died 3 times.*exit code 7"):
         executor.call([("a", "add", (1,)), ("b", "die", ())])
     self.assertEmpty(multiprocessing.active_children())
 
@@ -165,24 +195,22 @@ class ExecutorTest(parameterized.TestCase):
         self.assertEqual(executor.call([("a", "add", (1,))]),
                          [("shared", expected)])
 
-  def test_a_worker_that_hangs_counts_as_dead(self):
+  def test_workers_that_hang_count_as_dead(self):
     once = self.scratch()
     with process_executor.ProcessExecutor(
         2, worker_timeout_seconds=4) as executor:
       executor.start("shared")
       executor.create("a", Counter, 3)
       executor.create("b", Counter, 4)
-      self.assertEqual(
-          executor.call([("a", "hang_once", (once,)), ("b", "add", (1,))]),
-          [3, ("shared", 5)])
+      before = executor.call([("a", "process_id", ()), ("b", "process_id", ())])
       # One that is stopped does not even read what it is sent.
-      for child in multiprocessing.active_children():
-        os.kill(child.pid, signal.SIGSTOP)
-      self.assertEqual(
-          executor.call([("a", "add", (np.zeros(10 ** 6),))])[0][1].shape,
-          (10 ** 6,))
-    with self.assertRaisesRegex(ValueError, "worker_timeout_seconds is 0"):
-      process_executor.ProcessExecutor(1, 0)
+      os.kill(before[1], signal.SIGSTOP)
+      hung, added = executor.call([("a", "hang_once", (once,)),
+                                   ("b", "add", (np.ones(10 ** 6),))])
+      self.assertEqual(hung, 3)
+      np.testing.assert_array_equal(added[1], np.full(10 ** 6, 5.0))
+      after = executor.call([("a", "process_id", ()), ("b", "process_id", ())])
+      self.assertLen({*before, *after}, 4)
 
   def test_workers_end_with_their_parent(self):
     code = ("import multiprocessing, os, signal, executors_test\n"
@@ -219,9 +247,206 @@ class ExecutorTest(parameterized.TestCase):
       self.assertEqual(executor.call([("a", "threads", ())]), ["1"])
     self.assertEqual(os.environ.get("OMP_NUM_THREADS"), before)
 
-  def test_refuses_no_workers(self):
-    with self.assertRaisesRegex(ValueError, "num_workers is 0"):
-      process_executor.ProcessExecutor(0)
+  @parameterized.parameters(
+      ({"num_workers": 0}, "num_workers is 0"),
+      ({"num_workers": "2"}, "num_workers is '2'"),
+      ({"num_workers": 1.5}, "num_workers is 1.5"),
+      ({"worker_timeout_seconds": 0}, "worker_timeout_seconds is 0"),
+      ({"worker_timeout_seconds": "9"}, "worker_timeout_seconds is '9'"),
+      ({"worker_timeout_seconds": float("nan")}, "seconds is nan"),
+      ({"imports": "my_games"}, r"'my_games'; .* as in \['my_games'\]"),
+      ({"imports": [sys]}, "takes a sequence of module names"))
+  def test_refuses_wrong_arguments(self, arguments, message):
+    with self.assertRaisesRegex(ValueError, message):
+      process_executor.ProcessExecutor(**{"num_workers": 1, **arguments})
+
+  @parameterized.parameters("serial", "two")
+  def test_nothing_runs_before_start_and_after_close(self, make):
+    executor = EXECUTORS[make]()
+    for _ in range(2):
+      self.assertFalse(executor.is_started)
+      for method, args in (("create", ("a", Counter, 0)), ("submit", ([],)),
+                           ("collect", ([],)), ("states", (["a"],)),
+                           ("call", ([("a", "add", (1,))],)),
+                           ("discard", ("a",))):
+        with self.subTest(method), self.assertRaisesRegex(
+            ValueError, "^the executor is closed: .*$"):
+          getattr(executor, method)(*args)
+      executor.start("shared")
+      self.assertTrue(executor.is_started)
+      executor.create("a", Counter, 0)
+      executor.close()
+
+  @parameterized.parameters("serial", "two")
+  def test_an_executor_serves_one_oracle_at_a_time(self, make):
+    with EXECUTORS[make]() as executor:
+      executor.start("first")
+      with self.assertRaisesRegex(
+          ValueError, "^the executor is in use by another oracle: .*$"):
+        executor.start("second")
+      executor.create("a", Counter, 0)
+      self.assertEqual(executor.call([("a", "add", (1,))]), [("first", 1)])
+      executor.close()
+      executor.start("second")
+      executor.create("a", Counter, 0)
+      self.assertEqual(executor.call([("a", "add", (1,))]), [("second", 1)])
+
+  def test_workers_end_when_the_executor_is_forgotten(self):
+    executor = process_executor.ProcessExecutor(2)
+    executor.start(None)
+    executor.create("a", Counter, 0)
+    processes = multiprocessing.active_children()
+    self.assertLen(processes, 2)
+    del executor
+    gc.collect()
+    for process in processes:
+      process.join(60)
+      self.assertEqual(process.exitcode, -signal.SIGKILL)
+
+  def test_what_cannot_be_pickled_is_a_failure_and_no_death(self):
+    with process_executor.ProcessExecutor(1) as executor:
+      executor.start(None)
+      executor.create("a", Counter, 0)
+      before = executor.call([("a", "process_id", ())])
+      with self.assertRaisesRegex(executor_lib.WorkerError,
+                                  "(?s)^the worker of a failed:.*pickle"):
+        executor.call([("a", "something_that_cannot_be_pickled", ())])
+      self.assertEqual(executor.call([("a", "process_id", ())]), before)
+      # What cannot be read in the worker is one line.
+      with self.assertRaisesRegex(
+          executor_lib.WorkerError,
+          r"^the worker of a failed: it cannot read what it was sent "
+          r"\(LookupError: not at home\); .* `imports`$"):
+        executor.call([("a", "add", (HomeBody(),))])
+
+  def test_workers_import_what_they_are_told_to(self):
+    # A module that the main process finds and never imports.
+    path = pathlib.Path(self.scratch()).parent
+    (path / "module_of_a_user.py").write_text("")
+    with mock.patch.object(sys, "path", [str(path), *sys.path]):
+      for imports in (), ("module_of_a_user",):
+        with process_executor.ProcessExecutor(1, imports=imports) as executor:
+          executor.start(None)
+          executor.create("a", Counter, 0)
+          self.assertEqual(executor.call(
+              [("a", "has_imported", ("module_of_a_user",))]), [bool(imports)])
+    self.assertNotIn("module_of_a_user", sys.modules)
+
+  @parameterized.parameters(
+      (None, r"it cannot import 'module_of_a_user', which `imports` names "
+       r"\(ModuleNotFoundError: No module named 'module_of_a_user'\)"),
+      ("1 / 0", r"it cannot import 'module_of_a_user'.*ZeroDivisionError: div"),
+      ("import sys; sys.exit(3)", "it cannot import 'module_of_a_user'.*3"),
+      ("import os; os._exit(3)", "ended with exit code 3 while it imported"))
+  def test_a_module_that_cannot_be_imported_is_one_line(self, code, message):
+    path = pathlib.Path(self.scratch()).parent
+    if code:
+      (path / "module_of_a_user.py").write_text(code)
+    with mock.patch.object(sys, "path", [str(path), *sys.path]):
+      with process_executor.ProcessExecutor(
+          2, imports=["module_of_a_user"]) as executor:
+        executor.start(None)
+        executor.create("a", Counter, 0)
+        with self.assertNoLogs(level="WARNING"):  # Nobody is replaced.
+          with self.assertRaisesRegex(executor_lib.WorkerError,
+                                      f"^.*{message}.*$"):
+            executor.call([("a", "add", (1,))])
+
+
+class Scripted(worker_executor.WorkerExecutor):
+  """An executor whose workers say what a script says.
+
+  Attributes:
+    script: `{worker: (answers, reason of death)}`, in the order of hearing.
+    launched: the workers launched in place of others.
+  """
+
+  def __init__(self, num_workers, script):
+    super().__init__(num_workers)
+    self.script = collections.deque(script)
+    self.launched = []
+
+  def _start_workers(self, shared):
+    pass
+
+  def _end_workers(self):
+    pass
+
+  def _launch(self, worker):
+    self.launched.append(worker)
+
+  def _kill(self, worker):
+    pass
+
+  def _post(self, worker, message, is_call):
+    pass
+
+  def _receive(self, workers, timeout):
+    heard = self.script.popleft() if self.script else {}
+    if not set(heard) <= set(workers):
+      raise AssertionError(f"{heard} is not from {workers}")
+    return heard
+
+
+GOOD = [(True, "good")], None
+BAD = [(False, "it is broken")], None
+DEAD = [], "died"
+
+
+class CollectTest(parameterized.TestCase):
+  """The cases of `WorkerExecutor.collect`, with two actors on two workers."""
+
+  @parameterized.parameters(
+      # All goes well.
+      (False, [{0: GOOD}, {1: GOOD}], [], False),
+      (False, [{0: GOOD, 1: GOOD}], [], False),
+      # A death, found in any order.
+      (False, [{0: DEAD}, {0: GOOD, 1: GOOD}], [0], False),
+      (False, [{1: GOOD}, {0: DEAD}, {0: GOOD}], [0], False),
+      # A failure is raised, also if the other worker dies at that time.
+      (False, [{0: BAD}], [], True),
+      (False, [{0: BAD, 1: DEAD}], [], True),
+      (False, [{1: DEAD, 0: BAD}], [], True),
+      (False, [{0: BAD, 1: BAD}], [], True),
+      # Actors that wait for each other are replaced together.
+      (True, [{0: DEAD}, {0: GOOD, 1: GOOD}], [0, 1], False),
+      # A death may be the reason of a failure before or after it.
+      (True, [{0: BAD, 1: DEAD}, {0: GOOD, 1: GOOD}], [0, 1], False),
+      (True, [{0: BAD}, {1: DEAD}, {0: GOOD, 1: GOOD}], [0, 1], False),
+      (True, [{1: BAD}, {0: DEAD}, {0: GOOD, 1: GOOD}], [0, 1], False),
+      # The peer answers or fails as well, and nobody has died.
+      (True, [{0: BAD}, {1: GOOD}], [], True),
+      (True, [{0: BAD}, {1: BAD}], [], True))
+  def test_case(self, are_peers, script, launched, fails):
+    executor = Scripted(2, script)
+    with executor, mock.patch.object(worker_executor, "_GRACE_SECONDS", 0.05):
+      executor.start(None)
+      executor.create("a", Counter)
+      executor.create("b", Counter, apart_from=["a"] if are_peers else [])
+      tickets = executor.submit([("a", "add", ()), ("b", "add", ())])
+      if fails:
+        with self.assertRaisesRegex(executor_lib.WorkerError,
+                                    "^the worker of .* failed: it is broken$"):
+          executor.collect(tickets)
+      else:
+        self.assertEqual(executor.collect(tickets),
+                         dict.fromkeys(tickets, "good"))
+      self.assertEqual(executor.launched, launched)
+      self.assertEmpty(executor.script)
+
+  def test_what_was_collected_or_given_up_is_not_waited_for(self):
+    executor = Scripted(1, [{0: GOOD}, {0: BAD}, {0: GOOD}])
+    executor.start(None)
+    executor.create("a", Counter)
+    (collected,) = executor.submit([("a", "add", ())])
+    executor.collect([collected])
+    failed, given_up = executor.submit([("a", "fail", ()), ("a", "add", ())])
+    with self.assertRaises(executor_lib.WorkerError):
+      executor.collect([failed])
+    for ticket in collected, failed, given_up:
+      with self.assertRaisesRegex(ValueError, "the tickets stand for calls"):
+        executor.collect([ticket])
+    self.assertEqual(executor.call([("a", "add", ())]), ["good"])
 
 
 def _is_alive(pid):

@@ -12,25 +12,29 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Tests of free-running rounds: nobody waits, and nothing gets too stale."""
+"""Tests of free-running rounds: nobody waits, and nothing gets too stale.
+
+Where the order of answers matters, an executor decides it, and no clock.
+"""
 
 import multiprocessing
 import os
 import signal
-import time
+import threading
 
 from absl.testing import absltest
 from absl.testing import parameterized
+import numpy as np
 
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro.oracles import neupl
-from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
+import testing
 
-PPO = ppo.PPOConfig(episodes_per_batch=256)
+PPO = ppo.PPOConfig(episodes_per_batch=64, hidden_sizes=(16,))
 
 
 class LatestFirst(executor_lib.SerialExecutor):
@@ -42,39 +46,56 @@ class LatestFirst(executor_lib.SerialExecutor):
     return super().collect(chosen)
 
 
-def rounds(number, executor, max_staleness, scheme=None, evaluation="exact",
-           **kwargs):
-  """Returns a solver and its results after some rounds on Kuhn poker."""
-  oracle = pipelined.PipelinedOracle("kuhn_poker", PPO, executor, seed=3,
-                                     evaluation=evaluation)
-  solver = solver_lib.PipelinePSROSolver(
-      "kuhn_poker", oracle, scheme or schemes.Pipeline(3),
-      max_staleness=max_staleness, **kwargs)
-  return solver, [solver.round() for _ in range(number)]
-
-
-def played(results):
-  """Returns what two runs have in common if they are the same."""
-  return [(r.of_all.nash_conv, r.of_frozen.nash_conv, r.training_episodes,
-           r.frozen, r.levels) for r in results]
+def make_solver(executor, max_staleness, scheme=None, **options):
+  """Returns a solver of Kuhn poker whose oracle need not be closed."""
+  return testing.make_solver(
+      "kuhn_poker", PPO, scheme or schemes.Pipeline(3), executor, seed=3,
+      max_staleness=max_staleness, **options)[1]
 
 
 class FreeRunningTest(parameterized.TestCase):
 
+  def assert_nothing_is_lost(self, solver):
+    """Checks that what was trained is counted, and nobody is left training."""
+    self.assertEqual(
+        solver.training_episodes,
+        sum(member.episodes for member in solver.population.members()))
+    solver.catch_up()
+    self.assertEqual(solver.in_training, 0)
+    for member in solver.population.active():
+      self.assertGreater(member.steps, 0)
+
   def test_in_lockstep_it_does_not_matter_who_is_first(self):
-    _, ours = rounds(12, LatestFirst(), 0)
-    _, theirs = rounds(12, executor_lib.SerialExecutor(), 0)
-    self.assertEqual(played(ours), played(theirs))
+    found = []
+    for executor in (LatestFirst(), executor_lib.SerialExecutor()):
+      solver = make_solver(executor, 0)
+      found.append((testing.without_clocks(solver.round() for _ in range(12)),
+                    solver.state()))
+    self.assertEqual(found[0][0], found[1][0])
+    self.assertEmpty(testing.differences(found[0][1], found[1][1]))
 
   def test_matches_are_not_waited_for_and_not_lost(self):
-    solver, results = rounds(40, LatestFirst(), 4, evaluation="sampled")
-    played_late = [result.evaluation_episodes for result in results]
-    self.assertEqual(played_late, sorted(played_late))
-    # LatestFirst has none ready before it is made to wait for all.
-    self.assertEqual(played_late[-1], 0)
-    solver.catch_up()
-    self.assertGreater(len(solver.state()["evaluator"]["weight"]), 2)
-    self.assertGreater(solver.episodes, solver.training_episodes)
+    asked = []
+
+    class Recorded(LatestFirst):
+      """Notes how many episodes the matches are asked to play."""
+
+      def submit(self, tasks):
+        asked.extend(sum(args[1]) for _, method, args in tasks
+                     if method.startswith("play"))
+        return super().submit(tasks)
+
+    solver = make_solver(Recorded(), 4, evaluation="sampled")
+    self.assertNotEmpty(asked)  # The first matches have begun,
+    for _ in range(12):
+      # and LatestFirst has none ready before it is made to wait for all.
+      self.assertEqual(solver.round().evaluation_episodes, 0)
+    while solver.in_training:
+      solver.catch_up()
+    weight = np.sum(solver.state()["evaluator"]["weight"])  # Waits for all.
+    played = solver.episodes - solver.training_episodes
+    self.assertEqual(played, sum(asked))
+    self.assertGreater(weight, 0)
 
   @parameterized.product(
       max_staleness=(1, 2, 4, 7),
@@ -82,7 +103,8 @@ class FreeRunningTest(parameterized.TestCase):
               lambda: schemes.DCH(3), schemes.Sequential))
   def test_staleness_is_bounded_and_nobody_is_left_behind(
       self, max_staleness, scheme):
-    solver, results = rounds(60, LatestFirst(), max_staleness, scheme())
+    solver = make_solver(LatestFirst(), max_staleness, scheme())
+    results = [solver.round() for _ in range(4 * max_staleness + 4)]
     seen = [level.staleness for result in results for level in result.levels]
     self.assertEqual(max(seen), max_staleness)
     self.assertEqual(solver.staleness, max_staleness)
@@ -93,59 +115,80 @@ class FreeRunningTest(parameterized.TestCase):
         before = reported.setdefault(level.policy_id, result.round - 1)
         self.assertLessEqual(result.round - before, max_staleness + 1)
         reported[level.policy_id] = result.round
-    self.assertEqual(
-        solver.training_episodes,
-        sum(m.episodes for m in solver.population.members()))
-    caught_up = solver.catch_up()
-    self.assertEqual(solver.in_training, 0)
-    self.assertNotEmpty(caught_up.levels)
+    self.assert_nothing_is_lost(solver)
 
   def test_a_level_freezes_only_after_all_below_it(self):
-    solver, results = rounds(150, LatestFirst(), 4)
+    solver = make_solver(LatestFirst(), 4, min_steps=1000)
+    results = [solver.round() for _ in range(80)]
     frozen = [policy_id for result in results for policy_id in result.frozen]
     self.assertGreater(len(frozen), 8)
     for player in range(2):
       indices = [p.index for p in frozen if p.player == player]
       self.assertEqual(indices, list(range(1, len(indices) + 1)))
     for result in results:
-      settled = {level.policy_id: level.settled for level in result.levels}
-      for policy_id in result.frozen:
-        self.assertTrue(settled[policy_id])
-    self.assertLess(results[-1].of_frozen.nash_conv, 0.1)
+      stationary = {level.policy_id for level in result.levels
+                    if level.stationary}
+      self.assertContainsSubset(result.frozen, stationary)
+    self.assert_nothing_is_lost(solver)
 
   def test_it_can_be_saved_after_it_has_caught_up(self):
-    solver, _ = rounds(9, LatestFirst(), 4)
+    solver = make_solver(LatestFirst(), 4)
+    for _ in range(9):
+      solver.round()
     with self.assertRaisesRegex(ValueError, r"in training; catch_up\(\)"):
       solver.state()
     solver.catch_up()
     state = solver.state()
-    other, _ = rounds(0, LatestFirst(), 4)
+    other = make_solver(LatestFirst(), 4)
     other.restore(state)
-    self.assertEqual(played([other.round() for _ in range(9)]),
-                     played([solver.round() for _ in range(9)]))
+    self.assertEqual(
+        testing.without_clocks(other.round() for _ in range(9)),
+        testing.without_clocks(solver.round() for _ in range(9)))
 
   def test_rounds_go_on_while_a_worker_sleeps(self):
+    max_staleness = 6
     with process_executor.ProcessExecutor(2) as executor:
-      solver, results = rounds(4, executor, 6, schemes.Pipeline(2))
+      # Four policies, two on each worker, and none freezes.
+      solver = make_solver(executor, max_staleness, schemes.Pipeline(2),
+                           min_steps=10 ** 9)
+      solver.round()
+      solver.catch_up()
+      everybody = {m.policy_id for m in solver.population.active()}
+      self.assertLen(everybody, 4)
+      before = solver.staleness
       sleeper = multiprocessing.active_children()[0]
       os.kill(sleeper.pid, signal.SIGSTOP)
-      try:
-        start = time.monotonic()
-        # In every one of them somebody reports, and only the last may wait.
-        results += [solver.round() for _ in range(4)]
-        self.assertLess(time.monotonic() - start, 60)
+      # If a round waited for the sleeper it would not end; then it wakes, and
+      # what is checked below fails.
+      alarm = threading.Timer(testing.PATIENCE_SECONDS, os.kill,
+                              (sleeper.pid, signal.SIGCONT))
+      alarm.start()
+      try:  # All begin in the first of these rounds.
+        awake = [{level.policy_id for level in solver.round().levels}
+                 for _ in range(max_staleness)]
       finally:
+        alarm.cancel()
         os.kill(sleeper.pid, signal.SIGCONT)
-      results += [solver.round() for _ in range(60)]
-      self.assertLessEqual(solver.staleness, 6)
-      self.assertGreater(solver.staleness, 2)
-      self.assertLess(results[-1].of_frozen.nash_conv, 0.5)
+      asleep = everybody - set.union(*awake)
+      self.assertTrue(all(awake))
+      self.assertLen(asleep, 2)
+      # The next round has to wait for the opponents drawn so long ago.
+      result = solver.round()
+      self.assertContainsSubset(asleep, {
+          level.policy_id for level in result.levels
+          if level.staleness == max_staleness})
+      self.assertEqual(solver.staleness, max(before, max_staleness))
+      reported = [solver.round().levels for _ in range(max_staleness + 1)]
+      self.assertEqual({level.policy_id for levels in reported
+                        for level in levels}, everybody)
+      self.assertEqual(solver.staleness, max_staleness)
+      self.assert_nothing_is_lost(solver)
 
   @parameterized.parameters(
       (-1, {}, "takes 0 or more"), (2, {"sweep": True}, "use 0"))
   def test_out_of_range(self, max_staleness, options, message):
     with self.assertRaisesRegex(ValueError, message):
-      rounds(0, executor_lib.SerialExecutor(), max_staleness, **options)
+      make_solver(executor_lib.SerialExecutor(), max_staleness, **options)
 
   def test_rows_of_one_network_wait_for_each_other(self):
     oracle = neupl.NeuPLOracle("kuhn_poker")

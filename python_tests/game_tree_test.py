@@ -24,6 +24,7 @@ from open_spiel.python import policy
 
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import loading
+import testing
 
 GOOFSPIEL = "goofspiel(num_cards=4,imp_info=True,points_order=descending)"
 
@@ -66,12 +67,8 @@ class EnumerateTest(parameterized.TestCase):
 
   def test_tables_round_trip(self):
     tree = game_tree.enumerate_game("leduc_poker")
-    rng = np.random.default_rng(0)
-    tables = []
-    for player in range(2):
-      mask = tree.infostates[player].legal_actions_mask
-      table = rng.random(mask.shape) * mask
-      tables.append(table / table.sum(axis=1, keepdims=True))
+    tables = [testing.random_table(tree, player, player)
+              for player in range(2)]
     tabular = tree.tabular_policy(tables)
     uniform = policy.UniformRandomPolicy(tree.game)
     for player in range(2):
@@ -105,14 +102,14 @@ class RefusalsTest(parameterized.TestCase):
       ("oshi_zumo(coins=4)", 5_000_000, None), ("chess", 5_000_000, None),
       ("battleship", 5_000_000, None))
   def test_gives_up_in_seconds(self, name, limit, histories):
-    start = time.perf_counter()
+    start = time.process_time()  # Whatever else the machine does.
     if histories and histories <= limit:
       self.assertEqual(game_tree.enumerate_game(name, limit).num_histories,
                        histories)
     else:
       with self.assertRaisesRegex(game_tree.TooLargeError, "max_histories"):
         game_tree.enumerate_game(name, limit)
-    self.assertLess(time.perf_counter() - start, 10)
+    self.assertLess(time.process_time() - start, 10)
 
   @parameterized.parameters(
       ("kuhn_poker", 58, 0), ("kuhn_poker(players=4)", None, 0.3),

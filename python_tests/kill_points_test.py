@@ -19,33 +19,42 @@ place in its code, for many places and times, and resumed: what it leaves is
 what the undisturbed run left, but for the clocks.
 """
 
-import csv
 import multiprocessing
+from multiprocessing import forkserver
 import os
 import pathlib
 import signal
-import sys
-import tempfile
 import time
 from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+import pytest
 
-EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
-sys.path.insert(0, str(EXAMPLES))
-
-# pylint: disable=wrong-import-position
 from open_spiel_ppsro import plain_data
 from open_spiel_ppsro import population
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.executors import process_executor
+from open_spiel_ppsro.oracles import dqn
+from open_spiel_ppsro.oracles import neupl
 from open_spiel_ppsro.oracles import optimiser
+from open_spiel_ppsro.oracles import ppo
+from open_spiel_ppsro.runs import limits
+from open_spiel_ppsro.runs import progress
+from open_spiel_ppsro.runs import recorder as recorder_lib
+from open_spiel_ppsro.runs import report
+from open_spiel_ppsro.runs import rounds
 from open_spiel_ppsro.runs import run_directory
-import recorded_run
-import resume_test
+from open_spiel_ppsro.runs import signals
+import testing
+
+PPO = ppo.PPOConfig(episodes_per_batch=64, hidden_sizes=(16,))
+DQN = dqn.DQNConfig(episodes_per_batch=64, hidden_sizes=(16,))
+NEUPL = neupl.NeuPLConfig(episodes_per_batch=64, hidden_sizes=(16,),
+                          max_policies=4)
+ROUNDS = 7
 
 # Places by name: what is called there.
 PLACES = {
@@ -74,27 +83,32 @@ def play(path, resume, config, scheme, executor=None):
   """
   if isinstance(executor, int):
     executor = process_executor.ProcessExecutor(executor)
-  solver = resume_test.make_solver(config, scheme, executor)
+  oracle, solver = testing.make_solver(
+      "kuhn_poker", config, scheme, executor, seed=3, min_steps=300)
   directory = run_directory.RunDirectory(path)
+  recorder = recorder_lib.Recorder(
+      solver, directory, time.perf_counter(), checkpoint_seconds=1e-9)
   if resume and run_directory.checkpoint_paths(path):
-    solver.restore(run_directory.read_checkpoint(path)["solver"])
+    recorder.restore(run_directory.read_checkpoint(path))
     directory.resume({}, solver.rounds)
   else:
     directory.start({})
-  with mock.patch.object(recorded_run.ppsro, "plot_run"):
-    recorded_run.play(
-        solver, directory, recorded_run.Limits(1e9, max_episodes=50_000),
-        time.perf_counter(), checkpoint_seconds=1e-9)
+  with mock.patch.object(report, "plot_run"):  # It takes a second.
+    with progress.Progress() as shown, signals.Signals() as received:
+      rounds.play(solver, recorder, limits.Limits(1e9, max_rounds=ROUNDS),
+                  received, shown)
+    recorder.finish()
   directory.close()
-  solver._oracle.close()  # pylint: disable=protected-access
+  oracle.close()
 
 
 def in_a_process(function, *args):
   """Calls a function in a forked process; returns its exit code."""
+  forkserver.ensure_running()  # It then forks its workers from ours.
   process = multiprocessing.get_context("fork").Process(
       target=function, args=args)
   process.start()
-  process.join(120)
+  process.join(testing.PATIENCE_SECONDS)
   return process.exitcode
 
 
@@ -116,56 +130,84 @@ def play_until(place, time_to_die, *args):
 
 
 def left(path):
-  """Returns metrics without clocks, and the final policy."""
-  with open(path / "metrics.csv", newline="", encoding="utf-8") as file:
-    rows = [{name: value for name, value in row.items()
-             if "seconds" not in name} for row in csv.DictReader(file)]
-  with np.load(path / "final_policy.npz") as arrays:
-    return rows, {name: arrays[name].tolist() for name in arrays.files}
+  """Returns metrics without clocks, both policies, the last checkpoint."""
+  policies = []
+  for name in (run_directory.FINAL_POLICY, run_directory.BEST_POLICY):
+    with np.load(path / name) as arrays:
+      policies.append({key: arrays[key].tolist() for key in arrays.files})
+  state = run_directory.read_checkpoint(path)["solver"]
+  # What was solved is kept in the order of its use, and who resumes uses it.
+  del state["meta_strategies"]
+  return (testing.metrics_without_clocks(run_directory.read_metrics(path)),
+          policies, state)
 
 
 class KillPointsTest(parameterized.TestCase):
 
   def setUp(self):
     super().setUp()
-    directory = tempfile.TemporaryDirectory()
-    self.addCleanup(directory.cleanup)
-    self.path = pathlib.Path(directory.name)
+    self.path = testing.make_directory(self)
 
-  @parameterized.parameters(
-      (resume_test.PPO, lambda: schemes.Pipeline(2), None, (2, 7)),
-      (resume_test.PPO, schemes.Sequential),
-      (resume_test.DQN, lambda: schemes.Pipeline(2)),
-      (resume_test.NEUPL, lambda: schemes.NeuPL(3)),
-      (resume_test.PPO, lambda: schemes.Pipeline(2), 2))
-  def test_everywhere(self, config, scheme, executor=None, times=(3,)):
-    self.assertEqual(
-        in_a_process(play, self.path / "whole", False, config, scheme()), 0)
-    whole = left(self.path / "whole")
-    self.assertGreater(len(whole[0]), 4)
-    killed = 0
+  def assert_same(self, path, other):
+    """Checks that two runs have left the same."""
+    self.assertEmpty(testing.differences(left(path), left(other)),
+                    f"{path.name} and {other.name} differ")
+
+  def kill_everywhere(self, config, scheme, executor=None, times=(3,)):
+    """Kills a run at all places, resumes it, and compares what is left.
+
+    Args:
+      config: of the learners.
+      scheme: makes the scheme.
+      executor: a number of worker processes, or None for none.
+      times: it is killed when it comes to a place for the n-th time.
+    """
+    whole = self.path / "whole"
+    play(whole, False, config, scheme())
+    self.assertLen(run_directory.read_metrics(whole)["round"], ROUNDS)
+    killed = set()
     for place in PLACES:
       for time_to_die in times:
         path = self.path / f"{place} {time_to_die}"
         code = in_a_process(play_until, place, time_to_die, path, False,
                             config, scheme(), executor)
         self.assertIn(code, (0, -signal.SIGKILL), place)
-        killed += code != 0
+        if code:
+          killed.add(place)
         if not executor:  # Killed once more on the way, then left alone.
           in_a_process(play_until, place, time_to_die + 1, path, True, config,
                        scheme())
         self.assertEqual(
             in_a_process(play, path, True, config, scheme(), executor), 0,
             place)
-        self.assertEqual(left(path), whole, (place, time_to_die))
+        self.assert_same(path, whole)
         self.assertEmpty(list(path.glob(".*")))
         self.assertLessEqual(len(run_directory.checkpoint_paths(path)), 2)
-    self.assertGreater(killed, 6)
+    # Some learners take no steps of Adam here, and some schemes never freeze.
+    self.assertContainsSubset(set(PLACES) - {"training", "freezing"}, killed)
+
+  @pytest.mark.slow
+  def test_everywhere(self):
+    self.kill_everywhere(PPO, lambda: schemes.Pipeline(2))
+
+  @pytest.mark.slow
+  def test_everywhere_with_workers(self):
+    self.kill_everywhere(PPO, lambda: schemes.Pipeline(2), 2)
+
+  @parameterized.product(
+      case=((PPO, lambda: schemes.Pipeline(2)), (PPO, schemes.Sequential),
+            (DQN, lambda: schemes.Pipeline(2)),
+            (NEUPL, lambda: schemes.NeuPL(3))),
+      times=((1, 2), (4, 5), (6, 7)))
+  @pytest.mark.thorough
+  def test_everywhere_at_any_time(self, case, times):
+    self.kill_everywhere(*case, times=times)
 
   @parameterized.parameters(
-      (resume_test.PPO, lambda: schemes.Pipeline(2)),
-      (resume_test.DQN, schemes.Sequential),
-      (resume_test.NEUPL, lambda: schemes.NeuPL(3)))
+      (PPO, lambda: schemes.Pipeline(2)),
+      (DQN, schemes.Sequential),
+      (NEUPL, lambda: schemes.NeuPL(3)))
+  @pytest.mark.slow
   def test_workers_killed_all_the_time(self, config, scheme):
     play(self.path / "whole", False, config, scheme())
     deaths = 0
@@ -184,10 +226,10 @@ class KillPointsTest(parameterized.TestCase):
                              append_and_kill):
         play(self.path / "killed", False, config, scheme(), executor)
     self.assertEqual(deaths, 4)
-    self.assertEqual(left(self.path / "killed"), left(self.path / "whole"))
+    self.assert_same(self.path / "killed", self.path / "whole")
 
   def test_a_full_disk_leaves_the_checkpoint_before(self):
-    play(self.path / "whole", False, resume_test.PPO, schemes.Pipeline(2))
+    play(self.path / "whole", False, PPO, schemes.Pipeline(2))
     written = 0
     savez = np.savez
 
@@ -201,18 +243,19 @@ class KillPointsTest(parameterized.TestCase):
 
     with mock.patch.object(np, "savez", fill_up):
       with self.assertLogs(level="WARNING") as logs:
-        play(self.path / "full", False, resume_test.PPO, schemes.Pipeline(2))
+        play(self.path / "full", False, PPO, schemes.Pipeline(2))
     self.assertIn("No space left on device", logs.output[0])
-    self.assertEqual(left(self.path / "full"), left(self.path / "whole"))
+    self.assertEqual(left(self.path / "full")[:2],
+                     left(self.path / "whole")[:2])
     names = [p.name for p in run_directory.checkpoint_paths(self.path / "full")]
     self.assertEqual(names, ["checkpoint_00000002.npz",
                              "checkpoint_00000001.npz"])
-    play(self.path / "full", True, resume_test.PPO, schemes.Pipeline(2))
-    self.assertEqual(left(self.path / "full"), left(self.path / "whole"))
+    play(self.path / "full", True, PPO, schemes.Pipeline(2))
+    self.assert_same(self.path / "full", self.path / "whole")
 
   def test_a_damaged_checkpoint_is_passed_over(self):
     path = self.path / "run"
-    play(path, False, resume_test.PPO, schemes.Pipeline(2))
+    play(path, False, PPO, schemes.Pipeline(2))
     newest, before = run_directory.checkpoint_paths(path)
     newest.write_bytes(newest.read_bytes()[:1000])
     with self.assertLogs(level="WARNING") as logs:

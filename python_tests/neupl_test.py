@@ -19,16 +19,17 @@ from absl.testing import parameterized
 import numpy as np
 from open_spiel.python import policy
 
+from open_spiel_ppsro import population
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
-from open_spiel_ppsro.executors import executor as executor_lib
-from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro.games import normal_form
 from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import exact
+from open_spiel_ppsro.oracles import learner
 from open_spiel_ppsro.oracles import neupl
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
+import testing
 
 
 def tables(solver):
@@ -77,37 +78,61 @@ class RockPaperScissorsTest(absltest.TestCase):
     self.assertLess(result.of_all.nash_conv, 0.04)
 
 
-class KuhnTest(absltest.TestCase):
+class RowsTest(parameterized.TestCase):
+  """Rows of the interaction graph as the oracle is given them."""
 
-  def run_rounds(self, executor, rounds, seed=0):
-    config = neupl.NeuPLConfig(max_policies=5, episodes_per_batch=4096,
-                               hidden_sizes=(32,))
-    with neupl.NeuPLOracle("kuhn_poker", config, executor, seed) as oracle:
-      solver = solver_lib.PipelinePSROSolver("kuhn_poker", oracle,
-                                             schemes.NeuPL(4))
-      results = [solver.round() for _ in range(rounds)]
-      return tables(solver), results
+  def train(self, *rows):
+    """Trains policies 1, 2, ... with these rows; returns their reports.
 
-  def test_same_bits_for_any_executor(self):
-    reference, results = self.run_rounds(executor_lib.SerialExecutor(), 6)
-    for executor in (process_executor.ProcessExecutor(1),
-                     process_executor.ProcessExecutor(3)):
-      found, _ = self.run_rounds(executor, 6)
-      for ours, theirs in zip(found, reference):
-        np.testing.assert_array_equal(ours, theirs)
-    other, _ = self.run_rounds(executor_lib.SerialExecutor(), 6, seed=1)
-    self.assertFalse(np.array_equal(other[-1], reference[-1]))
-    self.assertLess(results[-1].of_all.nash_conv, results[0].of_all.nash_conv)
+    Args:
+      *rows: per policy, the probabilities of those below it.
+    """
+    config = neupl.NeuPLConfig(max_policies=5, episodes_per_batch=64,
+                               hidden_sizes=(8,))
+    with neupl.NeuPLOracle("kuhn_poker", config) as oracle:
+      ids = [population.PolicyId(0, index + 1) for index in range(len(rows))]
+      oracle.open(ids)
+      uniform = oracle.uniform_policy(0)
 
-  def test_equal_rows_are_one_policy(self):
-    found, results = self.run_rounds(executor_lib.SerialExecutor(), 2)
-    # After the first round every row but the first looks at untrained equals;
-    # whatever rows coincide, their policies coincide, and steps count once.
-    trained = [level for level in results[0].levels if level.steps]
-    distinct = {table.tobytes() for table in found[1:]}
-    self.assertLessEqual(len(distinct), 4)
-    self.assertGreaterEqual(len(trained), 1)
-    np.testing.assert_allclose(found[0], 0.5)  # The sink, uniform, as it was.
+      def assignment(policy_id, row):
+        mixture = population.Mixture(
+            tuple(population.Snapshot(population.PolicyId(0, k), 0, uniform)
+                  for k in range(len(row))), np.array(row))
+        return learner.Assignment(policy_id, (mixture, mixture), 200, False,
+                                  (np.array(row),))
+
+      return oracle.train([assignment(*pair) for pair in zip(ids, rows)])
+
+  @parameterized.parameters(
+      # The second row differs by less than the tolerance of a thousandth.
+      ((0.5, 0.5), (0.5, 0.5)), ((0.5, 0.5), (0.5002, 0.4998)))
+  def test_equal_rows_are_one_policy(self, one, other):
+    first, leader, follower = self.train((1.0,), one, other)
+    self.assertGreaterEqual(leader.steps, 200)
+    self.assertGreaterEqual(leader.episodes, 64)
+    # What they train together is counted once.
+    self.assertEqual((follower.steps, follower.episodes), (0, 0))
+    self.assertEqual(follower.mean_return, leader.mean_return)
+    np.testing.assert_array_equal(follower.policy.table, leader.policy.table)
+    self.assertGreaterEqual(first.steps, 200)
+    self.assertFalse(np.array_equal(first.policy.table, leader.policy.table))
+
+  def test_different_rows_are_two(self):
+    reports = self.train((1.0,), (0.5, 0.5), (0.502, 0.498))
+    for report in reports:
+      self.assertGreaterEqual(report.steps, 200)
+    self.assertFalse(np.array_equal(reports[1].policy.table,
+                                    reports[2].policy.table))
+
+  def test_the_sink_stays_as_it_was(self):
+    oracle, solver = testing.make_solver(
+        "kuhn_poker", neupl.NeuPLConfig(max_policies=4, episodes_per_batch=64),
+        schemes.NeuPL(3))
+    with oracle:
+      for _ in range(2):
+        solver.round()
+    np.testing.assert_array_equal(tables(solver)[0],
+                                  oracle.uniform_policy(0).table)
 
 
 class WrongCombinationsTest(absltest.TestCase):

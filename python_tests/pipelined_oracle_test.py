@@ -15,17 +15,18 @@
 """Tests for PipelinedOracle and its policies inside psro_v2."""
 
 import pickle
+from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 from open_spiel.python import rl_environment
+from open_spiel.python.algorithms import expected_game_score
 from open_spiel.python.algorithms import exploitability
 from open_spiel.python.algorithms import policy_aggregator
 from open_spiel.python.algorithms.psro_v2 import psro_v2
 import pyspiel
 
-from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import sequence_form
@@ -34,6 +35,7 @@ from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import exact
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
+import testing
 
 
 def psro_v2_solver(oracle, method="uniform", **kwargs):
@@ -42,12 +44,6 @@ def psro_v2_solver(oracle, method="uniform", **kwargs):
       training_strategy_selector="probabilistic",
       meta_strategy_method=method,
       **{"sample_from_marginals": True, **kwargs})
-
-
-def random_table(tree, player, seed):
-  mask = tree.infostates[player].legal_actions_mask
-  table = np.random.default_rng(seed).exponential(size=mask.shape) * mask
-  return table / table.sum(axis=1, keepdims=True)
 
 
 def nash_conv(game, solver):
@@ -78,16 +74,22 @@ class InsidePsroV2Test(parameterized.TestCase):
       self.assertTrue(all(p.is_frozen() for p in solver.get_policies()[0][1:]))
       self.assertLess(nash_conv(oracle.played_game.game, solver), before)
 
-  def test_with_exact_responses_it_is_double_oracle(self):
-    # Payoffs by enough games that the sampled meta-game is near the true one.
-    np.random.seed(0)
+  def test_with_exact_responses_and_payoffs_it_is_double_oracle(self):
     with pipelined.PipelinedOracle("kuhn_poker",
                                    exact.ExactConfig()) as oracle:
-      solver = psro_v2_solver(oracle, meta_strategies.nash_strategy)
-      solver._sims_per_entry = 2000  # pylint: disable=protected-access
-      for _ in range(8):
-        solver.iteration()
-      self.assertLess(nash_conv(oracle.played_game.game, solver), 0.2)
+      game = oracle.played_game.game
+
+      def exact_returns(self, policies, num_episodes):
+        del self, num_episodes
+        return np.array(expected_game_score.policy_value(
+            game.new_initial_state(), policies))
+
+      with mock.patch.object(psro_v2.PSROSolver, "sample_episodes",
+                             exact_returns):
+        solver = psro_v2_solver(oracle, meta_strategies.nash_strategy)
+        for _ in range(8):
+          solver.iteration()
+      self.assertLess(nash_conv(game, solver), 1e-9)
 
   def test_joint_probabilities_of_two_players_are_their_marginals(self):
     responses = []
@@ -105,7 +107,7 @@ class InsidePsroV2Test(parameterized.TestCase):
     tree = game_tree.enumerate_game("kuhn_poker(players=3)")
     with pipelined.PipelinedOracle(tree, exact.ExactConfig()) as oracle:
       policies = [
-          [oracle.policy(p, random_table(tree, p, 10 * p + k))
+          [oracle.policy(p, testing.random_table(tree, p, 10 * p + k))
            for k in range(3)] for p in range(3)]
       joint = np.zeros((3, 3, 3))
       joint[0, 2, 2], joint[1, 1, 2], joint[2, 2, 1] = 0.5, 0.2, 0.3
@@ -129,7 +131,7 @@ class InsidePsroV2Test(parameterized.TestCase):
   def test_in_worker_processes_the_same(self):
     config = ppo.PPOConfig(episodes_per_batch=512)
     found = []
-    for executor in (executor_lib.SerialExecutor(), process_executor.ProcessExecutor(2)):
+    for executor in (None, process_executor.ProcessExecutor(2)):
       with pipelined.PipelinedOracle("kuhn_poker", config, executor, seed=5,
                                      number_training_steps=3000) as oracle:
         solver = psro_v2_solver(oracle)
@@ -156,11 +158,8 @@ class PoliciesTest(parameterized.TestCase):
     with pipelined.PipelinedOracle(
         "kuhn_poker", ppo.PPOConfig(episodes_per_batch=512),
         seat_symmetric=seat_symmetric) as oracle:
-      rng = np.random.default_rng(0)
-      mask = oracle.played_game.infostates[0].legal_actions_mask
-      table = rng.exponential(size=mask.shape) * mask
-      table /= table.sum(axis=1, keepdims=True)
-      return oracle.played_game, oracle.policy(0, table)
+      return oracle.played_game, oracle.policy(
+          0, testing.random_table(oracle.played_game, 0, 0))
 
   @parameterized.parameters(False, True)
   def test_behaves_as_psro_v2_expects(self, seat_symmetric):

@@ -85,8 +85,9 @@ class LocalTest(absltest.TestCase):
   def test_refuses_wrong_numbers(self):
     with self.assertRaisesRegex(ValueError, "num_workers is 0"):
       ray_executor.RayExecutor(0)
-    with self.assertRaisesRegex(ValueError, "gpus_per_worker is -1"):
-      ray_executor.RayExecutor(1, gpus_per_worker=-1)
+    with self.assertRaisesRegex(ValueError, "worker_timeout_seconds is 0"):
+      ray_executor.RayExecutor(1, worker_timeout_seconds=0)
+    self.assertFalse(ray.is_initialized())
 
 
 def play(executor, in_the_middle):

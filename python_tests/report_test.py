@@ -15,7 +15,7 @@
 """Tests of report: curves, their mean and range, tables and pictures."""
 
 import pathlib
-import tempfile
+from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -23,12 +23,13 @@ import numpy as np
 
 from open_spiel_ppsro.runs import report
 from open_spiel_ppsro.runs import run_directory
+import testing
 
 STEPS = (np.array([10., 20., 40.]), np.array([1., .5, .25]))
 LATER = (np.array([15., 30.]), np.array([2., 1.]))
 
 
-def write_run(path, exploitabilities, episodes):
+def write_run(path, exploitabilities, episodes, cce_gap=float("nan")):
   directory = run_directory.RunDirectory(path)
   directory.start({"game_name": "kuhn_poker", "scheme": "pipeline",
                           "oracle": "ppo", "seed": 1})
@@ -38,7 +39,8 @@ def write_run(path, exploitabilities, episodes):
         "round": index + 1, "wall_seconds": index + .5,
         "episodes": episodes * (index + 1), "policies": "2/3",
         "nash_conv_frozen": 2 * value, "exploitability_frozen": value,
-        "nash_conv_all": 2 * value, "levels": "x"})
+        "nash_conv_all": 2 * value, "levels": "x",
+        "cce_gap_frozen": cce_gap, "cce_gap_all": cce_gap})
 
 
 class CurvesTest(parameterized.TestCase):
@@ -73,9 +75,7 @@ class RunsTest(absltest.TestCase):
 
   def setUp(self):
     super().setUp()
-    temporary = tempfile.TemporaryDirectory()
-    self.addCleanup(temporary.cleanup)
-    self.path = pathlib.Path(temporary.name)
+    self.path = testing.make_directory(self)
 
   def assertIsPicture(self, path):
     self.assertEqual(pathlib.Path(path).read_bytes()[:4], b"\x89PNG")
@@ -104,6 +104,21 @@ class RunsTest(absltest.TestCase):
     self.assertIsPicture(report.plot_curves(
         self.path / "c.png", "title", [("episodes", True, curves, curves),
                                        ("rounds", False, curves, {})]))
+
+  def test_a_correlated_run_shows_its_cce_gap(self):
+    for gap, label, num_lines in ((float("nan"), "NashConv", 2),
+                                  (0.25, "CCE gap", 4)):
+      write_run(self.path / label, [.9, .6], 100, gap)
+      with mock.patch.object(report, "save_figure") as save:
+        report.plot_run(self.path / label)
+      (figure, _), _ = save.call_args
+      axis = figure.axes[0]
+      self.assertEqual(axis.get_ylabel(), label)
+      self.assertLen(axis.lines, num_lines)
+      solid = [line for line in axis.lines if line.get_linestyle() == "-"]
+      self.assertLen(solid, 2)
+      np.testing.assert_array_equal(
+          solid[1].get_ydata(), [1.8, 1.2] if np.isnan(gap) else [gap, gap])
 
   def test_published_figures(self):
     path = self.path / "published.csv"

@@ -14,70 +14,74 @@
 
 """The same seed gives the same bits, wherever learners run."""
 
-import dataclasses
-
 from absl.testing import absltest
 from absl.testing import parameterized
-import numpy as np
+import pytest
 
 from open_spiel_ppsro import schemes
-from open_spiel_ppsro import solver as solver_lib
-from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro.executors import ray_executor
 from open_spiel_ppsro.oracles import dqn
-from open_spiel_ppsro.oracles import pipelined
+from open_spiel_ppsro.oracles import neupl
 from open_spiel_ppsro.oracles import ppo
+import testing
 
-ROUNDS = 12
+PPO = ppo.PPOConfig(episodes_per_batch=128, hidden_sizes=(16,))
+DQN = dqn.DQNConfig(episodes_per_batch=128, hidden_sizes=(16,))
+NEUPL = neupl.NeuPLConfig(episodes_per_batch=128, hidden_sizes=(16,),
+                          max_policies=4)
+
+CASES = {
+    "ppo": (PPO, schemes.Pipeline(3), {}),
+    "dqn": (DQN, schemes.Pipeline(3), {}),
+    "ppo_sampled": (PPO, schemes.Pipeline(3), {"evaluation": "sampled"}),
+    "dqn_sampled": (DQN, schemes.NaiveParallel(2), {"evaluation": "sampled"}),
+    "neupl": (NEUPL, schemes.NeuPL(3), {}),
+    "neupl_sampled": (NEUPL, schemes.NeuPL(3), {"evaluation": "sampled"}),
+}
 
 
-def play(config, executor, seed=0, evaluation="exact"):
-  """Returns all policies, all payoffs and all metrics of a short run."""
-  with pipelined.PipelinedOracle("kuhn_poker", config, executor, seed,
-                                 evaluation=evaluation) as oracle:
-    solver = solver_lib.PipelinePSROSolver(
-        "kuhn_poker", oracle, schemes.Pipeline(3),
-        plateau=solver_lib.default_plateau(oracle, min_steps=1000))
-    results = [solver.round() for _ in range(ROUNDS)]
-  # All but the clocks.
-  metrics = [dataclasses.replace(r, training_seconds=0, evaluation_seconds=0,
-                                 round_seconds=0) for r in results]
-  policies = [m.snapshot.policy.table for m in solver.population.members()]
-  return ([getattr(policy, "parameters", policy) for policy in policies],
-          solver.get_meta_game(), metrics)
+def play(config, scheme, options, executor=None, seed=0):
+  """Returns the results and the state of a short run on Kuhn poker."""
+  return testing.play(8, "kuhn_poker", config, scheme, executor, seed,
+                      min_steps=300, **options)
 
 
 class LockstepTest(parameterized.TestCase):
 
-  @parameterized.parameters(ppo.PPOConfig(episodes_per_batch=512),
-                            dqn.DQNConfig(episodes_per_batch=512))
-  def test_any_executor_any_worker_count(self, config):
-    tables, payoffs, metrics = play(config, executor_lib.SerialExecutor())
-    self.assertGreater(len(tables), 8)  # Some froze, others opened.
-    for make in (executor_lib.SerialExecutor,
-                 lambda: process_executor.ProcessExecutor(1),
-                 lambda: process_executor.ProcessExecutor(2),
-                 lambda: process_executor.ProcessExecutor(3),
-                 lambda: ray_executor.RayExecutor(2)):
-      found = play(config, make())
-      self.assertEqual(len(found[0]), len(tables))
-      for ours, theirs in zip(found[0], tables):
-        np.testing.assert_array_equal(ours, theirs)
-      np.testing.assert_array_equal(found[1], payoffs)
-      self.assertEqual(found[2], metrics)
-    _, _, other = play(config, executor_lib.SerialExecutor(), seed=1)
-    self.assertNotEqual(other, metrics)
+  def assert_same(self, ours, theirs):
+    self.assertEqual(ours[0], theirs[0])
+    self.assertEmpty(testing.differences(ours[1], theirs[1]))
 
-  def test_sampled_games_too(self):
-    config = ppo.PPOConfig(episodes_per_batch=512)
-    _, payoffs, metrics = play(config, executor_lib.SerialExecutor(),
-                               evaluation="sampled")
+  @parameterized.named_parameters(
+      (name, *case) for name, case in CASES.items())
+  def test_any_number_of_workers(self, *case):
+    serial = play(*case)
+    # Learners trained; where they can freeze, some did, and others opened.
+    members = sum(map(len, serial[1]["population"]["members"]))
+    self.assertGreaterEqual(members, 8 if case[1].freezes else 4)
     for workers in (1, 2, 3):
-      found = play(config, process_executor.ProcessExecutor(workers),
-                   evaluation="sampled")
-      np.testing.assert_array_equal(found[1], payoffs)
-      self.assertEqual(str(found[2]), str(metrics))  # As text nan is nan.
+      self.assert_same(
+          play(*case, process_executor.ProcessExecutor(workers)), serial)
+
+  @parameterized.named_parameters(
+      (name, *case) for name, case in CASES.items())
+  def test_once_more_and_with_another_seed(self, *case):
+    serial = play(*case)
+    self.assert_same(play(*case), serial)
+    self.assertNotEqual(play(*case, seed=1)[0], serial[0])
+
+  @pytest.mark.slow
+  def test_on_ray(self):
+    # A start of Ray takes seconds: one is enough.
+    case = CASES["ppo"]
+    self.assert_same(play(*case, ray_executor.RayExecutor(2)), play(*case))
+
+  @parameterized.named_parameters(
+      (name, *case) for name, case in CASES.items() if name != "ppo")
+  @pytest.mark.thorough
+  def test_on_ray_any_learner(self, *case):
+    self.assert_same(play(*case, ray_executor.RayExecutor(2)), play(*case))
 
 
 if __name__ == "__main__":

@@ -14,61 +14,33 @@
 
 """A run that was stopped and resumed is the run that was not."""
 
-import dataclasses
-import pathlib
-import tempfile
+import itertools
 
 from absl.testing import absltest
 from absl.testing import parameterized
-import numpy as np
 
 from open_spiel_ppsro import plain_data
 from open_spiel_ppsro import schemes
-from open_spiel_ppsro import solver as solver_lib
-from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import exact
 from open_spiel_ppsro.oracles import gradual
 from open_spiel_ppsro.oracles import neupl
-from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
+import testing
 
-ROUNDS = 9
-PPO = ppo.PPOConfig(episodes_per_batch=512)
-DQN = dqn.DQNConfig(episodes_per_batch=512)
-NEUPL = neupl.NeuPLConfig(episodes_per_batch=128, max_policies=4)
-
-
-def make_solver(config, scheme, executor=None, evaluation="exact",
-                workers_per_level=1, **kwargs):
-  """Returns a solver that freezes soon; close its oracle."""
-  if isinstance(config, neupl.NeuPLConfig):
-    oracle = neupl.NeuPLOracle("kuhn_poker", config, executor, 3,
-                               evaluation=evaluation)
-  else:
-    oracle = pipelined.PipelinedOracle(
-        "kuhn_poker", config, executor, 3, evaluation=evaluation,
-        seat_symmetric=scheme.one_population,
-        workers_per_level=workers_per_level)
-  return solver_lib.PipelinePSROSolver(
-      "kuhn_poker", oracle, scheme,
-      plateau=solver_lib.default_plateau(oracle, min_steps=1000), **kwargs)
+# The numbers of rounds after which a run is saved, and gone on with.
+SAVED = (0, 1, 4, 7, 8)
+PPO = ppo.PPOConfig(episodes_per_batch=128, hidden_sizes=(16,))
+DQN = dqn.DQNConfig(episodes_per_batch=128, hidden_sizes=(16,))
+NEUPL = neupl.NeuPLConfig(episodes_per_batch=64, hidden_sizes=(16,),
+                          max_policies=4)
 
 
-def content(solver):
-  """Returns all policies and payoffs of a solver."""
-  return ([getattr(member.snapshot.policy, "parameters",
-                   member.snapshot.policy)
-           for member in solver.population.members() if member.steps
-           or isinstance(member.snapshot.policy, np.ndarray)],
-          solver.get_meta_game())
-
-
-def without_clocks(results):
-  return [str(dataclasses.replace(
-      result, training_seconds=0, evaluation_seconds=0, round_seconds=0))
-          for result in results]
+def make_solver(config, scheme, executor=None, **options):
+  """Returns an oracle and a solver of Kuhn poker that freezes soon."""
+  return testing.make_solver("kuhn_poker", config, scheme, executor, seed=3,
+                             **{"min_steps": 300, **options})
 
 
 CASES = {
@@ -80,7 +52,7 @@ CASES = {
                           {"evaluation": "sampled"}),
     "sequential_exact": (exact.ExactConfig("random"), schemes.Sequential, {}),
     "sweep_gradual": (gradual.GradualConfig(0.3), lambda: schemes.Pipeline(3),
-                      {"sweep": True}),
+                      {"sweep": True, "min_steps": 3}),
     "rectified": (PPO, lambda: schemes.Rectified("relu"), {}),
     "dch_online": (DQN, lambda: schemes.DCH(3, meta_solver="online"), {}),
     "neupl": (NEUPL, lambda: schemes.NeuPL(3), {}),
@@ -89,7 +61,7 @@ CASES = {
     "cce": (PPO, lambda: schemes.Pipeline(2),
             {"meta_strategy_method": "cce"}),
     "prd": (PPO, lambda: schemes.Pipeline(2),
-            {"meta_strategy_method": "prd"}),
+            {"meta_strategy_method": "prd", "prd_iterations": 1000}),
 }
 
 
@@ -97,68 +69,74 @@ class ResumeTest(parameterized.TestCase):
 
   def setUp(self):
     super().setUp()
-    directory = tempfile.TemporaryDirectory()
-    self.addCleanup(directory.cleanup)
-    self.path = pathlib.Path(directory.name) / "checkpoint.npz"
+    self.path = testing.make_directory(self) / "checkpoint.npz"
 
-  def assert_same(self, ours, theirs):
-    self.assertEqual(len(ours[0]), len(theirs[0]))
-    for one, other in zip(ours[0], theirs[0]):
-      np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(ours[1], theirs[1])
+  def through_a_file(self, state):
+    plain_data.write(self.path, state)
+    return plain_data.read(self.path)
 
   @parameterized.named_parameters(
       (name, *case) for name, case in CASES.items())
   def test_same_bits_from_any_round(self, config, make_scheme, options):
-    whole = make_solver(config, make_scheme(), **options)
-    results, states = [], []
-    for number in range(ROUNDS):
-      if number in (0, 1, 4, ROUNDS - 1):
-        states.append((number, whole.state()))
-      results.append(whole.round())
-    self.assertGreater(len(content(whole)[0]), 2)
-    for number, state in states:  # What they hold has not changed since.
-      plain_data.write(self.path, state)
-      resumed = make_solver(config, make_scheme(), **options)
-      resumed.restore(plain_data.read(self.path))
+    _, whole = make_solver(config, make_scheme(), **options)
+    results, states = [], {}
+    for number in range(SAVED[-1] + 1):
+      if number in SAVED:
+        states[number] = whole.state()
+      if number < SAVED[-1]:
+        results.append(whole.round())
+    self.assertGreater(len(whole.population.members()), 2)
+    if whole.scheme.freezes:
+      self.assertNotEmpty([p for result in results for p in result.frozen])
+    # A state is all that the rest depends on: it is enough to come from each
+    # to the next. What a state holds has not changed since it was taken.
+    for start, end in itertools.pairwise(SAVED):
+      _, resumed = make_solver(config, make_scheme(), **options)
+      resumed.restore(self.through_a_file(states[start]))
       self.assertEqual(
-          without_clocks(resumed.round() for _ in range(number, ROUNDS)),
-          without_clocks(results[number:]))
-      self.assert_same(content(resumed), content(whole))
+          testing.without_clocks(
+              resumed.round() for _ in range(start, end)),
+          testing.without_clocks(results[start:end]))
+      self.assertEmpty(testing.differences(resumed.state(), states[end]))
 
   def test_another_executor_and_several_workers_per_level(self):
     options = {"workers_per_level": 2}
-    with process_executor.ProcessExecutor(2) as executor:
-      whole = make_solver(PPO, schemes.Pipeline(2), executor, **options)
-      for _ in range(3):
+    oracle, whole = make_solver(PPO, schemes.Pipeline(2),
+                                process_executor.ProcessExecutor(2), **options)
+    with oracle:
+      for _ in range(2):
         whole.round()
-      plain_data.write(self.path, whole.state())
-      results = [whole.round() for _ in range(4)]
-    with process_executor.ProcessExecutor(3) as executor:
-      resumed = make_solver(PPO, schemes.Pipeline(2), executor, **options)
-      resumed.restore(plain_data.read(self.path))
-      self.assertEqual(without_clocks(resumed.round() for _ in range(4)),
-                       without_clocks(results))
-    self.assert_same(content(resumed), content(whole))
+      state = self.through_a_file(whole.state())
+      results = [whole.round() for _ in range(3)]
+      end = whole.state()
+    oracle, resumed = make_solver(PPO, schemes.Pipeline(2),
+                                  process_executor.ProcessExecutor(3),
+                                  **options)
+    with oracle:
+      resumed.restore(state)
+      self.assertEqual(
+          testing.without_clocks(resumed.round() for _ in range(3)),
+          testing.without_clocks(results))
+      self.assertEmpty(testing.differences(resumed.state(), end))
 
   def test_refuses_another_run(self):
-    state = make_solver(PPO, schemes.Pipeline(2)).state()
-    for other, message in (
-        (make_solver(PPO, schemes.Pipeline(3)),
+    _, saved = make_solver(PPO, schemes.Pipeline(2))
+    for config, scheme, options, message in (
+        (PPO, schemes.Pipeline(3), {},
          "scheme num_levels is 2 there and 3 here"),
-        (make_solver(PPO, schemes.NaiveParallel(2)),
+        (PPO, schemes.NaiveParallel(2), {},
          "scheme is 'Pipeline' there and 'NaiveParallel' here"),
-        (make_solver(DQN, schemes.Pipeline(2)),
+        (DQN, schemes.Pipeline(2), {},
          "oracle is 'PPOConfig' there and 'DQNConfig' here"),
-        (make_solver(PPO, schemes.Pipeline(2),
-                     meta_strategy_method="uniform"),
+        (PPO, schemes.Pipeline(2), {"meta_strategy_method": "uniform"},
          "meta_strategy is 'nash' there and 'uniform' here")):
+      _, other = make_solver(config, scheme, **options)
       with self.assertRaisesRegex(ValueError, message):
-        other.restore(state)
-    played = make_solver(PPO, schemes.Pipeline(2), executor_lib.SerialExecutor())
+        other.restore(saved.state())
+    _, played = make_solver(PPO, schemes.Pipeline(2))
     played.round()
     with self.assertRaisesRegex(ValueError, "has played 1"):
-      played.restore(state)
+      played.restore(saved.state())
 
 
 if __name__ == "__main__":

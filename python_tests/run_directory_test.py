@@ -15,11 +15,8 @@
 """Tests of run_directory: what is written is read back; bad places refused."""
 
 import os
-import pathlib
-import tempfile
 
 from absl.testing import absltest
-import numpy as np
 from open_spiel.python.algorithms import exploitability
 
 from open_spiel_ppsro.games import game_tree
@@ -27,6 +24,7 @@ from open_spiel_ppsro.games import sequence_form
 from open_spiel_ppsro.policies import storage
 from open_spiel_ppsro.policies import tabular
 from open_spiel_ppsro.runs import run_directory
+import testing
 
 ROW = {name: index for index, name in enumerate(run_directory.METRICS)} | {
     "policies": "3/4", "levels": "0/1/200/0.5/settled"}
@@ -36,9 +34,7 @@ class RunDirectoryTest(absltest.TestCase):
 
   def setUp(self):
     super().setUp()
-    temporary = tempfile.TemporaryDirectory()
-    self.addCleanup(temporary.cleanup)
-    self.path = pathlib.Path(temporary.name) / "a" / "run"
+    self.path = testing.make_directory(self) / "a" / "run"
 
   def test_settings_and_metrics_come_back(self):
     directory = run_directory.RunDirectory(self.path)
@@ -62,14 +58,10 @@ class RunDirectoryTest(absltest.TestCase):
 
   def test_policy_comes_back_as_openspiels(self):
     tree = game_tree.enumerate_game("kuhn_poker(players=3)")
-    rng = np.random.default_rng(0)
-    tables = []
-    for infostates in tree.infostates:
-      table = rng.random(infostates.legal_actions_mask.shape)
-      table *= infostates.legal_actions_mask
-      tables.append(table / table.sum(axis=1, keepdims=True))
-    run_directory.RunDirectory(self.path)
-    storage.write_policy(self.path, tabular.BestResponsePolicy(
+    tables = [testing.random_table(tree, player, player)
+              for player in range(3)]
+    directory = run_directory.RunDirectory(self.path)
+    storage.write_policy(directory.path, tabular.BestResponsePolicy(
         tree.game, dict(enumerate(zip(tree.infostates, tables)))))
     pi = storage.read_policy(self.path)
     plans = [sequence_form.realization_plan(tree, table, player)
@@ -77,7 +69,7 @@ class RunDirectoryTest(absltest.TestCase):
     self.assertAlmostEqual(exploitability.nash_conv(tree.game, pi),
                            sequence_form.nash_conv(tree, plans), places=9)
     # Nothing but the policy is left behind.
-    self.assertEqual(os.listdir(self.path), ["final_policy.npz"])
+    self.assertEqual(os.listdir(self.path), [run_directory.FINAL_POLICY])
 
   def test_refuses_places_that_cannot_be_written_to(self):
     self.path.parent.mkdir()

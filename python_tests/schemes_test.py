@@ -225,7 +225,8 @@ class OpeningsTest(parameterized.TestCase):
       (lambda: schemes.DCH(2, meta_solver="best"), "nash or online"),
       (lambda: schemes.DCH(2, exploration=2), "from 0 to 1"),
       (lambda: plateau_lib.PlateauRule(delta=-1), "delta is -1"),
-      (lambda: plateau_lib.PlateauRule(min_steps=5, max_steps=4), "max_steps is 4"),
+      (lambda: plateau_lib.PlateauRule(min_steps=5, max_steps=4),
+       "max_steps is 4"),
   )
   def test_refusals(self, make, message):
     with self.assertRaisesRegex(ValueError, message) as caught:

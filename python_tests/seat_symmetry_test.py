@@ -22,12 +22,7 @@ from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import normal_form
 from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.games import sequence_form
-
-
-def random_table(tree, player, rng):
-  mask = tree.infostates[player].legal_actions_mask
-  table = rng.exponential(size=mask.shape) * mask
-  return table / table.sum(axis=1, keepdims=True)
+import testing
 
 
 class SymmetriseTest(parameterized.TestCase):
@@ -37,7 +32,7 @@ class SymmetriseTest(parameterized.TestCase):
     original = game_tree.enumerate_game(name)
     tree = seat_symmetry.symmetrise(original)
     rng = np.random.default_rng(0)
-    tables = [random_table(tree, 0, rng) for _ in range(3)]
+    tables = [testing.random_table(tree, 0, rng) for _ in range(3)]
     plans = np.stack([sequence_form.realization_plan(tree, table, 0)
                       for table in tables])
     payoffs = sequence_form.payoff_tensors(tree, [plans, plans])
@@ -57,7 +52,7 @@ class SymmetriseTest(parameterized.TestCase):
   def test_best_response_is_best_in_both_seats(self):
     original = game_tree.enumerate_game("kuhn_poker")
     tree = seat_symmetry.symmetrise(original)
-    table = random_table(tree, 1, np.random.default_rng(1))
+    table = testing.random_table(tree, 1, np.random.default_rng(1))
     value = sequence_form.best_response_value(
         tree, [None, sequence_form.realization_plan(tree, table, 1)], 0)
     plans = [sequence_form.realization_plan(original, t, player)

@@ -22,9 +22,11 @@ from open_spiel.python.algorithms import expected_game_score
 from open_spiel.python.algorithms import exploitability
 from open_spiel.python.algorithms import policy_aggregator
 import pyspiel
+import pytest
 
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import sequence_form
+import testing
 
 GAMES = (
     "kuhn_poker", "kuhn_poker(players=3)", "leduc_poker",
@@ -38,13 +40,12 @@ GAMES = (
 def random_tables(tree, seed, count=None):
   """Returns per player a random table, or `count` of them."""
   rng = np.random.default_rng(seed)
-  tables = []
-  for infostates in tree.infostates:
-    mask = infostates.legal_actions_mask
-    shape = mask.shape if count is None else (count, *mask.shape)
-    table = rng.exponential(size=shape) * mask
-    tables.append(table / table.sum(axis=-1, keepdims=True))
-  return tables
+  if count is None:
+    return [testing.random_table(tree, player, rng)
+            for player in range(tree.num_players)]
+  return [np.stack([testing.random_table(tree, player, rng)
+                    for _ in range(count)])
+          for player in range(tree.num_players)]
 
 
 def as_plans(tree, tables):
@@ -70,6 +71,7 @@ class AgainstOpenSpielTest(parameterized.TestCase):
               tree.game.new_initial_state(), [policy] * tree.num_players),
           atol=1e-9)
 
+  @pytest.mark.slow
   def test_liars_dice(self):
     tree = game_tree.enumerate_game("liars_dice")
     tables = [tree.uniform_table(player) for player in range(2)]

@@ -23,6 +23,7 @@ from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import sequence_form
 from open_spiel_ppsro.simulators import simulator as simulator_lib
 from open_spiel_ppsro.simulators import tree_simulator
+import testing
 
 EPISODES = 200_000
 
@@ -33,19 +34,13 @@ def mixture(tables, probabilities, player):
             for k, table in enumerate(tables)), np.array(probabilities))
 
 
-def random_table(tree, player, seed):
-  mask = tree.infostates[player].legal_actions_mask
-  table = np.random.default_rng(seed).exponential(size=mask.shape) * mask
-  return table / table.sum(axis=1, keepdims=True)
-
-
 class TreeSimulatorTest(parameterized.TestCase):
 
   def draw(self, name, player, share=0.0, seed=0, num_episodes=EPISODES):
     tree = game_tree.enumerate_game(name)
     simulator = tree_simulator.TreeSimulator(tree, player)
-    own = random_table(tree, player, 1)
-    tables = [[random_table(tree, p, 10 * p + k) for k in range(3)]
+    own = testing.random_table(tree, player, 1)
+    tables = [[testing.random_table(tree, p, 10 * p + k) for k in range(3)]
               for p in range(tree.num_players)]
     weights = [0.5, 0.3, 0.2]
     opponents = tuple(mixture(t, weights, p) for p, t in enumerate(tables))
@@ -89,7 +84,7 @@ class TreeSimulatorTest(parameterized.TestCase):
   @parameterized.product(player=(0, 1, 2), share=(0.0, 0.25))
   def test_opponents_drawn_together(self, player, share):
     tree = game_tree.enumerate_game("kuhn_poker(players=3)")
-    tables = [[random_table(tree, p, 10 * p + k) for k in range(2)]
+    tables = [[testing.random_table(tree, p, 10 * p + k) for k in range(2)]
               for p in range(3)]
     profiles = np.array([[0, 0, 1], [1, 1, 0], [0, 1, 1], [1, 0, 1]])
     weights = np.array([0.4, 0.3, 0.2, 0.1])
@@ -113,7 +108,7 @@ class TreeSimulatorTest(parameterized.TestCase):
   def test_joint_of_independent_draws_is_the_mixtures(self):
     tree = game_tree.enumerate_game("kuhn_poker(players=3)")
     mixtures = tuple(
-        mixture([random_table(tree, p, 10 * p + k) for k in range(2)],
+        mixture([testing.random_table(tree, p, 10 * p + k) for k in range(2)],
                 [0.3, 0.7], p) for p in range(3))
     profiles = np.array(list(np.ndindex(2, 2, 2)))
     joint = population.JointMixture(
@@ -153,18 +148,39 @@ class TreeSimulatorTest(parameterized.TestCase):
   def test_demonstrates_the_behaviour_policy(self):
     tree = game_tree.enumerate_game("leduc_poker")
     simulator = tree_simulator.TreeSimulator(tree, 0)
-    tables = np.stack([random_table(tree, 0, k) for k in range(2)])
+    tables = np.stack([testing.random_table(tree, 0, k) for k in range(2)])
     _, _, shown = simulator.demonstrate(
         mixture(tables, [.3, .7], 0), None)
     plan = sequence_form.mixture_table_plan(tree, tables, [.3, .7], 0)
     np.testing.assert_allclose(
         sequence_form.realization_plan(tree, shown, 0), plan, atol=1e-12)
 
-  def test_mean_steps_of_leduc(self):
-    tree = game_tree.enumerate_game("leduc_poker")
-    _, batch, _ = self.draw("leduc_poker", 0)
-    self.assertBetween(tree_simulator.mean_steps(tree), 3, 6)
-    self.assertBetween(batch.num_steps / EPISODES, 2, 8)
+  @parameterized.parameters("kuhn_poker(players=3)", "leduc_poker",
+                            "goofspiel(num_cards=3,imp_info=True)")
+  def test_mean_steps(self, name):
+    tree = game_tree.enumerate_game(name)
+    self.assertAlmostEqual(tree_simulator.mean_steps(tree),
+                           decisions_of_random_play(
+                               tree.game.new_initial_state()))
+
+  def test_steps_of_a_batch(self):
+    tree, batch, plans = self.draw("leduc_poker", 0)
+    reach = sequence_form.terminal_reach(tree, plans)
+    expected = reach @ tree.terminal_steps
+    deviation = np.sqrt(reach @ (tree.terminal_steps - expected) ** 2)
+    self.assertLess(abs(batch.num_steps / EPISODES - expected),
+                    5 * deviation / np.sqrt(EPISODES))
+
+
+def decisions_of_random_play(state):
+  """Returns the mean number of decisions to the end, by walking all states."""
+  if state.is_terminal():
+    return 0.0
+  if state.is_chance_node():
+    return sum(probability * decisions_of_random_play(state.child(action))
+               for action, probability in state.chance_outcomes())
+  return 1 + np.mean([decisions_of_random_play(state.child(action))
+                      for action in state.legal_actions()])
 
 
 class MergeTest(absltest.TestCase):

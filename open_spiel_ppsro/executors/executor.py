@@ -12,111 +12,188 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Executors: where stateful objects live and their methods run.
+"""Executor: it keeps stateful objects and runs their methods, many at once.
 
-An executor holds named *actors*, each made once by `factory(shared, *args)`
-and kept where it was made, and calls their methods, many at once. Answers come
-back in the order of the calls, so that a caller gets the same from any
-executor with any number of workers. A leaf: it knows nothing of games,
-policies or learning.
+The objects are called *actors*. Each one has a name, is made once by
+`factory(shared, *args)`, and stays where it was made. Answers come back in the
+order of the calls, so that a caller gets the same from every executor, with any
+number of workers. This folder knows nothing of games, policies or learning.
 
-An actor that changes when it is called has two methods more: `state()` returns
-all that it is, in plain data and arrays that nobody changes later, and
-`restore(state)` makes one that was newly made equal to it.
+An actor that changes when it is called has two more methods: `state()` returns
+all that the actor is, in plain data and arrays that nobody changes later, and
+`restore(state)` makes an actor that was newly made equal to that one.
 """
 
 import abc
-import traceback
+from collections.abc import Callable
+from collections.abc import Hashable
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
+from typing import NamedTuple
+
+from open_spiel_ppsro.executors import actor_host
+
+
+class Task(NamedTuple):
+  """A call of an actor; a plain tuple of the same three does as well.
+
+  Attributes:
+    name: of the actor.
+    method: the name of the method to call.
+    args: the positional arguments of the method.
+  """
+  name: Hashable
+  method: str
+  args: tuple[Any, ...]
 
 
 class WorkerError(RuntimeError):
-  """An actor raised, or its worker died too often; carries the reason."""
+  """An actor raised, or its worker died; the message carries the reason."""
+
+  @classmethod
+  def of_actor(cls, name: Hashable, reason: str) -> "WorkerError":
+    """Returns the error of an actor that failed.
+
+    Args:
+      name: of the actor.
+      reason: one line, or the text of a traceback.
+    """
+    reason = reason.rstrip()
+    space = "\n" if "\n" in reason else " "
+    return cls(f"the worker of {name} failed:{space}{reason}")
 
 
 class Executor(abc.ABC):
-  """Creates actors and calls them; use it as a context manager.
+  """The place where actors live and are called; it is a context manager.
+
+  A subclass implements six methods: `start`, `create`, `submit`, `collect`,
+  `discard` and `close`. It keeps three promises:
+
+  - `start` calls `_check_is_free` first and sets `is_started`; `close` unsets
+    it; the other four call `_check_is_started` first.
+  - The calls of one actor run in the order in which they were submitted, and
+    each one is answered once.
+  - If a call raises an exception, `submit` or `collect` raises
+    `WorkerError.of_actor`.
+
+  `call` and `states` are built on these. A subclass whose workers can die
+  implements `save_if_due` too, and one with several workers sets `num_workers`
+  and `host`.
 
   Attributes:
     num_workers: how many actors can run at once.
-    host: a name of the machine of the caller that the workers can reach.
+    host: a name of the caller's machine that the workers can reach.
+    is_started: whether actors can be created and called; true from `start` to
+      `close`.
   """
 
-  num_workers = 1
-  host = "127.0.0.1"
+  num_workers: int = 1
+  host: str = "127.0.0.1"
+  is_started: bool = False
+
+  def _check_is_free(self) -> None:
+    """Raises a ValueError if the executor is in use."""
+    if self.is_started:
+      raise ValueError(
+          "the executor is in use by another oracle: close that oracle first, "
+          "or give each oracle an executor of its own")
+
+  def _check_is_started(self) -> None:
+    """Raises a ValueError if the executor is closed or was never started."""
+    if not self.is_started:
+      raise ValueError(
+          "the executor is closed: it runs nothing before an oracle is made "
+          "with it, nor after that oracle is closed")
 
   @abc.abstractmethod
-  def start(self, shared):
-    """Makes ready; `shared` is the first argument of every factory."""
+  def start(self, shared: Any) -> None:
+    """Makes the executor ready.
+
+    Args:
+      shared: the first argument of every factory.
+
+    Raises:
+      ValueError: if the executor is started already.
+    """
 
   @abc.abstractmethod
-  def create(self, name, factory, *args, apart_from=(), state=None):
-    """Makes the actor `name` by `factory(shared, *args)`, in good time.
+  def create(self, name: Hashable, factory: Callable[..., Any], *args: Any,
+             apart_from: Sequence[Hashable] = (), state: Any = None) -> None:
+    """Makes the actor `name` by `factory(shared, *args)`, without waiting.
 
     An exception of the factory is raised by the first call of the actor.
 
     Args:
-      name: of the actor, hashable.
-      factory: makes it.
-      *args: of the factory.
-      apart_from: names of actors that it will wait for while it runs, and so
-        cannot share a worker with.
-      state: of such an actor, to be restored.
+      name: of the actor.
+      factory: a class or function that makes the actor.
+      *args: further arguments of the factory.
+      apart_from: names of actors that this one will wait for while it runs, so
+        that it cannot share a worker with them.
+      state: the state of such an actor, to be restored; None for a new one.
 
     Raises:
-      ValueError: if there are too few workers for that.
+      ValueError: if there are too few workers to keep the actors apart, or the
+        executor is closed.
     """
 
   @abc.abstractmethod
-  def submit(self, tasks):
+  def submit(self, tasks: Iterable[Task]) -> list[int]:
     """Begins many calls and returns a ticket for each, in their order.
 
     Args:
-      tasks: a list of `(name, method name, arguments tuple)`. The calls of
-        one actor run in the order in which they were submitted.
+      tasks: the calls. Those of one actor run in the order in which they were
+        submitted.
+
+    Raises:
+      ValueError: if the executor is closed.
     """
 
   @abc.abstractmethod
-  def collect(self, tickets, at_least=None):
+  def collect(self, tickets: Sequence[int],
+              at_least: int | None = None) -> dict[int, Any]:
     """Waits for calls and returns `{ticket: answer}` of those that are done.
 
     Args:
-      tickets: of `submit`, not collected before.
-      at_least: how many to wait for; all by default.
+      tickets: tickets that `submit` returned and that were not collected yet.
+      at_least: how many of the calls to wait for; None for all.
 
     Raises:
-      WorkerError: if one of them raised.
+      WorkerError: if one of the calls raised.
+      ValueError: if the executor is closed.
     """
 
-  def call(self, tasks):
+  def call(self, tasks: Iterable[Task]) -> list[Any]:
     """Calls many actors and returns their answers, in the order of `tasks`.
 
     Args:
-      tasks: as for `submit`.
+      tasks: the calls, as `submit` takes them.
 
     Raises:
-      WorkerError: if one of them raised.
+      WorkerError: if one of the calls raised.
+      ValueError: if the executor is closed.
     """
     tickets = self.submit(tasks)
     answers = self.collect(tickets)
     return [answers[ticket] for ticket in tickets]
 
-  def states(self, names):
-    """Returns the states of actors that have one; see the module."""
-    return self.call([(name, "state", ()) for name in names])
+  def states(self, names: Iterable[Hashable]) -> list[Any]:
+    """Returns the states of actors that have one, in the order of `names`."""
+    return self.call([Task(name, "state", ()) for name in names])
 
-  def save_if_due(self):
-    """Says that no actor is in the middle of anything.
+  def save_if_due(self) -> None:
+    """Tells the executor that no actor is in the middle of anything.
 
-    An executor whose workers can die keeps the states of the actors now and
-    then, so that little has to be done again.
+    An executor whose workers can die uses such moments to keep the states of
+    the actors, so that little has to be done again after a death.
     """
 
   @abc.abstractmethod
-  def discard(self, name):
+  def discard(self, name: Hashable) -> None:
     """Forgets the actor `name`."""
 
   @abc.abstractmethod
-  def close(self):
+  def close(self) -> None:
     """Ends all workers; the executor can be started again."""
 
   def __enter__(self):
@@ -126,100 +203,50 @@ class Executor(abc.ABC):
     self.close()
 
 
-class _Failure:
-  """Stands for an actor whose factory raised."""
-
-  def __init__(self, text):
-    self.traceback = text
-
-
-class Home:
-  """Actors that live in one process; what every kind of worker has inside."""
-
-  def __init__(self):
-    self._shared = None
-    self._actors = {}
-
-  def share(self, shared):
-    """Sets the first argument of every factory."""
-    self._shared = shared
-
-  def create(self, name, factory, args, state):
-    """Makes an actor; if that fails, its first call will say why."""
-    try:
-      self._actors[name] = factory(self._shared, *args)
-      if state is not None:
-        self._actors[name].restore(state)
-    except Exception:  # pylint: disable=broad-except
-      self._actors[name] = _Failure(traceback.format_exc())
-
-  def discard(self, name):
-    """Forgets an actor."""
-    del self._actors[name]
-
-  def run(self, name, method, args):
-    """Returns (True, answer) or (False, traceback text)."""
-    try:
-      actor = self._actors[name]
-      if isinstance(actor, _Failure):
-        return False, actor.traceback
-      return True, getattr(actor, method)(*args)
-    except Exception:  # pylint: disable=broad-except
-      return False, traceback.format_exc()
-
-  def run_all(self, tasks):
-    """Runs `(name, method, args)` in order, up to the first failure.
-
-    Yields:
-      `(succeeded, answer)`. Nothing after a failure is run: it might wait for
-      one that failed.
-    """
-    for task in tasks:
-      succeeded, answer = self.run(*task)
-      yield succeeded, answer
-      if not succeeded:
-        return
-
-
-def raise_failure(name, text):
-  """Raises the `WorkerError` of an actor that raised."""
-  raise WorkerError(f"the worker of {name} failed:\n{text.rstrip()}")
-
-
 class SerialExecutor(Executor):
-  """Runs everything in this process, one after the other."""
+  """An executor that runs everything in this process, one after the other."""
 
-  def __init__(self):
-    self._home = Home()
-    self._answers = {}
+  def __init__(self) -> None:
+    self._host = actor_host.ActorHost()
+    self._answers: dict[int, Any] = {}
     self._num_submitted = 0
 
-  def start(self, shared):
-    self._home.share(shared)
+  def start(self, shared: Any) -> None:
+    self._check_is_free()
+    self._host.share(shared)
+    self.is_started = True
 
-  def create(self, name, factory, *args, apart_from=(), state=None):
+  def create(self, name: Hashable, factory: Callable[..., Any], *args: Any,
+             apart_from: Sequence[Hashable] = (), state: Any = None) -> None:
+    self._check_is_started()
     if apart_from:
       raise ValueError("this process runs one learner at a time: use more "
                        "worker processes, or one worker per level")
-    self._home.create(name, factory, args, state)
+    self._host.create(name, factory, args, state)
 
-  def submit(self, tasks):
-    first = self._num_submitted
-    self._num_submitted += len(tasks)
-    tickets = range(first, self._num_submitted)
-    for ticket, (name, method, args) in zip(tickets, tasks):
-      succeeded, answer = self._home.run(name, method, args)
+  def submit(self, tasks: Iterable[Task]) -> list[int]:
+    self._check_is_started()
+    tickets = []
+    for task in tasks:
+      name, method, args = task
+      succeeded, answer = self._host.run(name, method, args)
       if not succeeded:
-        raise_failure(name, answer)
-      self._answers[ticket] = answer
-    return list(tickets)
+        raise WorkerError.of_actor(name, answer)
+      tickets.append(self._num_submitted)
+      self._answers[self._num_submitted] = answer
+      self._num_submitted += 1
+    return tickets
 
-  def collect(self, tickets, at_least=None):
+  def collect(self, tickets: Sequence[int],
+              at_least: int | None = None) -> dict[int, Any]:
+    self._check_is_started()
     return {ticket: self._answers.pop(ticket) for ticket in tickets}
 
-  def discard(self, name):
-    self._home.discard(name)
+  def discard(self, name: Hashable) -> None:
+    self._check_is_started()
+    self._host.discard(name)
 
-  def close(self):
-    self._home = Home()
+  def close(self) -> None:
+    self._host = actor_host.ActorHost()
     self._answers.clear()
+    self.is_started = False

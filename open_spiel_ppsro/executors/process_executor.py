@@ -12,134 +12,300 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""ProcessExecutor: workers that are processes of this machine."""
+"""ProcessExecutor: it runs the workers as processes of this machine.
 
+A worker is a new Python process that imports the main script, as the spawned
+processes of `multiprocessing` do, so that it knows the classes defined there.
+It does so on its own account (see `_main_script`): what goes wrong is then told
+once, in one line, by the call that finds out, and the worker is not replaced.
+"""
+
+from collections.abc import Iterator
+from collections.abc import Sequence
 import contextlib
 import multiprocessing
 from multiprocessing import connection
+from multiprocessing import spawn
+from multiprocessing import util
 import os
 import pickle
 import queue
 import signal
+import sys
 import threading
+from typing import Any
 
+from open_spiel_ppsro.executors import actor_host
 from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.executors import worker_executor
 
+# Each worker computes with one thread: there are as many workers as cores.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
                      "MKL_NUM_THREADS")
-_GRACE_SECONDS = 0.5
+# Seconds between the end of a worker's pipe and that of its process, after
+# which the exit code is known; it takes milliseconds.
+_EXIT_SECONDS = 0.5
+# The first message of a worker: it has imported all that it has to.
+_READY = b"ready"
+_GUARD = "`if __name__ == \"__main__\":`"
 
 
-def _end_with_the_parent():
+class _WorkerWanted(BaseException):
+  """The main script asks for workers while a worker imports it.
+
+  Scripts catch exceptions, but rarely a `BaseException`.
+  """
+
+
+# Set in a worker while it imports the main script.
+_is_importing_main = threading.Event()
+# Held while `_hidden_main` has changed the main module.
+_hiding = threading.Lock()
+
+
+def _main_script() -> dict[str, Any]:
+  """Returns what `spawn.prepare` needs to import the main script.
+
+  It is empty where there is no such file, as in a notebook or for a script that
+  is read from standard input.
+  """
+  main = {key: value for key, value in spawn.get_preparation_data("").items()
+          if key.startswith("init_main")}
+  path = main.get("init_main_from_path")
+  return main if path is None or os.path.exists(path) else {}
+
+
+@contextlib.contextmanager
+def _hidden_main() -> Iterator[None]:
+  """Keeps the processes started inside from importing the main script.
+
+  They would do so before any code of this module runs there, and an exception
+  would end them with a traceback each.
+  """
+  main = vars(sys.modules["__main__"])
+  with _hiding:
+    kept: dict[str, Any] = {name: main.pop(name)
+                            for name in ("__file__", "__spec__")
+                            if name in main}
+    main["__spec__"] = None
+    try:
+      yield
+    finally:
+      main.update(kept)
+
+
+def _import_main(main: dict[str, Any], host: actor_host.ActorHost) -> None:
+  """Imports the main script; if that fails, the host gives up."""
+  _is_importing_main.set()
+  try:
+    spawn.prepare(main)
+  except _WorkerWanted:
+    host.give_up(
+        "it imports the main script, which then starts workers itself: put "
+        f"what the script does under {_GUARD}")
+  except BaseException as error:  # pylint: disable=broad-except
+    host.give_up(
+        f"it cannot import the main script ({actor_host.one_line(error)}); "
+        f"what only the main process is to do belongs under {_GUARD}")
+  _is_importing_main.clear()
+
+
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+  """Drops what this process writes to its standard error inside.
+
+  OpenSpiel prints the names of all its games if it is to make one that it does
+  not know. Each worker would print them; the host says it, and once.
+  """
+  kept = os.dup(2)
+  nowhere = os.open(os.devnull, os.O_WRONLY)
+  os.dup2(nowhere, 2)
+  os.close(nowhere)
+  try:
+    yield
+  finally:
+    os.dup2(kept, 2)
+    os.close(kept)
+
+
+def _ignore_signals() -> None:
+  """Leaves Ctrl-C and SIGTERM to the main process, which ends the workers."""
+  for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+
+
+def _end_with_the_parent() -> None:
   """Ends this process when the one that started it is gone."""
-  connection.wait([multiprocessing.parent_process().sentinel])
+  parent = multiprocessing.parent_process()
+  assert parent is not None
+  connection.wait([parent.sentinel])
   os._exit(1)  # pylint: disable=protected-access
 
 
-def _serve(pipe):
-  """The life of a worker process."""
-  for number in (signal.SIGINT, signal.SIGTERM):  # The main process decides.
-    signal.signal(number, signal.SIG_IGN)
+def _serve(pipe: Any, main: dict[str, Any], imports: Sequence[str]) -> None:
+  """Does what a worker process does, from its start to its end.
+
+  Args:
+    pipe: where messages come from and answers go to.
+    main: see `_main_script`.
+    imports: the names of modules to import first.
+  """
+  _ignore_signals()
   threading.Thread(target=_end_with_the_parent, daemon=True).start()
-  home = executor_lib.Home()
+  host = actor_host.ActorHost(imports)
+  _import_main(main, host)
+  _ignore_signals()  # Scripts may have changed that.
   with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+    pipe.send_bytes(_READY)
+    shared = pipe.recv_bytes()
+    with _silent_stderr():
+      list(host.obey(shared))
     while True:
-      command, *details = pickle.loads(pipe.recv_bytes())
-      if command == "call":
-        for answer in home.run_all(*details):
-          pipe.send(answer)
-      else:
-        getattr(home, command)(*details)
+      for answer in host.obey(pipe.recv_bytes()):
+        pipe.send_bytes(answer)
 
 
 class _Process:
   """A worker process, its pipe, and a thread that sends.
 
-  A worker that hangs does not read: who sends to it must not wait.
+  A worker that hangs does not read; the thread waits for it, and whoever sends
+  does not.
+
+  Attributes:
+    pipe: where the answers of the worker come from.
+    is_ready: whether the worker has said so.
   """
 
-  def __init__(self, name):
+  def __init__(self, name: str, imports: Sequence[str]) -> None:
     # open_spiel's utils.spawn sets the global start method to fork; ask for
     # the context by name.
     context = multiprocessing.get_context("spawn")
     self.pipe, theirs = context.Pipe()
-    self.process = context.Process(target=_serve, args=(theirs,), daemon=True,
-                                   name=name)
-    with worker_executor.environment(
+    self.is_ready = False
+    self._process = context.Process(
+        target=_serve, args=(theirs, _main_script(), imports), daemon=True,
+        name=name)
+    with _hidden_main(), worker_executor.environment(
         {variable: "1" for variable in _THREAD_VARIABLES}):
-      self.process.start()
+      self._process.start()
     theirs.close()
-    self._messages = queue.SimpleQueue()
+    self._messages: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     self._sender = threading.Thread(target=self._send, daemon=True)
     self._sender.start()
 
-  def _send(self):
-    with contextlib.suppress(OSError):  # It is dead; who waits for it will see.
+  def _send(self) -> None:
+    # If the process is dead, whoever waits for an answer will notice.
+    with contextlib.suppress(OSError):
       while (message := self._messages.get()) is not None:
         self.pipe.send_bytes(message)
 
-  def post(self, message):
-    """Sends bytes, in good time."""
+  def post(self, message: bytes) -> None:
+    """Sends a message for `ActorHost.obey`, without waiting."""
     self._messages.put(message)
 
-  def end(self):
-    """Ends the process for certain."""
-    self.process.kill()
-    self.process.join()
+  def exit_code(self) -> int | None:
+    """Returns the exit code of a process whose pipe has ended."""
+    self._process.join(_EXIT_SECONDS)
+    return self._process.exitcode
+
+  def kill(self) -> None:
+    """Tells the process and the thread to end; waits for neither."""
+    self._process.kill()
     self._messages.put(None)
+
+  def end(self) -> None:
+    """Ends the process and the thread for certain."""
+    self.kill()
+    self._process.join()
     self._sender.join()
     self.pipe.close()
 
 
-class ProcessExecutor(worker_executor.WorkerExecutor):
-  """Spreads actors over worker processes, each of one thread.
+def _kill_all(processes: dict[int, _Process]) -> None:
+  for process in processes.values():
+    process.kill()
 
-  The processes are spawned, not forked. They end when this process does,
-  however it ends.
+
+class ProcessExecutor(worker_executor.WorkerExecutor):
+  """An executor whose workers are processes of this machine.
+
+  Each worker computes with one thread. It finds the modules that this process
+  finds. The workers end when the executor is closed or forgotten, and when this
+  process ends, however it ends.
   """
 
-  def __init__(self, num_workers, worker_timeout_seconds=None):
-    super().__init__(num_workers, worker_timeout_seconds)
-    self._workers = [None] * num_workers
+  def __init__(self, num_workers: int,
+               worker_timeout_seconds: float | None = None,
+               imports: Sequence[str] = ()) -> None:
+    super().__init__(num_workers, worker_timeout_seconds, imports)
+    self._workers: dict[int, _Process] = {}
     self._shared = b""
+    self._finalizer: util.Finalize | None = None
 
-  def start(self, shared):
-    self._forget()
-    self._shared = pickle.dumps(("share", shared), pickle.HIGHEST_PROTOCOL)
+  def start(self, shared: Any) -> None:
+    if _is_importing_main.is_set():
+      raise _WorkerWanted
+    super().start(shared)
+
+  def _start_workers(self, shared: bytes) -> None:
+    self._shared = shared
+    # Without it, a script that does not close its executor never ends:
+    # multiprocessing would wait for workers at exit, which ignore its SIGTERM.
+    self._finalizer = util.Finalize(self, _kill_all, (self._workers,),
+                                    exitpriority=0)
     for worker in range(self.num_workers):
       self._launch(worker)
 
-  def _launch(self, worker):
-    self._workers[worker] = _Process(f"open_spiel_ppsro worker {worker}")
+  def _end_workers(self) -> None:
+    if self._finalizer is not None:
+      self._finalizer()
+    for process in self._workers.values():
+      process.end()
+    self._workers.clear()
+
+  def _launch(self, worker: int) -> None:
+    self._workers[worker] = _Process(f"open_spiel_ppsro worker {worker}",
+                                     self._imports)
     self._workers[worker].post(self._shared)
 
-  def _kill(self, worker):
+  def _kill(self, worker: int) -> None:
     self._workers[worker].end()
 
-  def _post(self, worker, command, *details):
-    self._workers[worker].post(
-        pickle.dumps((command, *details), pickle.HIGHEST_PROTOCOL))
+  def _post(self, worker: int, message: bytes, is_call: bool) -> None:
+    self._workers[worker].post(message)
 
-  def _receive(self, workers, timeout):
-    pipes = {self._workers[worker].pipe: worker for worker in workers}
-    found = {}
+  def _receive(self, workers: Sequence[int], timeout: float | None
+               ) -> dict[int, tuple[list[tuple[bool, Any]], str | None]]:
+    pipes: dict[Any, int] = {self._workers[worker].pipe: worker
+                             for worker in workers}
+    found: dict[int, tuple[list[tuple[bool, Any]], str | None]] = {}
+    pipe: Any
     for pipe in connection.wait(list(pipes), timeout):
       worker = pipes[pipe]
       try:
-        found[worker] = [pipe.recv()], None
+        message = pipe.recv_bytes()
       except (EOFError, OSError):
-        process = self._workers[worker].process
-        process.join(_GRACE_SECONDS)
-        found[worker] = [], f"died (exit code {process.exitcode})"
+        message = b""
+      if not message:
+        found[worker] = [], self._reason_of_death(self._workers[worker])
+      elif message == _READY:
+        self._workers[worker].is_ready = True
+        found[worker] = [], None
+      else:
+        found[worker] = [pickle.loads(message)], None
     return found
 
-  def close(self):
-    for worker in self._workers:
-      if worker is not None:
-        worker.process.kill()
-    for worker in self._workers:
-      if worker is not None:
-        worker.end()
-    self._workers = [None] * self.num_workers
-    self._forget()
+  def _reason_of_death(self, process: _Process) -> str:
+    """Says why a process is dead.
+
+    Raises:
+      WorkerError: if it ended itself before it was ready: its successors would
+        do so too.
+    """
+    code = process.exit_code()
+    if not process.is_ready and code is not None and code >= 0:
+      raise executor_lib.WorkerError(
+          f"a worker ended with exit code {code} while it imported the main "
+          "script or what the executor's `imports` name; what only the main "
+          f"process is to do belongs under {_GUARD}")
+    return f"died (exit code {code})"

@@ -12,34 +12,41 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""RayExecutor: workers on a Ray cluster, or on a local one of their own.
+"""RayExecutor: it runs the workers on a Ray cluster, or on a local one.
 
-Each worker is a Ray actor of one CPU, and of a share of a GPU if asked, that
-holds learners as a worker process does. What travels is pickled as it is for
-processes, so that the answers are the same bits; Ray moves it.
+Each worker is a Ray actor of one CPU that holds learners as a worker process
+does. Messages and answers are pickled as they are for processes, so that the
+answers are the same bits; Ray only moves them.
 """
 
+from collections.abc import Sequence
 import contextlib
 import os
 import pickle
 import socket
 import subprocess
 import sys
-import traceback
+from typing import Any
 
-from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.executors import actor_host
 from open_spiel_ppsro.executors import worker_executor
 
-# As long as a cluster may take: to be connected to, to say that it is well, and
-# to find room for the workers.
+# Seconds that a cluster may take to accept a connection; a local network needs
+# milliseconds.
 _CONNECT_SECONDS = 2
+# Seconds that `ray health-check` may take; most of it is its own start.
 _HEALTH_SECONDS = 7
+# Seconds that a cluster may take to find room for all workers.
 _ROOM_SECONDS = 60
+# Seconds that a cluster may take to find room for a worker in place of a dead
+# one, before the new one shares a CPU with another.
 _REPLACEMENT_SECONDS = 10
+# Bytes of shared memory of a local cluster: messages are small, and Ray would
+# take a third of the machine's memory.
 _OBJECT_STORE_BYTES = 200 * 2 ** 20
 
 
-def _ray():
+def _ray() -> Any:
   """Returns the module `ray`, told to be quiet.
 
   Raises:
@@ -57,79 +64,67 @@ def _ray():
 
 
 class _Worker:
-  """What runs in a Ray actor."""
+  """A worker, as it runs in a Ray actor."""
 
-  def __init__(self):
-    self._home = executor_lib.Home()
-    self._trouble = None
+  def __init__(self, imports: Sequence[str]) -> None:
+    self._host = actor_host.ActorHost(imports)
 
-  def tell(self, message):
-    """Does what a pickled `(command, ...)` says; the next call says if not."""
-    try:
-      command, *details = pickle.loads(message)
-      getattr(self._home, command)(*details)
-    except Exception:  # pylint: disable=broad-except
-      self._trouble = self._trouble or traceback.format_exc()
-
-  def call(self, message):
-    """Returns the pickled answers to a pickled `("call", tasks)`."""
-    _, tasks = pickle.loads(message)
-    answers = [(False, self._trouble)] if self._trouble else (
-        list(self._home.run_all(tasks)))
-    return pickle.dumps(answers, pickle.HIGHEST_PROTOCOL)
+  def obey(self, message: bytes) -> list[bytes]:
+    """Carries out a message and returns the answers, see `ActorHost.obey`."""
+    return list(self._host.obey(message))
 
 
 class RayExecutor(worker_executor.WorkerExecutor):
-  """Spreads actors over the CPUs of a Ray cluster.
+  """An executor whose workers run on the CPUs of a Ray cluster.
 
-  The workers of a cluster have to have this package installed. `close` leaves a
-  cluster that was joined as it was, and ends one that was started.
+  The machines of a cluster have to have this package installed. `close` leaves
+  a cluster that was joined as it was, and ends one that was started.
   """
 
-  def __init__(self, num_workers=None, address=None, gpus_per_worker=0,
-               worker_timeout_seconds=None):
+  def __init__(self, num_workers: int | None = None,
+               address: str | None = None,
+               worker_timeout_seconds: float | None = None,
+               imports: Sequence[str] = ()) -> None:
     """Joins or starts a cluster.
 
     Args:
-      num_workers: how many workers; by default one per CPU of the cluster.
-      address: of a running cluster, as `host:port` or `auto`; by default one
-        is started on this machine.
-      gpus_per_worker: the share of a GPU that each worker asks for.
+      num_workers: how many workers; None for one per CPU of the cluster.
+      address: of a running cluster, as `host:port` or `auto`; None to start one
+        on this machine.
       worker_timeout_seconds: see `WorkerExecutor`.
+      imports: see `WorkerExecutor`.
 
     Raises:
-      ValueError: if Ray is not installed, the cluster cannot be reached, or
-        has too few CPUs.
+      ValueError: if an argument is out of range, Ray is not installed, or the
+        cluster cannot be reached or has too few CPUs.
     """
-    if num_workers is not None and num_workers < 1:
-      raise ValueError(f"num_workers is {num_workers}; it takes 1 or more")
-    if gpus_per_worker < 0:
-      raise ValueError(
-          f"gpus_per_worker is {gpus_per_worker}; it takes 0 or more")
+    super().__init__(1 if num_workers is None else num_workers,
+                     worker_timeout_seconds, imports)
     self._ray = _ray()
-    self._gpus_per_worker = gpus_per_worker
-    self._workers = {}
-    self._calls = {}  # Per worker, the references of its calls, oldest first.
-    self._shared = None
+    self._workers: dict[int, Any] = {}  # Ray's actor of each worker.
+    # Per worker, the references of its calls, oldest first.
+    self._calls: dict[int, list[Any]] = {}
+    self._shared: Any = None
     self._owns = not self._ray.is_initialized()
     if self._owns:
       self._connect(address, num_workers)
     cpus = int(self._ray.cluster_resources().get("CPU", 0))
-    if not cpus or (num_workers or 1) > cpus:
+    if not cpus or self.num_workers > cpus:
       self._leave()
       raise ValueError(
           f"num_workers is {num_workers}; the Ray cluster has {cpus} CPUs, and "
           "a worker needs one")
-    super().__init__(cpus if num_workers is None else num_workers,
-                     worker_timeout_seconds)
+    if num_workers is None:
+      self.num_workers = cpus
     self.host = self._ray.util.get_node_ip_address()
 
-  def _connect(self, address, num_workers):
+  def _connect(self, address: str | None, num_workers: int | None) -> None:
+    """Joins the cluster at an address, or starts one if it is None."""
     ray = self._ray
     quiet = {"logging_level": "ERROR", "log_to_driver": False}
     if address is None:
       # The workers find the modules that this process finds.
-      path = os.pathsep.join(filter(None, sys.path))
+      path = os.pathsep.join(place or os.getcwd() for place in sys.path)
       with worker_executor.environment({"PYTHONPATH": path}):
         ray.init(address="local", num_cpus=num_workers,
                  include_dashboard=False,
@@ -145,7 +140,7 @@ class RayExecutor(worker_executor.WorkerExecutor):
       raise ValueError(f"there is no Ray cluster at {address!r} "
                        f"({str(error).splitlines()[0]}): {advice}") from error
 
-  def _probe(self, address):
+  def _probe(self, address: str) -> None:
     """Raises OSError or ValueError unless a Ray cluster answers soon.
 
     Left alone with a wrong address, Ray tries for a minute and more.
@@ -163,71 +158,68 @@ class RayExecutor(worker_executor.WorkerExecutor):
       except subprocess.SubprocessError as error:
         raise ValueError("what answers there is not Ray") from error
 
-  def start(self, shared):
+  def _start_workers(self, shared: bytes) -> None:
     ray = self._ray
-    self._forget()
-    self._shared = ray.put(
-        pickle.dumps(("share", shared), pickle.HIGHEST_PROTOCOL))
+    self._shared = ray.put(shared)
     ready = [self._start_actor(worker) for worker in range(self.num_workers)]
     try:
       ray.get(ready, timeout=_ROOM_SECONDS)
     except ray.exceptions.GetTimeoutError as error:
-      self.close()
       raise ValueError(
           f"the Ray cluster has had no room for {self.num_workers} workers for "
           f"{_ROOM_SECONDS} s: use fewer, or wait until it is free") from error
 
-  def _start_actor(self, worker, num_cpus=1):
+  def _end_workers(self) -> None:
+    for worker in self._workers:
+      self._kill(worker)
+    self._workers.clear()
+    self._leave()
+
+  def _start_actor(self, worker: int, num_cpus: int = 1) -> Any:
     """Starts a worker and returns the reference that is there when it is."""
     actor = self._ray.remote(_Worker).options(
-        num_cpus=num_cpus, num_gpus=self._gpus_per_worker, max_restarts=0,
-        scheduling_strategy="SPREAD").remote()
+        num_cpus=num_cpus, max_restarts=0,
+        scheduling_strategy="SPREAD").remote(self._imports)
     self._workers[worker] = actor
     self._calls[worker] = []
-    return actor.tell.remote(self._shared)
+    return actor.obey.remote(self._shared)
 
-  def _launch(self, worker):
+  def _launch(self, worker: int) -> None:
     ready = self._start_actor(worker)
     if not self._ray.wait([ready], timeout=_REPLACEMENT_SECONDS)[0]:
       # The node of the last one is gone: share a CPU with another worker.
       self._kill(worker)
       self._start_actor(worker, num_cpus=0)
 
-  def _kill(self, worker):
+  def _kill(self, worker: int) -> None:
     with contextlib.suppress(Exception):  # It may be gone, or the cluster.
       self._ray.kill(self._workers[worker])
 
-  def _post(self, worker, command, *details):
-    # Ray keeps the order of the messages to an actor; of one that has died,
+  def _post(self, worker: int, message: bytes, is_call: bool) -> None:
+    # Ray keeps the order of the messages to an actor. If the actor has died,
     # the next call will say so.
-    message = pickle.dumps((command, *details), pickle.HIGHEST_PROTOCOL)
-    actor = self._workers[worker]
-    if command == "call":
-      self._calls[worker].append(actor.call.remote(message))
-    else:
-      actor.tell.remote(message)
+    reference = self._workers[worker].obey.remote(message)
+    if is_call:
+      self._calls[worker].append(reference)
 
-  def _receive(self, workers, timeout):
+  def _receive(self, workers: Sequence[int], timeout: float | None
+               ) -> dict[int, tuple[list[tuple[bool, Any]], str | None]]:
     ray = self._ray
     oldest = {self._calls[worker][0]: worker for worker in workers}
     ready, _ = ray.wait(list(oldest), timeout=timeout)
-    found = {}
+    found: dict[int, tuple[list[tuple[bool, Any]], str | None]] = {}
     for reference in ready:
       worker = oldest[reference]
       try:
-        found[worker] = pickle.loads(ray.get(reference)), None
-        self._calls[worker].pop(0)
+        answers = ray.get(reference)
       except ray.exceptions.RayError as error:
         found[worker] = [], f"died ({type(error).__name__})"
+        continue
+      found[worker] = [pickle.loads(answer) for answer in answers], None
+      self._calls[worker].pop(0)
     return found
 
-  def close(self):
-    for worker in self._workers:
-      self._kill(worker)
-    self._workers.clear()
-    self._forget()
-    self._leave()
-
-  def _leave(self):
+  def _leave(self) -> None:
+    """Ends the cluster if this executor has started it."""
     if self._owns and self._ray.is_initialized():
       self._ray.shutdown()

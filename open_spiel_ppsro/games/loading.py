@@ -63,6 +63,8 @@ def _silent_stderr():
 
 def turn_based(game):
   """Returns `game`, converted to turn-based if its moves are simultaneous."""
+  if not isinstance(game, pyspiel.Game):
+    raise ValueError(f"game is {game!r}; it takes a pyspiel game or its string")
   dynamics = game.get_type().dynamics
   if dynamics == pyspiel.GameType.Dynamics.SIMULTANEOUS:
     return pyspiel.convert_to_turn_based(game)

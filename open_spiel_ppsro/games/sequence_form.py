@@ -310,7 +310,7 @@ def payoff_tensors(tree, plans):
 
   Args:
     tree: the game.
-    plans: one array per player, of plans `[K_p, S_p]` or tables `[K_p, I_p, A]`.
+    plans: one array per player: plans `[K_p, S_p]` or tables `[K_p, I_p, A]`.
   """
   plans = as_plans(tree, plans)
   counts = [len(p) for p in plans]

@@ -191,7 +191,7 @@ def cce_strategy(solver, return_joint=False):
   return (marginals, joint.ravel()) if return_joint else marginals
 
 
-cce_strategy.plays_joint = True
+cce_strategy.plays_joint = True  # type: ignore[attr-defined]
 
 
 def marginals_of(joint):

@@ -140,9 +140,9 @@ def projected_replicator_dynamics(
     prd_dt = _STEP / span if span > 0 else 1.0
   if not prd_dt > 0:
     raise ValueError(f"prd_dt is {prd_dt}; it takes a value above 0")
-  # Where payoffs are negative, a step makes a sum of probabilities that is off 1
-  # by rounding even more so, and after many steps it is far off; where they are
-  # not, less so. The dynamics themselves do not depend on a constant.
+  # Where a player's payoff is negative, every step multiplies the error of its
+  # sum of probabilities by more than 1, and where it is positive, by less. The
+  # dynamics themselves do not depend on a constant, so none is negative.
   game = _Values([np.asarray(tensor) - np.min(tensor) for tensor in payoffs],
                  prd_dt)
   if not 0 <= prd_gamma * max(game.sizes) < 1:

@@ -20,6 +20,8 @@ them a stretch at a time and closes them when they freeze. Plain
 all players, trained at once.
 """
 
+from collections.abc import Callable
+from collections.abc import Sequence
 import itertools
 from typing import NamedTuple
 
@@ -35,9 +37,11 @@ from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import open_game as open_game_lib
 from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.oracles import data_parallel
+from open_spiel_ppsro.oracles import exploiter as exploiter_lib
 from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import ppo
 from open_spiel_ppsro.oracles import psro_v2_requests
+from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.policies import tabular
 
@@ -293,38 +297,39 @@ class PipelinedOracle(rl_oracle.RLOracle):
     for policy_id, states in zip(policy_ids, state["learners"]):
       self._create_all(policy_id, states)
 
-  def train_exploiters(self, mixtures, num_steps):
+  def train_exploiters(
+      self, mixtures: Sequence[population.Mixture], num_steps: int,
+      go_on: Callable[[float], bool] | None = None
+  ) -> tuple[list[policy_lib.Policy], int]:
     """Trains a best response of each population that joins none.
 
     Args:
       mixtures: per player, the `Mixture` to exploit.
       num_steps: environment steps that each one trains.
+      go_on: called about once a second with the share of the training that is
+        done; when it returns False, training ends.
 
     Returns:
       Per population, a policy as populations hold it: of several exploiters,
-      the one that earned most in the last quarter of its training.
+      the one that earned most in the last quarter of its training. And how
+      many environment steps each one trained: `num_steps` if all.
     """
     self.check_open()
-    contenders = [
-        [(population.PolicyId(p, index), config)
-         for index, config in enumerate(self.config.exploiters(),
-                                        population.FIRST_EXPLOITER_INDEX)]
-        for p in range(self.played_game.num_populations)]
-    policy_ids = []
-    for rivals in contenders:
-      for policy_id, config in rivals:
+    contenders: list[list[exploiter_lib.Exploiter]] = []
+    for p in range(self.played_game.num_populations):
+      contenders.append([])
+      for index, config in enumerate(self.config.exploiters(),
+                                     population.FIRST_EXPLOITER_INDEX):
+        policy_id = population.PolicyId(p, index)
         self._create(policy_id, policy_id, config)
-        policy_ids.append(policy_id)
-    for _ in range(4):
-      reports = self.executor.call(
-          [(policy_id, "train", (mixtures, -(-num_steps // 4), True))
-           for policy_id in policy_ids])
-    for policy_id in policy_ids:
-      self.executor.discard(policy_id)
-    reports = dict(zip(policy_ids, reports))
-    return [max((reports[policy_id] for policy_id, _ in rivals),
-                key=lambda report: report.mean_return).policy
-            for rivals in contenders]
+        contenders[-1].append(exploiter_lib.Exploiter(policy_id))
+    exploiters = [one for rivals in contenders for one in rivals]
+    is_done = exploiter_lib.train(
+        self.executor, exploiters, mixtures, num_steps, go_on)
+    for exploiter in exploiters:
+      self.executor.discard(exploiter.policy_id)
+    return ([exploiter_lib.best(rivals, is_done) for rivals in contenders],
+            num_steps if is_done else min(one.steps for one in exploiters))
 
   def _workers(self, policy_id):
     """Returns the names of the actors that train a policy."""

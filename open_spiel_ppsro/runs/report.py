@@ -19,6 +19,7 @@ several seeds of one method are a list of curves.
 """
 
 import csv
+import io
 import pathlib
 
 from matplotlib import figure as figure_lib
@@ -31,34 +32,49 @@ from open_spiel_ppsro.runs import run_directory
 _FLOOR = 1e-9
 
 
-def _figure(width, height):
+def new_figure(width, height):
+  """Returns an empty figure of that many inches."""
   # Not through pyplot: it keeps global state and looks for a display.
   figure = figure_lib.Figure(figsize=(width, height), layout="constrained")
   backend_agg.FigureCanvasAgg(figure)
   return figure
 
 
+def save_figure(figure, path):
+  """Writes a picture, whole or not at all, and returns its path."""
+  content = io.BytesIO()
+  figure.savefig(content, dpi=120, format="png")
+  run_directory.replace(path, content.getvalue())
+  return path
+
+
 def plot_run(path):
   """Draws `nash_conv.png` of a run and returns its path.
 
   NashConv, exact, over frozen policies and over all policies, against wall
-  seconds and against episodes.
+  seconds and against episodes. Of a run that plays a joint distribution the CCE
+  gap takes its place, and NashConv, which is that of the marginals, is dashed.
   """
   config = run_directory.read_config(path)
   metrics = run_directory.read_metrics(path)
-  figure = _figure(10, 4)
+  is_correlated = not np.isnan(metrics["cce_gap_frozen"]).all()
+  lines = [(f"{quantity}_{of}", f"{prefix}{of} policies", style + colour)
+           for quantity, prefix, style in (
+               (("nash_conv", "NashConv of the marginals, ", "--"),
+                ("cce_gap", "", "-")) if is_correlated
+               else (("nash_conv", "", "-"),))
+           for of, colour in (("all", "C1"), ("frozen", "C0"))]
+  figure = new_figure(10, 4)
   axes = figure.subplots(1, 2, sharey=True)
-  for axis, column, label in zip(
+  for axis, x, x_label in zip(
       axes, ("wall_seconds", "episodes"), ("wall seconds", "episodes")):
-    for of, style in (("all", "C1-"), ("frozen", "C0-")):
-      axis.plot(metrics[column],
-                [max(value, _FLOOR) for value in metrics[f"nash_conv_{of}"]],
-                style, linewidth=1.2, label=f"{of} policies",
-                drawstyle="steps-post")
+    for column, label, style in lines:
+      axis.plot(metrics[x], np.maximum(metrics[column], _FLOOR), style,
+                linewidth=1.2, label=label, drawstyle="steps-post")
     axis.set_yscale("log")
-    axis.set_xlabel(label)
+    axis.set_xlabel(x_label)
     axis.grid(True, which="both", alpha=0.25)
-  axes[0].set_ylabel("NashConv")
+  axes[0].set_ylabel("CCE gap" if is_correlated else "NashConv")
   axes[1].legend(frameon=False)
   if not any(metrics["episodes"]):
     axes[1].clear()
@@ -66,9 +82,7 @@ def plot_run(path):
     axes[0].legend(frameon=False)
   figure.suptitle(f"{config['game_name']}: {config['scheme']}, "
                   f"{config['oracle']}, seed {config['seed']}")
-  result = pathlib.Path(path) / run_directory.PLOT
-  figure.savefig(result, dpi=120)
-  return result
+  return save_figure(figure, pathlib.Path(path) / run_directory.PLOT)
 
 
 def read_curve(path, x="episodes"):
@@ -128,7 +142,7 @@ def plot_curves(path, title, panels):
     panels: a list of `(x label, log x axis, {label: curves}, {label: curves
       to draw dashed})`; equal labels have equal colours.
   """
-  figure = _figure(5.5 * len(panels), 4.5)
+  figure = new_figure(5.5 * len(panels), 4.5)
   colours = {}
   for axis, (x_label, log_x, solid, dashed) in zip(
       np.atleast_1d(figure.subplots(1, len(panels), sharey=True)), panels):
@@ -151,48 +165,7 @@ def plot_curves(path, title, panels):
     axis.yaxis.set_tick_params(labelleft=True)
     axis.set_ylabel("exploitability")
   figure.suptitle(title)
-  figure.savefig(path, dpi=120)
-  return path
-
-
-def plot_scaling(path, title, workers, speedups, shares):
-  """Draws speedup, and where the time goes, by workers; returns the path.
-
-  Args:
-    path: where the picture goes.
-    title: its title.
-    workers: numbers of workers, ascending.
-    speedups: `{label: speedups}`, one for each number of workers.
-    shares: `{label: {cause: shares of the time}}`, likewise; a stack of them
-      for each label.
-  """
-  figure = _figure(5 * (1 + len(shares)), 4.5)
-  left, *others = figure.subplots(1, 1 + len(shares))
-  left.plot(workers, workers, "--", color="0.7", linewidth=1, label="ideal")
-  for label, values in speedups.items():
-    left.plot(workers, values, "o-", markersize=3, linewidth=1.3, label=label)
-  left.set_yscale("log")
-  left.yaxis.set_major_formatter("{x:g}")
-  left.set_ylim(0.8, 4 * max(max(values) for values in speedups.values()))
-  left.set_ylabel("speedup")
-  left.legend(frameon=False, fontsize=8)
-  for axis, (label, parts) in zip(others, shares.items()):
-    axis.stackplot(workers, list(parts.values()), labels=list(parts),
-                   alpha=0.8)
-    axis.set_title(label, fontsize=10)
-    axis.set_ylabel("share of the time of a round")
-    axis.set_ylim(0, 1)
-  for axis in (left, *others):
-    axis.set_xscale("log")
-    axis.xaxis.set_major_formatter("{x:,.0f}")
-    axis.set_xlim(workers[0], max(workers[-1], workers[0] + 1))
-    axis.set_xlabel("workers")
-    axis.grid(True, which="major", alpha=0.25)
-  axis.legend(frameon=False, fontsize=8, loc="center left",
-              bbox_to_anchor=(1, 0.5), reverse=True)
-  figure.suptitle(title)
-  figure.savefig(path, dpi=120)
-  return path
+  return save_figure(figure, path)
 
 
 def spread(values, form="{:.4g}"):

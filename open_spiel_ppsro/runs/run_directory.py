@@ -14,22 +14,31 @@
 
 """RunDirectory: everything that a run leaves on disk.
 
-    config.json         the resolved settings of the run
+    config.json         every setting, resolved
     metrics.csv         a row per round, see `METRICS`
-    checkpoint_*.npz    what it takes to resume it, by round
+    checkpoint_*.npz    all that it takes to resume the run, by round
     final_policy.npz    the policy that the run found, see `policies.storage`
+    best_policy.npz     the policy of its best round, of an enumerated game
+    final_joint.npz     of a run that plays a joint distribution: that
     nash_conv.png       drawn by `report.py`
+    result.json         what it found, and on what it ran; written last
 
 It knows files, not games in training. Nothing that is read here is ever
-executed: JSON, CSV, and NumPy arrays without pickles.
+executed: JSON, CSV, and NumPy arrays without pickles. A disk that is full costs
+a run what cannot be written and nothing else, see `RunDirectory.missing`.
 """
 
+import contextlib
 import csv
 import fcntl
+import io
+import itertools
 import json
 import os
 import pathlib
+import re
 import threading
+from typing import Any
 
 from absl import logging
 
@@ -69,49 +78,202 @@ METRICS = {
 
 _CONFIG = "config.json"
 _METRICS = "metrics.csv"
-_CHECKPOINTS = "checkpoint_*.npz"
+_RESULT = "result.json"
+# As `policies.storage` and `policies.joint` name them; they are slow to import.
+FINAL_POLICY = "final_policy.npz"
+FINAL_JOINT = "final_joint.npz"
+BEST_POLICY = "best_policy.npz"
 PLOT = "nash_conv.png"
+_CHECKPOINTS = "checkpoint_*.npz"
+# All that a run writes, and what it clears when it is told to overwrite.
+_OURS = (_CONFIG, _METRICS, _RESULT, FINAL_POLICY, BEST_POLICY, FINAL_JOINT,
+         PLOT, _CHECKPOINTS)
+# Runs whose directory nobody named have theirs in here.
+_DEFAULT_PARENT = "runs"
+# So many names of what is in a directory are shown.
+_NAMES_SHOWN = 3
+
+
+class OccupiedError(ValueError):
+  """A directory that was named for a new run holds something already.
+
+  Attributes:
+    path: of the directory.
+    content: what it holds, in words.
+  """
+
+  def __init__(self, path, content):
+    super().__init__(
+        f"{path} holds {content}: resume it with resume=True, choose another "
+        "output_dir, or overwrite it with overwrite=True")
+    self.path = path
+    self.content = content
+
+
+def run_name(game: str, scheme: str, oracle: str, seed: int) -> str:
+  """Returns the name of a run whose directory nobody named."""
+  return f"{game}-{scheme}-{oracle}-seed{seed}"
+
+
+def slug(text: str) -> str:
+  """Returns a name for files: letters and digits, with `-` between them."""
+  return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")
+
+
+def make(output_dir: str | os.PathLike | None, name: str,
+         overwrite: bool = False) -> pathlib.Path:
+  """Makes a directory for what is new and returns its path.
+
+  Args:
+    output_dir: its path. By default it is made of `name`, below `runs`, with
+      a number where that is taken.
+    name: the default name.
+    overwrite: whether it may hold something; files are then replaced by those
+      that have the same names.
+
+  Raises:
+    OccupiedError: if it holds something and `overwrite` does not say so.
+    ValueError: if it cannot be made or written to, or belongs to a run that
+      is still alive.
+  """
+  if output_dir is not None:
+    check_free(output_dir, overwrite)
+    return _writable(output_dir)
+  for path in _numbered(name):
+    try:
+      path.mkdir(parents=True)  # Of two that start at once one gets it.
+    except FileExistsError:
+      continue
+    except OSError:
+      pass  # The next line says why.
+    return _writable(path)
+
+
+def _writable(path):
+  """Returns the path of a directory, made if it was not there.
+
+  Raises:
+    ValueError: if it cannot be made or written to.
+  """
+  path = pathlib.Path(path)
+  try:
+    path.mkdir(parents=True, exist_ok=True)
+    probe = path / ".writable"
+    probe.touch()
+    probe.unlink()
+  except OSError as error:
+    raise _cannot_write(path, error) from error
+  return path
+
+
+def check_free(path: str | os.PathLike, overwrite: bool = False) -> None:
+  """Raises what `make` would, of a directory that was named; makes nothing."""
+  path = pathlib.Path(path)
+  if path.is_dir():
+    os.close(_lock(path))
+    content = _content(path)
+    if content and not overwrite:
+      raise OccupiedError(path, content)
+
+
+def latest(name: str) -> pathlib.Path:
+  """Returns the directory that `make` made last by a default name.
+
+  Raises:
+    ValueError: if it has made none.
+  """
+  found = None
+  for path in _numbered(name):
+    if not path.exists():
+      break
+    found = path
+  if found is None:
+    raise ValueError(f"there is no run in {path}")
+  return found
+
+
+def _numbered(name):
+  """Yields the default directories of a name, in the order of their making."""
+  base = pathlib.Path(_DEFAULT_PARENT) / slug(name)
+  yield base
+  for number in itertools.count(2):
+    yield base.with_name(f"{base.name}-{number}")
+
+
+def _content(path):
+  """Returns in words what a directory holds; nothing if it is empty."""
+  names = sorted(entry.name for entry in path.iterdir())
+  if not names:
+    return ""
+  with contextlib.suppress(ValueError, OSError, KeyError, TypeError):
+    config = read_config(path)
+    rounds = max(0, (path / _METRICS).read_text().count("\n") - 1)
+    return (f"a run of {config['game_name']} by {config['scheme']}, "
+            f"{rounds} round{'' if rounds == 1 else 's'}")
+  shown = ", ".join(names[:_NAMES_SHOWN])
+  more = len(names) - _NAMES_SHOWN
+  return shown + (f" and {more} more" if more > 0 else "")
+
+
+def _lock(path):
+  """Locks a directory for this process and returns the descriptor.
+
+  Raises:
+    ValueError: if another process holds the lock.
+  """
+  descriptor = os.open(path, os.O_RDONLY)
+  try:
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+  except BlockingIOError as error:
+    os.close(descriptor)
+    raise ValueError(f"{path} is in use by a run that is still alive: choose "
+                     "another directory, or end it") from error
+  except OSError:  # A file system without locks.
+    pass
+  return descriptor
 
 
 class RunDirectory:
   """A directory that a run writes to; one run at a time."""
 
-  def __init__(self, path):
+  def __init__(self, path: str | os.PathLike) -> None:
     """Makes the directory, and its parents, if it is not there.
 
     Raises:
       ValueError: if it cannot be made or written to.
     """
-    self.path = pathlib.Path(path)
-    try:
-      self.path.mkdir(parents=True, exist_ok=True)
-      probe = self.path / ".writable"
-      probe.touch()
-      probe.unlink()
-    except OSError as error:
-      raise ValueError(f"cannot write to the output directory {path}: "
-                       f"{error.strerror}") from error
-
-    self._lock = None
+    self.path = _writable(path)
+    self._claimed = None  # The descriptor of the lock.
     self._writer = None
+    self._unwritten = []  # Rows of metrics, as text.
+    self._failed = {}  # By kind of file, the name of the one that is missing.
+    self._warned = set()
 
-  def start(self, config):
+  @property
+  def missing(self) -> tuple[str, ...]:
+    """The files that could not be written, or not as far as the run got."""
+    return tuple(self._failed.values())
+
+  def start(self, config: dict[str, Any]) -> None:
     """Starts a run: writes its settings, clears what an earlier run left.
 
     Args:
       config: a dict of settings.
 
     Raises:
-      ValueError: if another run that is still alive writes here.
+      ValueError: if another run that is still alive writes here, or if the
+        settings cannot be written.
     """
     self._claim()
-    for path in self.path.glob(_CHECKPOINTS):
-      path.unlink()
-    self._write_config(config)
-    with open(self.path / _METRICS, "w", newline="") as file:
-      csv.writer(file, lineterminator="\n").writerow(METRICS)
+    self._clear(_OURS)
+    header = ",".join(METRICS) + "\n"
+    try:
+      self._write_config(config)
+      replace(self.path / _METRICS, header.encode())
+    except OSError as error:
+      raise _cannot_write(self.path, error) from error
 
-  def resume(self, config, num_rounds):
+  def resume(self, config: dict[str, Any], num_rounds: int) -> None:
     """Goes on with a run: keeps the metrics of its first rounds.
 
     Args:
@@ -120,8 +282,8 @@ class RunDirectory:
         and one half written, are dropped: these rounds will come again.
 
     Raises:
-      ValueError: if another run that is still alive writes here, or if there
-        are fewer rows.
+      ValueError: if another run that is still alive writes here, if there are
+        fewer rows, or if nothing can be written.
     """
     self._claim()
     rows = (self.path / _METRICS).read_text().split("\n")
@@ -132,70 +294,73 @@ class RunDirectory:
       raise ValueError(
           f"{self.path / _METRICS} has {len(rows) - 2} whole rows, and the "
           f"checkpoint is of round {num_rounds}")
-    self._replace(_METRICS,
-                  "".join(f"{row}\n" for row in rows[:1 + num_rounds]).encode())
-    self._write_config(config)
+    kept = "".join(f"{row}\n" for row in rows[:1 + num_rounds])
+    try:
+      replace(self.path / _METRICS, kept.encode())
+      self._write_config(config)
+    except OSError as error:
+      raise _cannot_write(self.path, error) from error
+    (self.path / _RESULT).unlink(missing_ok=True)
 
   def _claim(self):
     """Locks the directory for as long as this process lives."""
-    if self._lock is None:
-      lock = os.open(self.path, os.O_RDONLY)
-      try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-      except BlockingIOError as error:
-        os.close(lock)
-        raise ValueError(f"{self.path} is in use by a run that is still alive: "
-                         "choose another --output_dir, or end it") from error
-      except OSError:  # A file system without locks.
-        pass
-      self._lock = lock
-    for path in self.path.glob(".*.tmp"):  # Of a run that was killed.
-      path.unlink()
+    if self._claimed is None:
+      self._claimed = _lock(self.path)
+    self._clear(f".{name}.tmp" for name in _OURS)  # Of a run that was killed.
 
-  def close(self):
+  def _clear(self, patterns):
+    for pattern in patterns:
+      for path in self.path.glob(pattern):
+        path.unlink()
+
+  def close(self) -> None:
     """Lets go of the directory; the last checkpoint is then on disk."""
     self.flush()
-    if self._lock is not None:
-      os.close(self._lock)
-      self._lock = None
+    if self._claimed is not None:
+      os.close(self._claimed)
+      self._claimed = None
 
   def _write_config(self, config):
-    self._replace(_CONFIG, (json.dumps(config, indent=2, sort_keys=True)
-                            + "\n").encode())
+    replace(self.path / _CONFIG, _json(config))
 
-  def write_checkpoint(self, num_rounds, data, keep=2):
+  def write_checkpoint(self, num_rounds: int, data: Any,
+                       keep: int = 2) -> None:
     """Writes a checkpoint in the background.
 
     One that cannot be written is a warning: those before it stay.
 
     Args:
       num_rounds: how many rounds it knows of.
-      data: as `checkpoint.write` takes it; nobody may change it.
+      data: as `plain_data.write` takes it; nobody may change it.
       keep: how many checkpoints stay, this one included.
     """
-    self.flush()
+    self._wait_for_writer()
     self._writer = threading.Thread(
         target=self._write_checkpoint, args=(num_rounds, data, keep))
     self._writer.start()
 
   def _write_checkpoint(self, num_rounds, data, keep):
     path = self.path / _CHECKPOINTS.replace("*", f"{num_rounds:08d}")
-    try:
+    with self.tolerate("checkpoint", path.name):
       plain_data.write(path, data)
       for old in checkpoint_paths(self.path)[keep:]:
         old.unlink()
-    except OSError as error:
-      logging.warning("Cannot write the checkpoint %s: %s; the one before it "
-                      "stays.", path, error.strerror or error)
 
-  def flush(self):
-    """Waits until the checkpoint that is being written is on disk."""
+  def _wait_for_writer(self):
     if self._writer is not None:
       self._writer.join()
       self._writer = None
 
-  def append_metrics(self, row):
+  def flush(self) -> None:
+    """Waits for the checkpoint that is being written, and for the metrics."""
+    self._wait_for_writer()
+    if self._unwritten:
+      self._write_metrics()
+
+  def append_metrics(self, row: dict[str, Any]) -> None:
     """Appends one row to `metrics.csv`.
+
+    One that cannot be written is a warning, and is tried again with the next.
 
     Args:
       row: a dict with the keys of METRICS.
@@ -206,15 +371,73 @@ class RunDirectory:
     if row.keys() != METRICS.keys():
       raise ValueError("a row of metrics has the keys "
                        f"{', '.join(METRICS)}; got {', '.join(row)}")
-    with open(self.path / _METRICS, "a", newline="") as file:
-      csv.writer(file, lineterminator="\n").writerow(
-          [row[name] for name in METRICS])
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(
+        [row[name] for name in METRICS])
+    self._unwritten.append(line.getvalue())
+    self._write_metrics()
 
-  def _replace(self, name, content):
-    """Writes a file all at once: a reader sees the old one or the new."""
-    temporary = self.path / f".{name}.tmp"
+  def _write_metrics(self):
+    with self.tolerate(_METRICS):
+      rows = "".join(self._unwritten).encode()
+      with open(self.path / _METRICS, "ab", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        try:
+          while rows:
+            rows = rows[file.write(rows):]
+        except OSError:
+          file.truncate(size)  # Not half a row.
+          raise
+      self._unwritten.clear()
+
+  def write_result(self, result: dict[str, Any]) -> None:
+    """Writes what the run has found, a dict that JSON can hold."""
+    with self.tolerate(_RESULT):
+      replace(self.path / _RESULT, _json(result))
+
+  @contextlib.contextmanager
+  def tolerate(self, kind: str, name: str | None = None):
+    """Makes an `OSError` a warning, and the file one that is `missing`.
+
+    Args:
+      kind: of file; its first failure is told, and its last one counts.
+      name: of the file, if it is not `kind`.
+    """
+    name = name or kind
+    try:
+      yield
+      self._failed.pop(kind, None)
+    except OSError as error:
+      self._failed[kind] = name
+      if kind not in self._warned:
+        logging.warning("Cannot write %s: %s. The run goes on.",
+                        self.path / name, error.strerror or error)
+        self._warned.add(kind)
+
+
+def replace(path: str | os.PathLike, content: bytes) -> None:
+  """Writes a file all at once: a reader sees the old one or the new.
+
+  Raises:
+    OSError: if it cannot be written; nothing is left of it then.
+  """
+  path = pathlib.Path(path)
+  temporary = path.with_name(f".{path.name}.tmp")
+  try:
     temporary.write_bytes(content)
-    os.replace(temporary, self.path / name)
+    os.replace(temporary, path)
+  except OSError:
+    temporary.unlink(missing_ok=True)
+    raise
+
+
+def _cannot_write(path, error):
+  return ValueError(f"cannot write to the output directory {path}: "
+                    f"{error.strerror}")
+
+
+def _json(data):
+  return (json.dumps(data, indent=2, sort_keys=True) + "\n").encode()
 
 
 def read_config(path):
@@ -238,6 +461,28 @@ def checkpoint_paths(path):
   return sorted(pathlib.Path(path).glob(_CHECKPOINTS), reverse=True)
 
 
+def has_ended(path: str | os.PathLike) -> bool:
+  """Returns whether the run of a directory has ended and left its result."""
+  return (pathlib.Path(path) / _RESULT).exists()
+
+
+def read_result(path: str | os.PathLike) -> dict[str, Any]:
+  """Returns what a run has found, see `RunSummary`, and its `provenance`.
+
+  Raises:
+    ValueError: if the run has not ended, or its file is damaged.
+  """
+  path = pathlib.Path(path) / _RESULT
+  try:
+    return json.loads(path.read_text())
+  except OSError as error:
+    raise ValueError(f"there is no run that has ended in {path.parent}: "
+                     f"{path.name} cannot be read ({error.strerror})"
+                    ) from error
+  except ValueError as error:
+    raise ValueError(f"{path} is damaged: {error}") from error
+
+
 def read_checkpoint(path):
   """Returns the data of the newest checkpoint in a run directory.
 
@@ -250,6 +495,8 @@ def read_checkpoint(path):
     ValueError: if there is none that can be read.
   """
   path = pathlib.Path(path)
+  if not path.exists():
+    raise ValueError(f"there is no run in {path}")
   candidates = checkpoint_paths(path) if path.is_dir() else [path]
   if not candidates:
     raise ValueError(f"there is no checkpoint in {path}: the run wrote none, "

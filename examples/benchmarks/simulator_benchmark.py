@@ -14,7 +14,7 @@
 
 """Times training on sampled games beside psro_v2's loop, on one core.
 
-    python examples/simulator_benchmark.py
+    python examples/benchmarks/simulator_benchmark.py
 
 For each game: decisions per second of the simulator, the learner's network
 against a mixture of ten networks; episodes per second that PPO trains, playing
@@ -25,14 +25,18 @@ turns; medians.
 """
 
 import contextlib
+import os
 import statistics
+import sys
 import time
 
 from absl import flags
 import numpy as np
 import torch
 
-import entry_point
+# What examples share is in their folder.
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import common_flags
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro import population
 from open_spiel_ppsro.oracles import learner as learner_lib
@@ -147,4 +151,4 @@ def main():
 
 
 if __name__ == "__main__":
-  entry_point.run(main)
+  common_flags.start(main)

@@ -14,16 +14,17 @@
 
 """Times the exact core beside what OpenSpiel offers for the same numbers.
 
-    python examples/exact_core_benchmark.py --game_name=leduc_poker
+    python examples/benchmarks/exact_core_benchmark.py --game_name=leduc_poker
 
 Each row is one question answered both ways, alternating; it shows the median
 of each, the ratio, and how far the two answers are apart.
 """
 
+import os
 import statistics
+import sys
 import time
 
-from absl import app
 from absl import flags
 import numpy as np
 from open_spiel.python import policy as policy_lib
@@ -31,15 +32,19 @@ from open_spiel.python.algorithms import expected_game_score
 from open_spiel.python.algorithms import exploitability
 from open_spiel.python.algorithms import policy_aggregator
 
+# What examples share is in their folder.
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import common_flags
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import sequence_form
 
 _GAME_NAME = flags.DEFINE_string(
     "game_name", "leduc_poker", "The OpenSpiel game.")
 _NUM_POLICIES = flags.DEFINE_integer(
-    "num_policies", 40, "Policies of each player in the mixture.")
+    "num_policies", 40, "Policies of each player in the mixture.",
+    lower_bound=1)
 _REPEATS = flags.DEFINE_integer(
-    "repeats", 5, "How often each question is asked both ways.")
+    "repeats", 5, "How often each question is asked both ways.", lower_bound=1)
 
 
 def median_seconds(first, second, repeats):
@@ -53,7 +58,7 @@ def median_seconds(first, second, repeats):
   return [statistics.median(s) for s in seconds], answers
 
 
-def main(_):
+def main():
   rng = np.random.default_rng(0)
   start = time.perf_counter()
   tree = game_tree.enumerate_game(_GAME_NAME.value)
@@ -117,4 +122,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-  app.run(main)
+  common_flags.start(main)

@@ -14,7 +14,7 @@
 
 """Kills a random worker every few seconds, and shows that nothing is lost.
 
-    python examples/soak_example.py --game_name=leduc_poker
+    python examples/benchmarks/soak.py --game_name=leduc_poker
 
 A run of --time_limit_seconds whose workers are killed one after another, then
 its twin, which is left alone for as many rounds. Checkpoints, metrics and the
@@ -29,30 +29,26 @@ import os
 import random
 import sys
 import threading
-import time
 
 from absl import flags
 from absl import logging
 import numpy as np
 
-import command_line
-import entry_point
+# What examples share is in their folder.
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import common_flags
 import open_spiel_ppsro as ppsro
-import recorded_run
 
-flags.adopt_module_key_flags(command_line)
-flags.FLAGS.set_default("time_limit_seconds", 300)
+FLAGS = flags.FLAGS
+common_flags.define()
+common_flags.define_one_run(
+    "For the run directories, disturbed and undisturbed; runs/soak by default, "
+    "with a number where that is taken.")
+flags.adopt_module_key_flags(common_flags)
+FLAGS.set_default("time_limit_seconds", 300)
 
-_SCHEME = flags.DEFINE_enum(
-    "scheme", "pipeline", command_line.SCHEMES,
-    "Who trains against whom, as in pipeline_psro_example.py.")
-_SEED = flags.DEFINE_integer(
-    "seed", 1, "Of everything random, and of who is killed.", lower_bound=0)
-_KILL_EVERY_SECONDS = flags.DEFINE_float(
+flags.DEFINE_float(
     "kill_every_seconds", 10, "Seconds between two kills.", lower_bound=0.1)
-_OUTPUT_DIR = flags.DEFINE_string(
-    "output_dir", os.path.join("runs", "soak"),
-    "For the run directories, disturbed and undisturbed.")
 
 
 class Killer(threading.Thread):
@@ -82,28 +78,20 @@ class Killer(threading.Thread):
     self.join()
 
 
-class Watched:
-  """A solver that says now and then what this process holds.
+class Watch:
+  """Says now and then, from round to round, what this process holds."""
 
-  It is a solver to `recorded_run.play`, which asks for nothing else.
-  """
-
-  def __init__(self, solver, every):
-    self._solver = solver
+  def __init__(self, every):
+    """Makes a watch that speaks after every so many freezes per player."""
     self._every = every
-    self._shown = 0
+    self._due = 0
 
-  def __getattr__(self, name):
-    return getattr(self._solver, name)
-
-  def round(self):
-    """Plays a round."""
-    result = self._solver.round()
-    if result.iterations >= self._shown:
-      self._shown += self._every
+  def __call__(self, solver, result):
+    del solver
+    if result.iterations >= self._due:
+      self._due += self._every
       print(f"{result.iterations} freezes per player: {holdings()}",
             flush=True)
-    return result
 
 
 def holdings():
@@ -119,30 +107,20 @@ def holdings():
     return "unknown on this system"
 
 
-def run(tree, path, limits, kill_every_seconds=None):
-  """Plays one run and returns its rounds and kills, and what stopped it."""
-  start = time.perf_counter()
-  scheme = command_line.make_scheme(_SCHEME.value)
-  config = command_line.make_config(scheme)
-  directory = ppsro.RunDirectory(path)
-  executor = command_line.make_executor()
-  with command_line.make_oracle(
-      tree, scheme, config, executor, _SEED.value) as oracle:
-    solver = command_line.make_solver(oracle, scheme)
-    directory.start(command_line.run_settings(
-        sys.argv[0], solver, config, executor, output_dir=path))
-    killer = Killer(kill_every_seconds or 1, _SEED.value)
+def run(game, path, kill_every_seconds=None, **options):
+  """Plays one run and returns its `RunSummary` and how many it killed."""
+  killer = Killer(kill_every_seconds or 1, FLAGS.seed)
+  if kill_every_seconds:
+    killer.start()
+  try:
+    summary = common_flags.run(
+        game, FLAGS.scheme, FLAGS.seed, output_dir=path,
+        overwrite=FLAGS.overwrite, callbacks=[Watch(100)],
+        label=f"{os.path.basename(path)}  ", **options)
+  finally:
     if kill_every_seconds:
-      killer.start()
-    try:
-      stopped_by = recorded_run.play(
-          Watched(solver, 100), directory, limits, start,
-          f"{os.path.basename(path)}  ", checkpoint_seconds=20)
-    finally:
-      if kill_every_seconds:
-        killer.end()
-  directory.close()
-  return solver.rounds, killer.kills, stopped_by
+      killer.end()
+  return summary, killer.kills
 
 
 def differences(path, other):
@@ -153,10 +131,12 @@ def differences(path, other):
   one, two = (ppsro.read_metrics(p) for p in (path, other))
   found += [f"{name} of metrics.csv" for name in one
             if "seconds" not in name and not _same(one[name], two[name])]
-  one, two = (dict(np.load(os.path.join(p, "final_policy.npz")))
-              for p in (path, other))
-  if not _same(one, two):
-    found.append("final_policy.npz")
+  for name in ("final_policy.npz", "best_policy.npz"):
+    one, two = (dict(np.load(os.path.join(p, name)))
+                if os.path.exists(os.path.join(p, name)) else None
+                for p in (path, other))
+    if not _same(one, two):
+      found.append(name)
   return found
 
 
@@ -174,31 +154,31 @@ def _same(one, two):
 
 
 def main():
-  command_line.check([_SCHEME.value])
-  if command_line.EXECUTOR.value != "processes" or (
-      command_line.FREE_RUNNING.value):
+  common_flags.check([FLAGS.scheme])
+  if FLAGS.executor != "processes" or FLAGS.free_running:
     raise ValueError("only --executor=processes, in lockstep, has workers to "
                      "kill and a twin to compare with")
   logging.set_verbosity(logging.ERROR)  # Not a line for each kill.
-  tree = command_line.open_game()
-  paths = [os.path.join(_OUTPUT_DIR.value, name)
+  game = ppsro.open_game(FLAGS.game_name, FLAGS.max_histories,
+                         FLAGS.evaluation)
+  output_dir = common_flags.make_output_dir("soak")
+  paths = [os.path.join(output_dir, name)
            for name in ("disturbed", "undisturbed")]
-  rounds, kills, stopped_by = run(
-      tree, paths[0], command_line.limits(), _KILL_EVERY_SECONDS.value)
-  if stopped_by in recorded_run.EXIT_CODES:
-    return recorded_run.EXIT_CODES[stopped_by]
-  _, _, stopped_by = run(tree, paths[1], recorded_run.Limits(
-      math.inf, max_rounds=rounds))
-  if stopped_by in recorded_run.EXIT_CODES:
-    return recorded_run.EXIT_CODES[stopped_by]
+  disturbed, kills = run(game, paths[0], FLAGS.kill_every_seconds)
+  if disturbed.exit_code:
+    return disturbed.exit_code
+  undisturbed, _ = run(game, paths[1], limits=ppsro.Limits(
+      math.inf, max_rounds=disturbed.rounds))
+  if undisturbed.exit_code:
+    return undisturbed.exit_code
   found = differences(*paths)
-  print(f"result: game={command_line.GAME_NAME.value} kills={kills} "
-        f"rounds={rounds} identical={'no' if found else 'yes'} "
-        f"output_dir={_OUTPUT_DIR.value}")
+  print(f"result: game={FLAGS.game_name} kills={kills} "
+        f"rounds={disturbed.rounds} identical={'no' if found else 'yes'} "
+        f"output_dir={output_dir}")
   for name in found:
     print(f"error: they differ in {name}", file=sys.stderr)
   return 1 if found else 0
 
 
 if __name__ == "__main__":
-  entry_point.run(main)
+  common_flags.start(main)

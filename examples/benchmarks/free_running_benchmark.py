@@ -14,7 +14,7 @@
 
 """Times free-running rounds beside lockstep where workers are unequal.
 
-    python examples/free_running_benchmark.py
+    python examples/benchmarks/free_running_benchmark.py
 
 Two worker processes, each on a core of its own; something else computes on
 the first one's core. Both modes train the same pipeline, in turn. Linux only.
@@ -29,7 +29,9 @@ import time
 
 from absl import flags
 
-import entry_point
+# What examples share is in their folder.
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import common_flags
 import open_spiel_ppsro as ppsro
 
 _GAMES = flags.DEFINE_list(
@@ -96,4 +98,4 @@ def main():
 
 
 if __name__ == "__main__":
-  entry_point.run(main)
+  common_flags.start(main)

@@ -14,7 +14,7 @@
 
 """A match on a game too large to solve: this package against psro_v2.
 
-    python examples/psro_v2_match_example.py --game_name=phantom_ttt \
+    python examples/benchmarks/psro_v2_match.py --game_name=phantom_ttt \
         --time_limit_seconds=600
 
 Both train for the same wall-clock time on the same machine, one after the
@@ -24,30 +24,30 @@ each other, both seatings as often, one policy drawn per episode and player.
 The last line of standard output begins with `result:`.
 """
 
+import os
 import sys
 import time
 
 from absl import flags
 import numpy as np
 
-import command_line
-import entry_point
+# What examples share is in their folder.
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import common_flags
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro.simulators import play as play_lib
 import psro_v2_peer
-import recorded_run
 
-flags.adopt_module_key_flags(command_line)
+FLAGS = flags.FLAGS
+common_flags.define()
+common_flags.define_one_run(
+    "The run directory of our side; runs/psro-v2-match by default, with a "
+    "number where that is taken.")
+flags.adopt_module_key_flags(common_flags)
 
-_SCHEME = flags.DEFINE_enum(
-    "scheme", "pipeline", command_line.SCHEMES, "The scheme of our side.")
-_SEED = flags.DEFINE_integer(
-    "seed", 1, "Of everything random.", lower_bound=0)
 _GAMES = flags.DEFINE_integer(
     "games", 20_000, "Games of the match, half of them with each seating.",
     lower_bound=2)
-_OUTPUT_DIR = flags.DEFINE_string(
-    "output_dir", "runs/psro_v2_match", "The run directory of our side.")
 _PEER_TRAINING_EPISODES = flags.DEFINE_integer(
     "peer_training_episodes", 10_000,
     "Episodes that psro_v2 trains each best response.", lower_bound=1)
@@ -58,23 +58,23 @@ _PEER_SIMS_PER_ENTRY = flags.DEFINE_integer(
 _GAMES_AT_ONCE = 2_000
 
 
-def train_ours(game):
-  """Returns per player `(policies, probabilities)`, and the solver."""
-  scheme = command_line.make_scheme(_SCHEME.value)
-  config = command_line.make_config(scheme)
-  executor = command_line.make_executor()
-  start = time.perf_counter()
-  with command_line.make_oracle(
-      game, scheme, config, executor, _SEED.value) as oracle:
-    solver = command_line.make_solver(oracle, scheme)
-    directory = ppsro.RunDirectory(_OUTPUT_DIR.value)
-    directory.start(command_line.run_settings(
-        sys.argv[0], solver, config, executor, output_dir=_OUTPUT_DIR.value))
-    recorded_run.play(
-        solver, directory, command_line.limits(), start, "ours  ")
-    mixtures = solver.final_mixtures()
-  return [([snapshot.policy for snapshot in mixture.snapshots],
-           mixture.probabilities) for mixture in mixtures], solver
+class KeepMixtures:
+  """Keeps what our side has found, from round to round.
+
+  Attributes:
+    sides: per player `(policies, probabilities)`, after the last round.
+    training_episodes: of all rounds.
+  """
+
+  def __init__(self):
+    self.sides = None
+    self.training_episodes = 0
+
+  def __call__(self, solver, result):
+    self.training_episodes = result.training_episodes
+    self.sides = [
+        ([snapshot.policy for snapshot in mixture.snapshots],
+         mixture.probabilities) for mixture in solver.final_mixtures()]
 
 
 def train_peer(game):
@@ -82,12 +82,12 @@ def train_peer(game):
 
   Whatever iteration is on when the time is over is finished, beyond it.
   """
-  np.random.seed(_SEED.value)
+  np.random.seed(FLAGS.seed)
   start = time.perf_counter()
   solver = psro_v2_peer.make_solver(
       game, _PEER_TRAINING_EPISODES.value, _PEER_SIMS_PER_ENTRY.value)
   iterations = 0
-  while time.perf_counter() - start < command_line.TIME_LIMIT_SECONDS.value:
+  while time.perf_counter() - start < FLAGS.time_limit_seconds:
     solver.iteration()
     iterations += 1
     print(f"psro_v2  iteration {iterations}  "
@@ -128,33 +128,40 @@ def play_match(game, ours, peers, num_games, rng):
 
 
 def main():
-  command_line.check([_SCHEME.value])
+  common_flags.check([FLAGS.scheme])
   psro_v2_peer.dqn()  # Fails here if it cannot be had.
-  game = ppsro.open_game(command_line.GAME_NAME.value, evaluation="sampled")
+  game = ppsro.open_game(FLAGS.game_name, evaluation="sampled")
   if game.num_players != 2 or not game.is_zero_sum:
     raise ValueError(f"{game.game} is not a two-player zero-sum game; a match "
                      "needs one")
-  ours, solver = train_ours(game)
+  ours = KeepMixtures()
+  summary = common_flags.run(
+      game, FLAGS.scheme, FLAGS.seed, exploiter_steps=0, callbacks=[ours],
+      label="ours  ", output_dir=common_flags.make_output_dir("psro-v2-match"),
+      overwrite=FLAGS.overwrite)
+  if summary.exit_code:  # Interrupted, for one: there will be no match.
+    return summary.exit_code
   peers, iterations = train_peer(game.game)
-  returns = play_match(game, ours, peers, _GAMES.value,
-                       np.random.default_rng(_SEED.value))
+  returns = play_match(game, ours.sides, peers, _GAMES.value,
+                       np.random.default_rng(FLAGS.seed))
   mean = returns.mean()
   error = returns.std() / len(returns) ** .5
-  summary = {
-      "game": command_line.GAME_NAME.value,
+  pairs = {
+      "game": FLAGS.game_name,
       "mean_return": f"{mean:.4f}",
       "standard_error": f"{error:.4f}",
       "games": len(returns),
-      "scheme": _SCHEME.value,
-      "iterations": solver.iterations,
-      "training_episodes": solver.training_episodes,
+      "scheme": FLAGS.scheme,
+      "iterations": summary.iterations,
+      "training_episodes": ours.training_episodes,
       "psro_v2_iterations": iterations,
       "psro_v2_training_episodes":
           2 * iterations * (_PEER_TRAINING_EPISODES.value + 1),
-      "seed": _SEED.value,
+      "seed": FLAGS.seed,
   }
-  print("result: " + " ".join(f"{k}={v}" for k, v in summary.items()))
+  print("result: " + " ".join(f"{k}={v}" for k, v in pairs.items()))
+  return 0
 
 
 if __name__ == "__main__":
-  entry_point.run(main)
+  common_flags.start(main)

@@ -14,7 +14,8 @@
 
 """How far the pipeline scales, on paper: predicted for 1 to 10,000 workers.
 
-    python examples/scaling_model_example.py --game_name=leduc_poker
+    python examples/benchmarks/scaling/scaling_benchmark.py \
+        --game_name=leduc_poker
 
 Real rounds on this machine measure what the parts of a round cost; a
 discrete-event model, whose assumptions `scaling_model.py` states, plays rounds
@@ -31,8 +32,12 @@ import sys
 
 from absl import flags
 
-import entry_point
+# What examples share is two folders up.
+sys.path.insert(0, os.path.abspath(os.path.join(
+    os.path.dirname(__file__), "..", "..")))
+import common_flags
 import open_spiel_ppsro as ppsro
+from open_spiel_ppsro.runs import provenance
 from open_spiel_ppsro.runs import report
 import scaling_calibration
 import scaling_model
@@ -56,9 +61,10 @@ _REPEATS = flags.DEFINE_integer(
     "for no check.", lower_bound=0)
 _SEED = flags.DEFINE_integer(
     "seed", 1, "Of the runs that calibrate and check.", lower_bound=0)
-_OUTPUT_DIR = flags.DEFINE_string(
-    "output_dir", os.path.join("runs", "scaling-model"),
-    "For scaling.txt and scaling.png.")
+common_flags.define_directory(
+    "For scaling.txt and scaling.png; runs/scaling by default, with a number "
+    "where that is taken.")
+flags.adopt_module_key_flags(common_flags)
 
 _CHECK_WORKERS = (1, 2, 4)
 # The predicted run freezes 256 policies of each player; an iteration is played
@@ -200,15 +206,53 @@ def held_against_runs(game, config, costs, here):
   return report.aligned(rows), medians
 
 
+def plot_scaling(path, title, workers, speedups, shares):
+  """Draws speedup, and where the time goes, by workers; returns the path.
+
+  Args:
+    path: where the picture goes.
+    title: its title.
+    workers: numbers of workers, ascending.
+    speedups: `{label: speedups}`, one for each number of workers.
+    shares: `{label: {cause: shares of the time}}`, likewise; a stack of them
+      for each label.
+  """
+  figure = report.new_figure(5 * (1 + len(shares)), 4.5)
+  left, *others = figure.subplots(1, 1 + len(shares))
+  left.plot(workers, workers, "--", color="0.7", linewidth=1, label="ideal")
+  for label, values in speedups.items():
+    left.plot(workers, values, "o-", markersize=3, linewidth=1.3, label=label)
+  left.set_yscale("log")
+  left.yaxis.set_major_formatter("{x:g}")
+  left.set_ylim(0.8, 4 * max(max(values) for values in speedups.values()))
+  left.set_ylabel("speedup")
+  left.legend(frameon=False, fontsize=8)
+  for axis, (label, parts) in zip(others, shares.items()):
+    axis.stackplot(workers, list(parts.values()), labels=list(parts),
+                   alpha=0.8)
+    axis.set_title(label, fontsize=10)
+    axis.set_ylabel("share of the time of a round")
+    axis.set_ylim(0, 1)
+  for axis in (left, *others):
+    axis.set_xscale("log")
+    axis.xaxis.set_major_formatter("{x:,.0f}")
+    axis.set_xlim(workers[0], max(workers[-1], workers[0] + 1))
+    axis.set_xlabel("workers")
+    axis.grid(True, which="major", alpha=0.25)
+  axis.legend(frameon=False, fontsize=8, loc="center left",
+              bbox_to_anchor=(1, 0.5), reverse=True)
+  figure.suptitle(title)
+  return report.save_figure(figure, path)
+
+
 def main():
   game = open_game()
   given = ({} if _EPISODES_PER_BATCH.value is None else
            {"episodes_per_batch": _EPISODES_PER_BATCH.value})
   config = {"ppo": ppsro.PPOConfig, "dqn": ppsro.DQNConfig}[_ORACLE.value](
       **given)
-  path = ppsro.RunDirectory(_OUTPUT_DIR.value).path
-  cores = len(os.sched_getaffinity(0)) if hasattr(
-      os, "sched_getaffinity") else os.cpu_count()
+  path = common_flags.make_output_dir("scaling")
+  cores = provenance.num_cores()
   progress("calibrating: processes that share this machine")
   here = scaling_model.Machine(cores, cores, scaling_calibration.slowdown(
       game, config, cores, _SEED.value))
@@ -238,7 +282,7 @@ def main():
                                  for workers, ratio in ratios.items())
   (path / "scaling.txt").write_text("\n\n".join(texts) + "\n",
                                     encoding="utf-8")
-  summary["plot"] = ppsro.plot_scaling(
+  summary["plot"] = plot_scaling(
       path / "scaling.png",
       f"{_GAME_NAME.value}, {_ORACLE.value}: predicted, at the best number of "
       "levels", [p.workers for p in case],
@@ -251,4 +295,4 @@ def main():
 
 
 if __name__ == "__main__":
-  entry_point.run(main)
+  common_flags.start(main)

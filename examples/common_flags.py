@@ -1,0 +1,540 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The flags that examples share, what they make of them, and how they start.
+
+An example calls the `define` functions that it needs, and then has absl adopt
+the flags of this module, so that --help shows them. Mistakes are told in one
+line: what is wrong becomes a `ValueError`, and `start` prints it.
+"""
+
+import difflib
+import importlib
+import inspect
+import os
+import sys
+
+from absl import app
+from absl import flags
+
+# The package imports its modules when they are used: the workers, which read
+# the example again, need few of them.
+import open_spiel_ppsro as ppsro
+from open_spiel_ppsro.runs import progress
+from open_spiel_ppsro.runs import provenance
+from open_spiel_ppsro.runs import run_directory
+
+FLAGS = flags.FLAGS
+
+ORACLES = ("ppo", "dqn", "exact")
+_DEFAULT_STALENESS = 8
+
+# Flags that set a field of the scheme, of the learner's configuration, of the
+# rule by which policies freeze. Who has no such field does not read the flag.
+_SCHEME_FIELDS = {"num_levels": "num_levels", "warmup_steps": "warmup_steps",
+                  "rectify": "rectify", "dch_meta_solver": "meta_solver"}
+_LEARNER_FIELDS = {name: name for name in (
+    "tie_break", "episodes_per_batch", "learning_rate", "hidden_sizes",
+    "device")}
+_PLATEAU_FIELDS = {"plateau_delta": "delta", "plateau_window": "window",
+                   "min_steps": "min_steps", "max_steps": "max_steps"}
+_LIMITS = ("time_limit_seconds", "max_iterations", "max_rounds",
+           "max_episodes", "target_exploitability")
+# Where `config.json` has the value of a flag, if it is not by its own name.
+_PLACES = {**{flag: ("scheme_settings", field)
+              for flag, field in _SCHEME_FIELDS.items()},
+           **{flag: ("learner", field)
+              for flag, field in _LEARNER_FIELDS.items()},
+           **{flag: ("plateau", field)
+              for flag, field in _PLATEAU_FIELDS.items()},
+           **{flag: ("limits", flag) for flag in _LIMITS}}
+# What a resumed run need not have in common with the one before it.
+_OF_THIS_PROCESS = ("resume", "overwrite", "output_dir")
+_OF_THE_EXECUTOR = ("executor", "num_workers", "ray_address")
+
+
+def define():
+  """Defines the flags of a run, but for its scheme, seed and directory."""
+  flags.DEFINE_string(
+      "game_name", "leduc_poker",
+      "The OpenSpiel game, with parameters if any: 'kuhn_poker(players=3)'.")
+  flags.DEFINE_enum(
+      "oracle", "ppo", ORACLES,
+      "What trains a best response; exact: dynamic programming, which makes "
+      "sequential PSRO double oracle.")
+  flags.DEFINE_string(
+      "meta_strategy", "nash",
+      "How a meta-game is solved: nash and fictitious_play for two-player "
+      "zero-sum games; prd, rm, uniform, uniform_biased, alpharank, cce (a "
+      "coarse correlated equilibrium, a joint distribution) for all.")
+
+  # Flags of some schemes.
+  flags.DEFINE_integer(
+      "num_levels", None,
+      "Policies of each player that train at once, usually 3 to 10; 4 if not "
+      "given, 16 for neupl. Not for sequential, which trains one, and "
+      "rectified, which trains one per supporter.")
+  flags.DEFINE_integer(
+      "warmup_steps", None,
+      "Environment steps that a level of pipeline or dch trains before the "
+      "level above it starts; 0 if not given.")
+  flags.DEFINE_enum(
+      "rectify", None, ("subset", "relu"),
+      "Whom a child of rectified PSRO faces. subset (default): the supporters "
+      "that its parent does not lose to; relu: the objective of Balduzzi et "
+      "al. 2019.")
+  flags.DEFINE_enum(
+      "dch_meta_solver", None, ("nash", "online"),
+      "How dch weighs the levels below. nash (default): the meta-strategy of "
+      "the live payoffs; online: decoupled regret matching, Lanctot et al. "
+      "2017.")
+
+  # Flags of some oracles.
+  flags.DEFINE_string(
+      "tie_break", None,
+      "Which of the tied best actions the exact oracle plays: first, last, "
+      "random, uniform, or perturbed (the best against random opponents; "
+      "default).")
+  flags.DEFINE_integer(
+      "episodes_per_batch", None,
+      "Episodes that a learner plays between two updates; the learner's "
+      "default if not given.")
+  flags.DEFINE_float(
+      "learning_rate", None,
+      "Of the learner's optimiser, at first; the learner's default if not "
+      "given.")
+  flags.DEFINE_list(
+      "hidden_sizes", None,
+      "Units in the hidden layers of the network, as in 64,64; the learner's "
+      "default if not given.")
+  flags.DEFINE_string(
+      "device", None,
+      "Where networks live, as torch names it: cpu (default), cuda, ...")
+
+  # Of the rounds and the freeze rule.
+  flags.DEFINE_integer(
+      "opponent_update_freq", None,
+      "Environment steps (decisions of all players) that each policy trains in "
+      "a round, between two looks at its opponents; about two batches of "
+      "the learner if not given, one of neupl.")
+  flags.DEFINE_integer(
+      "min_steps", None,
+      "Environment steps that a policy trains before it may freeze; about a "
+      "dozen batches of the learner if not given.")
+  flags.DEFINE_integer(
+      "max_steps", None,
+      "Environment steps after which a policy freezes even if it still "
+      "improves, once its opponents are frozen; no limit by default.")
+  flags.DEFINE_float(
+      "plateau_delta", None,
+      "A policy has plateaued when its payoff improves by less than this from "
+      "one window to the next, in game utility; 0.02 if not given.")
+  flags.DEFINE_integer(
+      "plateau_window", None,
+      "Environment steps in such a window; every round is one if not given.")
+
+  flags.DEFINE_enum(
+      "executor", "processes", ("serial", "processes", "ray"),
+      "Where learners run: in this process, in worker processes, or on a Ray "
+      "cluster. The result is the same, bit for bit.")
+  flags.DEFINE_integer(
+      "num_workers", None,
+      "Worker processes for --executor=processes and ray; one per core, or CPU "
+      "of the cluster, by default.")
+  flags.DEFINE_string(
+      "ray_address", None,
+      "For --executor=ray: the host:port of a running cluster, or auto; a "
+      "local one is started if not given.")
+  flags.DEFINE_float(
+      "worker_timeout_seconds", 1800,
+      "A worker that has not answered for so many seconds counts as dead, and "
+      "is replaced; longer than any one call of a learner.")
+  flags.DEFINE_boolean(
+      "free_running", None,
+      "Take the results of learners as they come, for workers of unequal "
+      "speed, instead of waiting for all in every round. No two runs are the "
+      "same.")
+  flags.DEFINE_integer(
+      "max_staleness", None,
+      "With --free_running: a learner whose opponents were drawn so many "
+      "rounds ago is waited for; 8 if not given.", lower_bound=1)
+  flags.DEFINE_integer(
+      "workers_per_level", None,
+      "Workers that train each policy together, usually 1 to 5; 1 if not "
+      "given. More pay on sampled games, with more cores than policies in "
+      "training.")
+
+  # Games too large to enumerate.
+  flags.DEFINE_enum(
+      "evaluation", "auto", ("auto", "exact", "sampled"),
+      "exact: payoffs and NashConv from the enumerated game. sampled: payoffs "
+      "by playing, and a lower bound of NashConv from trained exploiters. "
+      "auto: exact if the game has at most --max_histories histories.")
+  flags.DEFINE_integer(
+      "max_histories", 5_000_000, "The largest game to enumerate.",
+      lower_bound=1)
+  flags.DEFINE_integer(
+      "payoff_episodes", None,
+      "Of a sampled game: episodes to play per round to measure payoffs; "
+      "about a sixth of the episodes trained if not given, and for neupl 0.3 "
+      "of all.")
+  flags.DEFINE_integer(
+      "exploiter_steps", None,
+      "Of a sampled game: environment steps that each exploiter trains after "
+      "the last round, or fewer if the time is over before; 1,000,000 if not "
+      "given, 0 for none.",
+      lower_bound=0)
+
+  # Limits of a run.
+  flags.DEFINE_float(
+      "time_limit_seconds", 60,
+      "Seconds from the start of a run to its result, enumeration and "
+      "exploiters included.")
+  flags.DEFINE_integer(
+      "max_iterations", None,
+      "Stop when so many policies have frozen for every player; of dch and "
+      "neupl, which never freeze, after so many rounds.")
+  flags.DEFINE_integer(
+      "max_rounds", None, "Stop after so many rounds.")
+  flags.DEFINE_integer(
+      "max_episodes", None,
+      "Stop when so many episodes have been trained and evaluated in all.")
+  flags.DEFINE_float(
+      "target_exploitability", None,
+      "Stop when the exploitability (NashConv divided by the number of "
+      "players) of the meta-strategy over frozen policies is at most this.")
+
+  flags.DEFINE_list(
+      "import_module", None,
+      "Modules of yours to import first, here and in the workers, separated "
+      "by commas: they may register games, add to ppsro.SCHEMES and "
+      "ppsro.METHODS, and define policies. They are also looked for in the "
+      "current directory.")
+
+
+def define_one_run(output_dir_help):
+  """Defines the flags of an example that plays one run.
+
+  Args:
+    output_dir_help: what its --output_dir is for.
+  """
+  flags.DEFINE_string(
+      "scheme", "pipeline",
+      "Who trains against whom. sequential: PSRO; naive: several best "
+      "responses to the same meta-Nash; rectified: PSRO_rN; dch: deep "
+      "cognitive hierarchies; pipeline: Pipeline PSRO; neupl: one conditional "
+      "network; or what a module of --import_module has added.")
+  flags.DEFINE_integer("seed", 1, "Of everything random.", lower_bound=0)
+  define_directory(output_dir_help)
+
+
+def define_directory(output_dir_help):
+  """Defines the flags that say where the results go."""
+  flags.DEFINE_string("output_dir", None, output_dir_help)
+  flags.DEFINE_boolean(
+      "overwrite", False,
+      "Whether --output_dir may hold something that is replaced.")
+
+
+def define_checkpoints():
+  """Defines the flags of checkpoints and of resuming from them."""
+  flags.DEFINE_boolean(
+      "resume", False,
+      "Go on with what is in --output_dir, from the newest checkpoints, to "
+      "the same bits. Flags that are not given are as they were; limits, "
+      "executor and number of workers may be others.")
+  flags.DEFINE_float(
+      "checkpoint_seconds", 20,
+      "Seconds between two checkpoints; 0 writes none.", lower_bound=0)
+  flags.DEFINE_integer(
+      "keep_checkpoints", 2, "How many checkpoints stay.", lower_bound=1)
+
+
+def make_output_dir(name):
+  """Returns the directory of the flags, made for what is new.
+
+  Args:
+    name: of the default directory.
+  """
+  return run_directory.make(FLAGS.output_dir, name, FLAGS.overwrite)
+
+
+def import_modules():
+  """Imports the modules that --import_module names.
+
+  Raises:
+    ValueError: if one cannot be imported; says why.
+  """
+  if FLAGS.import_module and os.getcwd() not in sys.path:
+    sys.path.append(os.getcwd())
+  for name in FLAGS.import_module or ():
+    try:
+      importlib.import_module(name)
+    except Exception as error:  # Whatever a module of somebody's may raise.
+      raise ValueError(f"--import_module: cannot import {name!r}: "
+                       f"{type(error).__name__}: {error}") from error
+
+
+def check(scheme_names):
+  """Raises ValueError if a flag is out of range or does nothing here.
+
+  Args:
+    scheme_names: the names of the schemes that will run.
+  """
+  import_modules()
+  for name in scheme_names:
+    if name not in ppsro.SCHEMES:
+      close = difflib.get_close_matches(name, ppsro.SCHEMES)
+      raise ValueError(
+          f"unknown scheme {name!r}; "
+          + (f"did you mean {' or '.join(close)}?" if close else
+             f"use one of {', '.join(ppsro.SCHEMES)}"))
+  limits()
+  for kind, readers_of, chosen in (
+      ("--scheme", _schemes_that_read, scheme_names),
+      ("--oracle", _oracles_that_read, [FLAGS.oracle])):
+    for flag in {**_SCHEME_FIELDS, **_LEARNER_FIELDS, **_PLATEAU_FIELDS,
+                 "workers_per_level": None, "free_running": None}:
+      # Who reads a flag takes an import to say.
+      readers = readers_of(flag) if FLAGS[flag].value is not None else None
+      if readers is not None and not set(readers) & set(chosen):
+        raise ValueError(
+            f"--{flag} does nothing with {kind}={','.join(chosen)}; it is for "
+            f"{', '.join(readers)}")
+  if FLAGS.num_workers is not None and FLAGS.executor == "serial":
+    raise ValueError("--num_workers does nothing with --executor=serial; it "
+                     "is for processes and ray")
+  if FLAGS.free_running and FLAGS.executor == "serial":
+    raise ValueError("--free_running does nothing with --executor=serial; it "
+                     "is for processes and ray")
+  if FLAGS.max_staleness is not None and not FLAGS.free_running:
+    raise ValueError("--max_staleness does nothing without --free_running")
+  if FLAGS.ray_address is not None and FLAGS.executor != "ray":
+    raise ValueError("--ray_address does nothing with --executor="
+                     f"{FLAGS.executor}; it is for ray")
+
+
+def _schemes_that_read(flag):
+  """Returns the names of schemes that a flag says something to, or None."""
+  if flag in _SCHEME_FIELDS:
+    return [name for name, scheme in ppsro.SCHEMES.items()
+            if takes(scheme, _SCHEME_FIELDS[flag])]
+  if flag in _PLATEAU_FIELDS:
+    return [name for name, scheme in ppsro.SCHEMES.items() if scheme.freezes]
+  if flag in ("workers_per_level", "free_running"):
+    return [name for name, scheme in ppsro.SCHEMES.items()
+            if not scheme.shares_learner]
+  return None
+
+
+def _oracles_that_read(flag):
+  """Returns the names of oracles that a flag says something to, or None."""
+  if flag in _LEARNER_FIELDS:
+    return [name for name in ORACLES
+            if takes(_config_class(name), _LEARNER_FIELDS[flag])]
+  if flag == "workers_per_level":
+    return [name for name in ORACLES
+            if _config_class(name).takes_team]
+  return None
+
+
+def takes(function, argument):
+  """Returns whether a function or a constructor has an argument."""
+  return argument in inspect.signature(function).parameters
+
+
+def _config_class(oracle):
+  return {"ppo": ppsro.PPOConfig, "dqn": ppsro.DQNConfig,
+          "exact": ppsro.ExactConfig}[oracle]
+
+
+def _given(fields, owner):
+  """Returns the fields of an owner that flags were given for.
+
+  Args:
+    fields: `{flag: field}`.
+    owner: takes some of the fields as arguments.
+  """
+  return {field: FLAGS[flag].value for flag, field in fields.items()
+          if FLAGS[flag].value is not None and takes(owner, field)}
+
+
+def make_scheme(name):
+  """Returns the scheme of that name, as the flags set it."""
+  scheme = ppsro.SCHEMES[name]
+  return scheme(**_given(_SCHEME_FIELDS, scheme))
+
+
+def make_config(scheme):
+  """Returns the configuration of the learners of a scheme."""
+  config = _config_class(FLAGS.oracle)
+  options = {}
+  if scheme.shares_learner and FLAGS.oracle == "ppo":
+    config = ppsro.NeuPLConfig
+    options["max_policies"] = scheme.num_levels + 1
+  options.update(_given(_LEARNER_FIELDS, config))
+  if "hidden_sizes" in options:
+    try:
+      options["hidden_sizes"] = tuple(map(int, options["hidden_sizes"]))
+    except ValueError as error:
+      raise ValueError(
+          f"--hidden_sizes is {','.join(options['hidden_sizes'])!r}; it takes "
+          "whole numbers, as in 64,64") from error
+  return config(**options)
+
+
+def make_executor():
+  """Returns the executor that the flags ask for."""
+  if FLAGS.executor == "serial":
+    return ppsro.SerialExecutor()
+  options = {"worker_timeout_seconds": FLAGS.worker_timeout_seconds,
+             "imports": FLAGS.import_module or ()}
+  if FLAGS.executor == "processes":
+    return ppsro.ProcessExecutor(num_workers(), **options)
+  return ppsro.RayExecutor(
+      num_workers() if FLAGS.ray_address is None else FLAGS.num_workers,
+      FLAGS.ray_address, **options)
+
+
+def num_workers():
+  """Returns how many worker processes there are."""
+  if FLAGS.num_workers is not None:
+    return FLAGS.num_workers
+  return provenance.num_cores()
+
+
+def limits():
+  """Returns the `Limits` of a run."""
+  return ppsro.Limits(**{name: FLAGS[name].value for name in _LIMITS})
+
+
+def run(game, scheme_name, seed, **options):
+  """Plays one run as the flags set it, see `ppsro.run`.
+
+  Args:
+    game: to play; a string or one that was opened.
+    scheme_name: in `SCHEMES`.
+    seed: of everything random.
+    **options: of `ppsro.run`, in place of what the flags say.
+
+  Returns:
+    A `RunSummary`.
+  """
+  with progress.Progress() as shown, shown.phase("importing"):
+    play = ppsro.run  # Imports what a run needs, which takes some seconds.
+    scheme = make_scheme(scheme_name)
+    config = make_config(scheme)
+    executor = make_executor()
+  max_staleness = 0
+  if FLAGS.free_running:
+    max_staleness = FLAGS.max_staleness or _DEFAULT_STALENESS
+  return play(game, scheme, config, executor, seed=seed, **{
+      "limits": limits(),
+      "evaluation": FLAGS.evaluation,
+      "max_histories": FLAGS.max_histories,
+      "meta_strategy": FLAGS.meta_strategy,
+      "workers_per_level": (1 if FLAGS.workers_per_level is None else
+                            FLAGS.workers_per_level),
+      "opponent_update_freq": FLAGS.opponent_update_freq,
+      "payoff_episodes": FLAGS.payoff_episodes,
+      "max_staleness": max_staleness,
+      "plateau": {field: FLAGS[flag].value
+                  for flag, field in _PLATEAU_FIELDS.items()},
+      "exploiter_steps": FLAGS.exploiter_steps,
+      "settings": settings(),
+      **options})
+
+
+def settings():
+  """Returns what `config.json` cannot know but from the flags."""
+  return {
+      **{name: FLAGS[name].value for name in (
+          "executor", "worker_timeout_seconds", "ray_address", "free_running",
+          "import_module", "schemes", "seeds") if name in FLAGS},
+      "flags_given": sorted(
+          flag.name for flag in FLAGS.get_key_flags_for_module(sys.argv[0])
+          if not flag.using_default_value
+          and flag.name not in _OF_THIS_PROCESS)}
+
+
+def adopt(path):
+  """Sets the flags that were not given as the run of a directory had them.
+
+  Args:
+    path: the run directory.
+
+  Raises:
+    ValueError: if there is no run in it, or one of which flags know nothing.
+  """
+  config = ppsro.read_config(path)
+  if "flags" in config:  # Of version 0.1.
+    given = config["flags"]
+  elif "flags_given" in config:
+    given = {flag: _look_up(config, flag) for flag in config["flags_given"]}
+  else:
+    raise ValueError(f"the run in {path} was not started by flags: resume it "
+                     "from Python, with ppsro.run(..., resume=True)")
+  others = _OF_THIS_PROCESS + (
+      _OF_THE_EXECUTOR if FLAGS["executor"].present else ())
+  for name, value in given.items():
+    if name in FLAGS and value is not None and name not in others and (
+        not FLAGS[name].present):
+      setattr(FLAGS, name, value)
+
+
+def _look_up(config, flag):
+  for key in _PLACES.get(flag, (flag,)):
+    config = config.get(key, {})
+  return None if config == {} else config
+
+
+def _parse(argv):
+  """As absl does, but a mistake is told in one line."""
+  try:
+    rest = FLAGS(argv)
+  except flags.Error as error:
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    sys.exit(2)
+  if len(rest) > 1:
+    print(f"error: unexpected argument {rest[1]!r}; every setting is a flag, "
+          "see --help", file=sys.stderr)
+    sys.exit(2)
+  return rest
+
+
+def start(main):
+  """Runs an example: exit code 2 and one line where the input is wrong.
+
+  Args:
+    main: a function without arguments that returns the exit code.
+  """
+  def guarded(_):
+    try:
+      return main()
+    except run_directory.OccupiedError as error:
+      ways = (["go on with --resume"] if "resume" in FLAGS else []) + [
+          "choose another --output_dir", "or replace it with --overwrite"]
+      print(f"error: {error.path} holds {error.content}: {', '.join(ways)}",
+            file=sys.stderr)
+      return 2
+    except ValueError as error:
+      print(f"error: {error}", file=sys.stderr)
+      return 2
+    except (ppsro.WorkerError, FloatingPointError) as error:
+      print(f"error: {error}", file=sys.stderr)
+      return 1
+    except KeyboardInterrupt:
+      print("interrupted", file=sys.stderr)
+      return 130
+  app.run(guarded, flags_parser=_parse)

@@ -1,0 +1,169 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Recorder: writes what a run brings, while it goes on and when it has ended.
+"""
+
+import dataclasses
+import time
+from typing import Any
+
+import numpy as np
+
+from open_spiel_ppsro.policies import joint
+from open_spiel_ppsro.policies import storage
+from open_spiel_ppsro.policies import tabular
+from open_spiel_ppsro.runs import run_directory
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class BestPolicy:
+  """The policy of the round with the lowest NashConv, of an enumerated game.
+
+  Attributes:
+    round: the number of that round.
+    nash_conv: exact.
+    tables: per player, action probabilities `[I, A]`.
+  """
+  round: int
+  nash_conv: float
+  tables: tuple[np.ndarray, ...]
+
+
+class Recorder:
+  """Writes metrics, checkpoints and policies of one run.
+
+  Attributes:
+    directory: the `RunDirectory`, started or resumed.
+    best: the `BestPolicy` so far; None before the first round, and of sampled
+      games.
+    seconds_before: how long the run had taken before it was resumed.
+  """
+
+  def __init__(self, solver, directory: run_directory.RunDirectory,
+               start: float, checkpoint_seconds: float | None = None,
+               keep_checkpoints: int = 2) -> None:
+    """Makes a recorder.
+
+    Args:
+      solver: the `PipelinePSROSolver` of the run.
+      directory: its directory.
+      start: `time.perf_counter()` at the start of the run.
+      checkpoint_seconds: between two checkpoints; None for no checkpoints.
+      keep_checkpoints: how many of them stay.
+    """
+    self.directory = directory
+    self.best: BestPolicy | None = None
+    self.seconds_before = 0.0
+    self._solver = solver
+    self._start = start
+    self._checkpoint_seconds = checkpoint_seconds
+    self._keep_checkpoints = keep_checkpoints
+    self._saved_at = time.perf_counter()
+
+  @property
+  def seconds(self) -> float:
+    """How long the run has taken so far, before it was resumed included."""
+    return self.seconds_before + time.perf_counter() - self._start
+
+  def restore(self, checkpoint: dict[str, Any]) -> None:
+    """Makes the run go on where another was, see `solver.restore`.
+
+    Args:
+      checkpoint: of the other, as `read_checkpoint` returns it.
+
+    Raises:
+      ValueError: if it is not one of this run.
+    """
+    try:
+      state, seconds = checkpoint["solver"], checkpoint["wall_seconds"]
+    except (KeyError, TypeError) as error:
+      raise ValueError(f"the checkpoint in {self.directory.path} is not one of "
+                       f"a run: {error} is missing") from error
+    self._solver.restore(state)
+    self.seconds_before = seconds
+    best = checkpoint.get("best")  # Version 0.1 kept none.
+    if best is not None:
+      self.best = BestPolicy(best["round"], best["nash_conv"],
+                             tuple(best["tables"]))
+
+  def record(self, result) -> float:
+    """Takes the `RoundResult` of a round: its metrics, and if it is the best.
+
+    Returns:
+      How many seconds the run had taken when the round ended.
+    """
+    seconds = self.seconds
+    self.directory.append_metrics(result.metrics(seconds))
+    if self._solver.is_exact and (
+        self.best is None
+        or result.of_frozen.nash_conv < self.best.nash_conv):
+      self.best = BestPolicy(result.round, result.of_frozen.nash_conv,
+                             tuple(self._solver.final_tables()))
+    return seconds
+
+  @property
+  def is_save_due(self) -> bool:
+    """Whether it is time for a checkpoint."""
+    return self._checkpoint_seconds is not None and (
+        time.perf_counter() - self._saved_at >= self._checkpoint_seconds)
+
+  def save(self) -> None:
+    """Writes a checkpoint, in the background, if the run writes any."""
+    if self._checkpoint_seconds is None:
+      return
+    self._saved_at = time.perf_counter()
+    self.directory.write_checkpoint(
+        self._solver.rounds,
+        {"solver": self._solver.state(),
+         "wall_seconds": self.seconds,
+         "best": None if self.best is None else dataclasses.asdict(self.best)},
+        self._keep_checkpoints)
+
+  def finish(self) -> None:
+    """Writes what the run has found: its policies and its plot."""
+    # Importing matplotlib takes a second, which a run has at its end only.
+    from open_spiel_ppsro.runs import report  # pylint: disable=g-import-not-at-top
+    self.directory.flush()
+    self._write_policy(run_directory.FINAL_POLICY,
+                       self._solver.final_policy())
+    self._write_joint()
+    if not self._solver.is_exact:
+      return
+    if self.best is not None:
+      game = self._solver.original_game
+      self._write_policy(run_directory.BEST_POLICY, tabular.BestResponsePolicy(
+          game.game, dict(enumerate(zip(game.infostates, self.best.tables))),
+          frozen=True))
+    if self._solver.rounds:
+      with self.directory.tolerate(run_directory.PLOT):
+        report.plot_run(self.directory.path)
+
+  def _write_joint(self):
+    """Writes the joint distribution, if the run plays one."""
+    probabilities = self._solver.final_joint()
+    if probabilities is None:
+      return
+    # A round that was broken off may have made some more.
+    policies = [found[:count] for found, count in zip(
+        self._solver.get_policies(), probabilities.shape)]
+    with self.directory.tolerate(run_directory.FINAL_JOINT):
+      joint.write_joint(
+          self.directory.path / run_directory.FINAL_JOINT,
+          joint.JointPolicy(self._solver.played_game, policies,
+                            probabilities))
+
+  def _write_policy(self, name, policy):
+    with self.directory.tolerate(name):
+      storage.write_policy(self.directory.path / name, policy)

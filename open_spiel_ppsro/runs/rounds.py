@@ -1,0 +1,85 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Rounds: plays them until a limit is reached, each recorded as it ends."""
+
+import time
+from typing import Callable
+
+from open_spiel_ppsro.runs import limits as limits_lib
+from open_spiel_ppsro.runs import progress as progress_lib
+from open_spiel_ppsro.runs import recorder as recorder_lib
+from open_spiel_ppsro.runs import signals as signals_lib
+
+
+def play(solver, recorder: recorder_lib.Recorder, limits: limits_lib.Limits,
+         signals: signals_lib.Signals, progress: progress_lib.Progress,
+         callbacks=(),
+         reserve: Callable[[], float] = lambda: 0.0) -> str:
+  """Plays rounds until a limit is reached or a signal comes.
+
+  A round that is under way when the time is over, or some seconds after a
+  signal, is broken off: what the round before had found stays.
+
+  Args:
+    solver: a `PipelinePSROSolver`.
+    recorder: takes every round.
+    limits: of the run.
+    signals: of the run, entered.
+    progress: shows every round.
+    callbacks: functions of `(solver, result)`, called after every round.
+    reserve: tells how many seconds are kept for what comes after the last
+      round.
+
+  Returns:
+    What ended the run: a limit's name, or a key of `signals.EXIT_CODES`.
+  """
+  episodes_before = solver.training_episodes
+  rounds_start = time.perf_counter()
+
+  def one(play_round):
+    """Plays a round; returns its result, and how long the run has taken."""
+    until = (time.perf_counter()
+             + limits.time_limit_seconds - recorder.seconds)
+    with progress.phase(f"round {solver.rounds + 1}"), (
+        signals.breakable(until)):
+      result = play_round()
+    seconds = recorder.record(result)
+    progress.show_round(
+        result, (result.training_episodes - episodes_before)
+        / (time.perf_counter() - rounds_start),
+        limits.time_limit_seconds - seconds)
+    for callback in callbacks:
+      callback(solver, result)
+    return result, seconds
+
+  def save():
+    if solver.in_training:
+      one(solver.catch_up)
+    recorder.save()
+
+  stopped_by = limits.reached(solver, recorder.seconds)
+  try:
+    if not solver.rounds:
+      save()
+    while not stopped_by and not signals.received:
+      result, seconds = one(solver.round)
+      stopped_by = limits.reached(solver, seconds + reserve(),
+                                  result.round_seconds)
+      if recorder.is_save_due and not stopped_by and not signals.received:
+        save()
+    save()
+  except signals_lib.Interrupted:  # In the middle of a round.
+    stopped_by = stopped_by or "time_limit_seconds"
+  return signals.received or stopped_by

@@ -1,0 +1,329 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Run: plays one game from the first round to what stays on disk."""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+import contextlib
+import dataclasses
+import os
+import time
+from typing import Any
+
+import pyspiel
+
+from open_spiel_ppsro import plateau as plateau_lib
+from open_spiel_ppsro import schemes
+from open_spiel_ppsro import solver as solver_lib
+from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.games import game as game_lib
+from open_spiel_ppsro.games import game_tree
+from open_spiel_ppsro.games import open_game as open_game_lib
+from open_spiel_ppsro.oracles import learner as learner_lib
+from open_spiel_ppsro.oracles import neupl
+from open_spiel_ppsro.oracles import pipelined
+from open_spiel_ppsro.oracles import ppo
+from open_spiel_ppsro.runs import exploiter_budget
+from open_spiel_ppsro.runs import limits as limits_lib
+from open_spiel_ppsro.runs import progress as progress_lib
+from open_spiel_ppsro.runs import provenance
+from open_spiel_ppsro.runs import recorder as recorder_lib
+from open_spiel_ppsro.runs import rounds
+from open_spiel_ppsro.runs import run_directory
+from open_spiel_ppsro.runs import run_summary
+from open_spiel_ppsro.runs import settings as settings_lib
+from open_spiel_ppsro.runs import signals as signals_lib
+
+# Environment steps that each exploiter of a sampled game trains by default.
+_EXPLOITER_STEPS = 1_000_000
+
+
+def run(game: str | pyspiel.Game | game_lib.Game,
+        scheme: str | schemes.Scheme = "pipeline",
+        config: learner_lib.LearnerConfig | None = None,
+        executor: executor_lib.Executor | None = None,
+        *,
+        seed: int = 1,
+        limits: limits_lib.Limits = limits_lib.Limits(),
+        output_dir: str | os.PathLike | None = None,
+        resume: bool = False,
+        overwrite: bool = False,
+        checkpoint_seconds: float | None = 20.0,
+        keep_checkpoints: int = 2,
+        evaluation: str = "auto",
+        max_histories: int = game_tree.DEFAULT_MAX_HISTORIES,
+        workers_per_level: int = 1,
+        meta_strategy="nash",
+        plateau: plateau_lib.PlateauRule | Mapping[str, Any] | None = None,
+        exploiter_steps: int | None = None,
+        callbacks: Iterable[Callable[[Any, Any], None]] = (),
+        label: str = "",
+        start: float | None = None,
+        settings: Mapping[str, Any] | None = None,
+        **solver_options) -> run_summary.RunSummary:
+  """Trains, until a limit is reached, and leaves all of it in a directory.
+
+  How it goes is shown on standard error. Ctrl-C and SIGTERM end the run as a
+  limit does, with all that it has found so far.
+
+  Args:
+    game: what to play: a game string, a pyspiel game, or one that was opened
+      by `open_game`.
+    scheme: who trains against whom: a `Scheme` or a name in `SCHEMES`.
+    config: what trains best responses; PPO by default.
+    executor: where they train, which the run closes; by default this process.
+    seed: of everything random.
+    limits: when the run ends; by default after a minute.
+    output_dir: the run directory. By default it is named after the run, below
+      `runs`, with a number where that name is taken.
+    resume: whether to go on with the run of `output_dir`, by default the
+      latest of its name, from its newest checkpoint, to the same bits. All
+      settings are given again; limits, executor and what is written may be
+      others.
+    overwrite: whether `output_dir` may hold something.
+    checkpoint_seconds: between two checkpoints; there is one more at the end.
+      None for no checkpoints.
+    keep_checkpoints: how many of them stay.
+    evaluation: `exact`, `sampled` or `auto`, see `open_game`.
+    max_histories: the largest game to enumerate.
+    workers_per_level: how many workers train each policy together.
+    meta_strategy: how a meta-game is solved: a name in `METHODS` or a psro_v2
+      callable.
+    plateau: when a policy freezes: a `PlateauRule`, or those of its fields
+      that are not to be as in `default_plateau`.
+    exploiter_steps: of a sampled game, environment steps that each exploiter
+      trains after the last round for a lower bound of NashConv; a million by
+      default, 0 for no bound.
+    callbacks: functions of `(solver, result)`, called after every round with
+      the solver and its `RoundResult`.
+    label: goes before every line that is shown.
+    start: the `time.perf_counter()` from which the time counts; now by
+      default.
+    settings: further settings to keep in `config.json`.
+    **solver_options: reach `PipelinePSROSolver`: `opponent_update_freq`,
+      `payoff_episodes`, `max_staleness`, `initial_policies`, `sweep`, and
+      options of the meta-strategy.
+
+  Returns:
+    A `RunSummary`.
+
+  Raises:
+    OccupiedError: if `output_dir` holds something and neither `resume` nor
+      `overwrite` is said.
+    ValueError: if settings are wrong or do not fit each other, if there is
+      nothing to resume, or if the time was over before the first round.
+    WorkerError: if a learner failed.
+  """
+  start = time.perf_counter() if start is None else start
+  with contextlib.ExitStack() as stack:
+    executor = stack.enter_context(executor or executor_lib.SerialExecutor())
+    scheme = _scheme(scheme)
+    config = _config(config, scheme)
+    if keep_checkpoints < 1:
+      raise ValueError(f"keep_checkpoints is {keep_checkpoints}; it takes 1 "
+                       "or more")
+    name = run_directory.run_name(
+        _game_name(game), settings_lib.scheme_name(scheme),
+        settings_lib.oracle_name(config), seed)
+    checkpoint = None
+    if resume:
+      output_dir = run_directory.latest(name) if output_dir is None else (
+          output_dir)
+      checkpoint = run_directory.read_checkpoint(output_dir)
+    elif output_dir is not None:
+      run_directory.check_free(output_dir, overwrite)
+    progress = stack.enter_context(progress_lib.Progress(label))
+    signals = stack.enter_context(signals_lib.Signals())
+    with _before_the_first_round(signals, start, limits):
+      with progress.phase(f"opening {_game_name(game)}"):
+        opened = open_game_lib.open_game(game, max_histories, evaluation)
+        _check_evaluation(opened, limits, exploiter_steps, solver_options)
+      with progress.phase("starting workers"):
+        oracle = stack.enter_context(_make_oracle(
+            opened, scheme, config, executor, seed, workers_per_level))
+        solver = solver_lib.PipelinePSROSolver(
+            opened.game, oracle, scheme, meta_strategy,
+            plateau=_plateau(plateau, oracle), **solver_options)
+      if exploiter_steps is None and not solver.is_exact:
+        exploiter_steps = _EXPLOITER_STEPS
+      settings = settings_lib.resolved(
+          solver, oracle, limits, checkpoint_seconds=checkpoint_seconds,
+          keep_checkpoints=keep_checkpoints, max_histories=max_histories,
+          exploiter_steps=exploiter_steps,
+          **{"game_name": _game_name(game), **(settings or {})})
+      # Only now, so that what is refused leaves no directory behind.
+      directory = run_directory.RunDirectory(
+          output_dir if resume else
+          run_directory.make(output_dir, name, overwrite))
+      stack.callback(directory.close)
+      recorder = recorder_lib.Recorder(
+          solver, directory, start, checkpoint_seconds, keep_checkpoints)
+      if checkpoint is None:
+        directory.start(settings)
+        progress.say(f"run directory: {directory.path}")
+      else:
+        with progress.phase("restoring the checkpoint"):
+          recorder.restore(checkpoint)
+        _check_limits(solver, recorder, limits)
+        directory.resume(settings, solver.rounds)
+        progress.say(f"resumed {directory.path} after round {solver.rounds}, "
+                     f"{recorder.seconds_before:.0f} s")
+    if scheme.one_population:
+      progress.say(
+          f"{settings['scheme']} trains one population for both seats of "
+          f"{settings['game_name']}, drawn at random per episode; NashConv is "
+          "that of the original game")
+    budget = None
+    if exploiter_steps:
+      budget = exploiter_budget.ExploiterBudget(
+          oracle, exploiter_steps, limits)
+    rounds_begin = recorder.seconds
+    stopped_by = rounds.play(
+        solver, recorder, limits, signals, progress,
+        (*([budget.observe] if budget else []), *callbacks),
+        budget.reserve if budget else lambda: 0.0)
+    if not solver.rounds:
+      progress.say(
+          "no round was finished: the first one had taken "
+          f"{recorder.seconds - rounds_begin:.1f} s when {stopped_by} ended "
+          "the run; its policy is the initial one")
+    with progress.phase("writing the policy"):
+      recorder.finish()
+    bound = None
+    if budget and solver.rounds and not signals.received:
+      bound = budget.lower_bound(
+          solver, limits.time_limit_seconds - recorder.seconds, signals,
+          progress)
+    summary = _summary(solver, recorder, settings,
+                       signals.received or stopped_by, bound)
+    directory.write_result({**summary.as_dict(), **provenance.provenance()})
+    return dataclasses.replace(summary, missing=directory.missing)
+
+
+@contextlib.contextmanager
+def _before_the_first_round(signals, start, limits):
+  """Breaks off what it holds at the time limit, and soon after a signal.
+
+  Raises:
+    ValueError: at the time limit.
+    KeyboardInterrupt: after Ctrl-C.
+    SystemExit: after SIGTERM.
+  """
+  try:
+    with signals.breakable(start + limits.time_limit_seconds):
+      yield
+  except signals_lib.Interrupted as error:
+    if signals.received == "interrupt":
+      raise KeyboardInterrupt from error
+    if signals.received:
+      raise SystemExit(signals_lib.EXIT_CODES[signals.received]) from error
+    raise ValueError(
+        f"the time limit of {limits.time_limit_seconds:g} s was over before "
+        "the first round could begin: give a larger one, or evaluation "
+        "'sampled' if the game took so long to enumerate") from error
+
+
+def _scheme(scheme):
+  if isinstance(scheme, schemes.Scheme):
+    return scheme
+  if scheme not in schemes.SCHEMES:
+    raise ValueError(f"unknown scheme {scheme!r}; use a Scheme or one of "
+                     f"{', '.join(schemes.SCHEMES)}")
+  return schemes.SCHEMES[scheme]()
+
+
+def _config(config, scheme):
+  if config is not None:
+    learner_lib.check_config(config)
+    return config
+  if scheme.shares_learner:
+    return neupl.NeuPLConfig(max_policies=scheme.num_levels + 1)
+  return ppo.PPOConfig()
+
+
+def _game_name(game):
+  if isinstance(game, game_lib.Game):
+    game = game.original.game
+  return settings_lib.game_name(game)
+
+
+def _check_evaluation(opened, limits, exploiter_steps, solver_options):
+  """Raises ValueError where a setting does nothing on this kind of game."""
+  if not opened.is_enumerated:
+    if limits.target_exploitability is not None:
+      raise ValueError("target_exploitability needs an exact evaluation, and "
+                       f"{opened.game} is sampled")
+    return
+  for name, value in (
+      ("payoff_episodes", solver_options.get("payoff_episodes")),
+      ("exploiter_steps", exploiter_steps)):
+    if value is not None:
+      raise ValueError(f"{name} does nothing here: the evaluation of "
+                       f"{opened.game} is exact")
+
+
+def _make_oracle(opened, scheme, config, executor, seed, workers_per_level):
+  if config.trains_rows:
+    return neupl.NeuPLOracle(opened, config, executor, seed,
+                             workers_per_level=workers_per_level)
+  return pipelined.PipelinedOracle(
+      opened, config, executor, seed, seat_symmetric=scheme.one_population,
+      workers_per_level=workers_per_level)
+
+
+def _plateau(plateau, oracle):
+  if isinstance(plateau, Mapping):
+    return plateau_lib.default_plateau(oracle, **plateau)
+  return plateau
+
+
+def _check_limits(solver, recorder, limits):
+  """Raises ValueError if a run that had ended would end again at once."""
+  reached = limits.reached(solver, recorder.seconds)
+  if reached and run_directory.has_ended(recorder.directory.path):
+    raise ValueError(
+        f"{recorder.directory.path} has ended after {solver.rounds} rounds and "
+        f"{recorder.seconds_before:.0f} s, and {reached} is "
+        f"{getattr(limits, reached):g}, of the whole run: give a larger limit "
+        "to go on")
+
+
+def _summary(solver, recorder, settings, stopped_by, bound):
+  """Returns the `RunSummary` of a run that has ended."""
+  found, best = solver.exploitability(), recorder.best
+  return run_summary.RunSummary(
+      path=recorder.directory.path,
+      game=settings["game_name"],
+      scheme=settings["scheme"],
+      oracle=settings["oracle"],
+      seed=settings["seed"],
+      stopped_by=stopped_by,
+      nash_conv=found.nash_conv,
+      exploitability=found.exploitability,
+      iterations=solver.iterations,
+      policies=sum(solver.num_policies),
+      rounds=solver.rounds,
+      episodes=solver.episodes,
+      wall_seconds=recorder.seconds,
+      cce_gap=found.cce_gap,
+      best_nash_conv=None if best is None else best.nash_conv,
+      best_round=None if best is None else best.round,
+      nash_conv_lower_bound=None if bound is None else bound.nash_conv,
+      lower_bound_standard_error=(
+          None if bound is None else bound.standard_error),
+      exploiter_steps=None if bound is None else bound.steps,
+      staleness=solver.staleness if solver.max_staleness else None,
+      missing=recorder.directory.missing)

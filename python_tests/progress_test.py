@@ -1,0 +1,105 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Tests of progress: what takes long says so, in a log and on a terminal."""
+
+import contextlib
+import io
+import types
+from unittest import mock
+
+from absl.testing import absltest
+from absl.testing import parameterized
+
+from open_spiel_ppsro.evaluation import evaluator
+from open_spiel_ppsro.runs import progress as progress_lib
+import testing
+
+
+class Stream(io.StringIO):
+  """A standard error that is a terminal, or is not."""
+
+  def __init__(self, is_terminal):
+    super().__init__()
+    self.is_terminal = is_terminal
+
+  def isatty(self):
+    return self.is_terminal
+
+
+def a_round(number, nash_conv=0.5, cce_gap=None):
+  return types.SimpleNamespace(
+      round=number, num_policies=(3, 4), of_frozen=evaluator.Exploitability(
+          nash_conv, nash_conv / 2, cce_gap))
+
+
+class ProgressTest(parameterized.TestCase):
+
+  @contextlib.contextmanager
+  def show(self, is_terminal=False, label="", silent_seconds=0.0):
+    """Gives a progress and what it writes."""
+    stream = Stream(is_terminal)
+    with (mock.patch.object(progress_lib.sys, "stderr", stream),
+          mock.patch.object(progress_lib, "_SILENT_SECONDS", silent_seconds),
+          mock.patch.object(progress_lib, "_LOOK_SECONDS", 0.001),
+          progress_lib.Progress(label) as progress):
+      yield progress, stream
+
+  @parameterized.parameters(False, True)
+  def test_a_phase_says_what_it_does(self, is_terminal):
+    with self.show(is_terminal, "mine  ") as (progress, stream):
+      with progress.phase("enumerating"):
+        testing.wait_until(lambda: "enumerating: 0 s" in stream.getvalue(),
+                           "a word")
+      with progress.phase("training"):
+        progress.done(0.5)
+        progress._shown_at = 0  # In a log it would be some seconds.
+        testing.wait_until(
+            lambda: "training: 0 s, 50 %, about 0 s to go" in (
+                stream.getvalue()), "a word")
+    self.assertIn("mine  ", stream.getvalue())
+    self.assertTrue(stream.getvalue().endswith("\n"))
+
+  def test_what_is_short_goes_on_without_a_word(self):
+    with self.show(silent_seconds=1e9) as (progress, stream):
+      with progress.phase("enumerating"):
+        pass
+    self.assertEqual(stream.getvalue(), "")
+
+  @parameterized.parameters(
+      (0.5, None, 60, "round 1  frozen 3/4  NashConv 0.5  8 episodes/s  "
+       "60 s left\n"),
+      (0.5, 0.25, float("inf"), "round 1  frozen 3/4  NashConv 0.5  "
+       "CCE gap 0.25  8 episodes/s\n"),
+      (float("nan"), None, -3,
+       "round 1  frozen 3/4  8 episodes/s  0 s left\n"))
+  def test_rounds(self, nash_conv, cce_gap, left, line):
+    with self.show() as (progress, stream):
+      progress.show_round(a_round(1, nash_conv, cce_gap), 8, left)
+      # In a log there is not a line for every round.
+      progress.show_round(a_round(2), 8, 60)
+    self.assertEqual(stream.getvalue(), line)
+
+  def test_a_terminal_has_one_live_line(self):
+    with self.show(is_terminal=True) as (progress, stream):
+      for number in (1, 2):
+        progress.show_round(a_round(number), 8, 60)
+      progress.say("what stays")
+    lines = stream.getvalue().split("\n")
+    self.assertEqual(lines[0].count("\r\x1b[K"), 2)
+    self.assertEqual(lines[1:], ["what stays", ""])
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,329 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What the tests share: solvers, comparisons of bits, examples, processes.
+
+Tests import this module and never each other.
+"""
+
+import contextlib
+import dataclasses
+import importlib.util
+import os
+import pathlib
+import runpy
+import subprocess
+import sys
+import tempfile
+import time
+from unittest import mock
+
+from absl import flags
+from absl import logging
+import numpy as np
+
+from open_spiel_ppsro import plateau as plateau_lib
+from open_spiel_ppsro import solver as solver_lib
+from open_spiel_ppsro.oracles import neupl
+from open_spiel_ppsro.oracles import pipelined
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
+
+# How long a test waits for what will happen, in seconds, before it fails. No
+# test takes nearly so long; a machine that is busy with other work may.
+PATIENCE_SECONDS = 240
+
+
+# Policies and solvers.
+
+
+def random_table(tree, player, rng):
+  """Returns a random policy of an enumerated game as a table `[I, A]`.
+
+  Args:
+    tree: a `GameTree`.
+    player: whose policy it is.
+    rng: a NumPy generator, or the seed of one.
+  """
+  mask = tree.infostates[player].legal_actions_mask
+  table = np.random.default_rng(rng).exponential(size=mask.shape) * mask
+  return table / table.sum(axis=1, keepdims=True)
+
+
+def make_solver(game, config, scheme, executor=None, seed=0,
+                evaluation="exact", seat_symmetric=None, workers_per_level=1,
+                min_steps=None, **options):
+  """Returns an oracle, to be closed, and a solver that trains on it.
+
+  Args:
+    game: what the oracle takes as a game.
+    config: of the learners; with a `NeuPLConfig` the oracle is NeuPL's.
+    scheme: a `Scheme`.
+    executor: where learners train; serially if not given.
+    seed: of everything random.
+    evaluation: `exact`, `sampled` or `auto`.
+    seat_symmetric: whether one population plays both seats; if not given, as
+      the scheme needs it.
+    workers_per_level: how many workers train each policy.
+    min_steps: environment steps before a policy may freeze; few let a short
+      run freeze. The default of the learner if not given.
+    **options: of the solver.
+  """
+  if isinstance(config, neupl.NeuPLConfig):
+    oracle = neupl.NeuPLOracle(game, config, executor, seed,
+                               evaluation=evaluation)
+  else:
+    if seat_symmetric is None:
+      seat_symmetric = scheme.one_population
+    oracle = pipelined.PipelinedOracle(
+        game, config, executor, seed, evaluation=evaluation,
+        seat_symmetric=seat_symmetric, workers_per_level=workers_per_level)
+  if min_steps is not None:
+    options["plateau"] = plateau_lib.default_plateau(
+        oracle, min_steps=min_steps)
+  return oracle, solver_lib.PipelinePSROSolver(
+      oracle.original_game.game, oracle, scheme, **options)
+
+
+def play(rounds, *args, **kwargs):
+  """Plays rounds with `make_solver` and closes the oracle.
+
+  Args:
+    rounds: how many.
+    *args: of `make_solver`.
+    **kwargs: of `make_solver`.
+
+  Returns:
+    The results without clocks, and the state of the solver: all its policies,
+    payoffs, learners and random generators.
+  """
+  oracle, solver = make_solver(*args, **kwargs)
+  with oracle:
+    results = [solver.round() for _ in range(rounds)]
+    return without_clocks(results), solver.state()
+
+
+# Comparisons.
+
+
+def without_clocks(results):
+  """Returns the results of rounds, seconds aside, as texts.
+
+  Texts are equal where numbers are, to the last bit, and where both are NaN.
+  """
+  return [str(dataclasses.replace(
+      result, training_seconds=0, evaluation_seconds=0, round_seconds=0))
+          for result in results]
+
+
+def metrics_without_clocks(metrics):
+  """Returns the columns of `metrics.csv` that are no seconds, as texts."""
+  return {name: str(values) for name, values in metrics.items()
+          if "seconds" not in name}
+
+
+def differences(one, other, name="data"):
+  """Returns where two pieces of plain data differ, in type or in bits.
+
+  Args:
+    one: dicts, sequences, arrays, numbers and texts, one inside another.
+    other: what it is compared with.
+    name: what to call it.
+
+  Returns:
+    The names of the parts that differ; none if all are the same.
+  """
+  if isinstance(one, dict) and isinstance(other, dict):
+    if one.keys() != other.keys():
+      return [f"the keys of {name}"]
+    return [found for key in one for found in differences(
+        one[key], other[key], f"{name}[{key!r}]")]
+  if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+    if len(one) != len(other):
+      return [f"the length of {name}"]
+    return [found for index, pair in enumerate(zip(one, other))
+            for found in differences(*pair, f"{name}[{index}]")]
+  if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+    same = (one.dtype == other.dtype and one.shape == other.shape
+            and one.tobytes() == other.tobytes())
+  else:  # What is unequal to itself is NaN.
+    same = type(one) is type(other) and (
+        bool(one == other) or bool(one != one and other != other))
+  return [] if same else [name]
+
+
+# Processes.
+
+
+def is_alive(pid):
+  """Returns whether a process runs; one that has ended is a zombie at most."""
+  try:
+    status = pathlib.Path(f"/proc/{pid}/stat").read_text()
+  except (FileNotFoundError, ProcessLookupError):
+    return False
+  return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def children_of(pid):
+  """Returns the ids of the living processes below a process."""
+  answer = subprocess.run(["ps", "-e", "-o", "pid=,ppid=,stat="], text=True,
+                          capture_output=True, check=True)
+  parents = {}
+  for line in answer.stdout.splitlines():
+    child, parent, state = line.split()
+    if not state.startswith("Z"):
+      parents[int(child)] = int(parent)
+  found, level = [], [pid]
+  while level:
+    level = [child for child, parent in parents.items() if parent in level]
+    found += level
+  return found
+
+
+def wait_until(condition, what, process=None):
+  """Waits for something that will happen.
+
+  Args:
+    condition: a function that returns whether it has happened.
+    what: the beginning of the sentence "... has not happened".
+    process: a process without which it cannot happen, if there is one.
+
+  Raises:
+    AssertionError: if it does not happen; says what.
+  """
+  deadline = time.monotonic() + PATIENCE_SECONDS
+  while not condition():
+    if process is not None and process.poll() is not None:
+      raise AssertionError(f"{what} has not happened, as the process ended: "
+                           + process.communicate()[1])
+    if time.monotonic() > deadline:
+      raise AssertionError(f"{what} has not happened")
+    time.sleep(0.02)
+
+
+def make_directory(test):
+  """Returns the path of a new directory that is gone after a test."""
+  temporary = tempfile.TemporaryDirectory()
+  test.addCleanup(temporary.cleanup)
+  return pathlib.Path(temporary.name)
+
+
+# Examples.
+
+
+def example_path(example):
+  """Returns the path of an example by its name, in whichever folder it is."""
+  (path,) = EXAMPLES.rglob(f"{example}.py")
+  return path
+
+
+def import_example(name):
+  """Returns a module of the examples that defines no flags."""
+  with _path_of(example_path(name)):
+    return importlib.import_module(name)
+
+
+def start_example(example, *arguments, **kwargs):
+  """Starts an example as a user does, and returns its process."""
+  return start_python(str(example_path(example)), *arguments, **kwargs)
+
+
+def start_python(*arguments, **kwargs):
+  """Starts a Python process that imports what this one does."""
+  path = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
+  return subprocess.Popen(
+      [sys.executable, *arguments], stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE, text=True,
+      env={**os.environ, "PYTHONPATH": path}, **kwargs)
+
+
+def run_example(example, *arguments):
+  """Runs an example in a process of its own.
+
+  Returns:
+    Exit code, lines of standard output, standard error.
+  """
+  process = start_example(example, *arguments)
+  output, errors = process.communicate(timeout=PATIENCE_SECONDS)
+  return process.returncode, output.splitlines(), errors
+
+
+def call_example(example, *arguments):
+  """Like `run_example`, in this process: nothing has to be imported again.
+
+  What the example defines, its flags and its own modules, is gone afterwards.
+  """
+  path = example_path(example)
+  modules, verbosity = set(sys.modules), logging.get_verbosity()
+  with tempfile.TemporaryDirectory() as directory:
+    streams = [pathlib.Path(directory) / name for name in ("output", "errors")]
+    try:
+      with (_path_of(path), _descriptor(1, "stdout", streams[0]),
+            _descriptor(2, "stderr", streams[1]),
+            mock.patch.object(sys, "argv", [str(path), *arguments])):
+        try:
+          runpy.run_path(str(path), run_name="__main__")
+          code = 0
+        except SystemExit as end:
+          code = end.code or 0
+    finally:
+      logging.set_verbosity(verbosity)
+      own = {name for name in set(sys.modules) - modules
+             if _is_of_examples(sys.modules[name])}
+      for name in own:
+        del sys.modules[name]
+      for module, defined in list(flags.FLAGS.flags_by_module_dict().items()):
+        if module in own or module == str(path):
+          for flag in list(defined):
+            delattr(flags.FLAGS, flag.name)
+    output, errors = (stream.read_text() for stream in streams)
+  return code, output.splitlines(), errors
+
+
+def result_of(lines):
+  """Returns the last line as a dict; every line but it is no result."""
+  assert lines and lines[-1].startswith("result: "), lines
+  assert not any(line.startswith("result:") for line in lines[:-1]), lines
+  return dict(pair.split("=", 1) for pair in lines[-1].split()[1:])
+
+
+def _is_of_examples(module):
+  return EXAMPLES in pathlib.Path(getattr(module, "__file__", None) or
+                                  "/").parents
+
+
+@contextlib.contextmanager
+def _path_of(script):
+  """Imports from the folder of a script first, as Python does."""
+  with mock.patch.object(sys, "path", [str(script.parent), *sys.path]):
+    yield
+
+
+@contextlib.contextmanager
+def _descriptor(number, name, path):
+  """Sends a standard stream, by descriptor and by name, to a file.
+
+  What C++ writes goes by the descriptor.
+  """
+  getattr(sys, name).flush()
+  before = os.dup(number)
+  try:
+    with open(path, "w", encoding="utf-8", buffering=1) as file:
+      os.dup2(file.fileno(), number)
+      with mock.patch.object(sys, name, file):
+        yield
+  finally:
+    os.dup2(before, number)
+    os.close(before)
