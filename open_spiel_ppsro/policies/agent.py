@@ -55,7 +55,8 @@ def parameters(agent_class: type) -> tuple[
   for base in agent_class.__mro__:
     if "__init__" not in vars(base) or base in (rl_agent.AbstractAgent, object):
       continue
-    own = list(inspect.signature(base.__init__).parameters.values())[1:]
+    own = list(inspect.signature(
+        vars(base)["__init__"]).parameters.values())[1:]
     for parameter in own:
       if parameter.kind not in (inspect.Parameter.VAR_POSITIONAL,
                                 inspect.Parameter.VAR_KEYWORD):
@@ -250,7 +251,7 @@ def action_probabilities(agent: rl_agent.AbstractAgent, spec: AgentSpec,
           spec.player, spec.num_players, info_state,
           np.flatnonzero(mask).tolist(), rewards,
           rl_environment.StepType.MID), is_evaluation=True)
-      probabilities = None if output is None else output.probs
+      probabilities: Any = None if output is None else output.probs
       if np.shape(probabilities) != mask.shape:
         raise ValueError(
             f"{name}.step(time_step, is_evaluation=True) gives probs "
