@@ -74,7 +74,6 @@ class RLAgentConfig(learner_lib.LearnerConfig):
     if not isinstance(self.kwargs, dict):
       raise ValueError(f"kwargs is {self.kwargs!r}; it takes a dict of "
                        f"arguments of {name}")
-    object.__setattr__(self, "kwargs", copy.deepcopy(self.kwargs))
     known, takes_others = agent_lib.parameters(self.agent_class)
     for key in self.kwargs:
       if key == "player_id" or key not in known and not takes_others:
@@ -93,6 +92,7 @@ class RLAgentConfig(learner_lib.LearnerConfig):
     for key, value in self.kwargs.items():
       _described(value, f"kwargs[{key!r}]")
     agent_state.collect_arguments(self.agent_class, self.kwargs)
+    object.__setattr__(self, "kwargs", copy.deepcopy(self.kwargs))
     if not isinstance(self.episodes_per_batch, int) or (
         self.episodes_per_batch < 1):
       raise ValueError(f"episodes_per_batch is {self.episodes_per_batch!r}; it "

@@ -40,7 +40,8 @@ _SCALARS = (type(None), bool, int, float, str)
 # They hold no state, or none that changes after they are made.
 _STATELESS = (
     type, types.FunctionType, types.BuiltinFunctionType, types.MethodType,
-    types.ModuleType, functools.partial, np.dtype, torch.device, torch.dtype)
+    types.ModuleType, functools.partial, np.ufunc, np.dtype, torch.device,
+    torch.dtype)
 _DICTS = {"dict": dict, "OrderedDict": collections.OrderedDict,
           "Counter": collections.Counter}
 # Stands for what the other agent does not hold.
