@@ -34,8 +34,10 @@ setuptools.setup(
     ],
     extras_require={
         "benchmark": ["dm-tree"],  # OpenSpiel's torch DQN imports it.
+        "fast": ["numba"],  # Walks of phantom boards for intervals.
         "ray": ["ray"],
-        "test": ["dm-tree", "hypothesis", "pytest", "ray"],
+        "test": ["dm-tree", "hypothesis", "mypy", "numba", "pytest",
+                 "pytest-xdist", "ray", "ruff"],
     },
     classifiers=[
         "Programming Language :: Python :: 3",

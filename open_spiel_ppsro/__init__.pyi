@@ -109,6 +109,8 @@ from .round_result import LevelStatus as LevelStatus
 from .round_result import RoundResult as RoundResult
 from .evaluation.evaluator import Evaluator as Evaluator
 from .evaluation.evaluator import Exploitability as Exploitability
+from .evaluation.interval.interval import ExploitabilityInterval as ExploitabilityInterval
+from .evaluation.interval.interval import exploitability_interval as exploitability_interval
 from .lower_bound import LowerBound as LowerBound
 
 # Runs on disk.

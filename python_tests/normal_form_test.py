@@ -14,9 +14,6 @@
 
 """Tests for normal_form, and of schemes on games with known failures."""
 
-import pathlib
-import tempfile
-
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
@@ -24,13 +21,12 @@ from open_spiel.python import policy
 
 from open_spiel_ppsro import plateau as plateau_lib
 from open_spiel_ppsro import schemes
-from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.games import normal_form
 from open_spiel_ppsro.games import sequence_form
 from open_spiel_ppsro.meta_games import zero_sum
 from open_spiel_ppsro.oracles import exact
 from open_spiel_ppsro.oracles import gradual
-from open_spiel_ppsro.oracles import pipelined
+import testing
 
 # Rock, paper, scissors, and X that beats each of them by 2/5: the game on
 # which rectified PSRO stops short (McAleer et al. 2020). Y only loses to X.
@@ -59,10 +55,10 @@ def exploitabilities(payoffs, scheme, rounds, start=None, config=None, seed=0,
   """Returns the exploitability of the result and over all, per round."""
   tree = normal_form.from_payoffs(payoffs)
   config = exact.ExactConfig("first") if config is None else config
-  with pipelined.PipelinedOracle(tree, config, seed=seed) as oracle:
-    solver = solver_lib.PipelinePSROSolver(
-        tree.game, oracle, scheme, initial_policies=None if start is None
-        else [pure_policy(tree, start)], **kwargs)
+  oracle, solver = testing.make_solver(
+      tree, config, scheme, seed=seed, initial_policies=None if start is None
+      else [pure_policy(tree, start)], **kwargs)
+  with oracle:
     results = [solver.round() for _ in range(rounds)]
   return ([r.of_frozen.exploitability for r in results],
           [r.of_all.exploitability for r in results])
@@ -99,17 +95,16 @@ class FromPayoffsTest(parameterized.TestCase):
       normal_form.from_payoffs([[0, 1], [1, 0]], symmetric=True)
 
   def test_reads_files(self):
-    with tempfile.TemporaryDirectory() as directory:
-      directory = pathlib.Path(directory)
-      (directory / "m.csv").write_text("0, 1\n-1, 0\n")
-      np.save(directory / "m.npy", [[0, 1], [-1, 0]])
-      for name in ("m.csv", "m.npy"):
-        tree = normal_form.from_file(directory / name)
-        np.testing.assert_allclose(tree.terminal_returns[0], [0, 1, -1, 0])
-      (directory / "b.csv").write_text("0, one\n")
-      for name in ("b.csv", "missing.csv"):
-        with self.assertRaisesRegex(ValueError, name):
-          normal_form.from_file(directory / name)
+    directory = testing.make_directory(self)
+    (directory / "m.csv").write_text("0, 1\n-1, 0\n")
+    np.save(directory / "m.npy", [[0, 1], [-1, 0]])
+    for name in ("m.csv", "m.npy"):
+      tree = normal_form.from_file(directory / name)
+      np.testing.assert_allclose(tree.terminal_returns[0], [0, 1, -1, 0])
+    (directory / "b.csv").write_text("0, one\n")
+    for name in ("b.csv", "missing.csv"):
+      with self.assertRaisesRegex(ValueError, name):
+        normal_form.from_file(directory / name)
 
 
 class CounterexamplesTest(parameterized.TestCase):

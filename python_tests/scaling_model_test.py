@@ -15,20 +15,20 @@
 """Tests of the scaling model: schedules by hand, invariants, one run."""
 
 import dataclasses
+import math
 import pathlib
 import random
-import subprocess
-import sys
-import tempfile
+from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
+import pytest
 
-EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
-sys.path.insert(0, str(EXAMPLES))
-# pylint: disable=wrong-import-position
-import scaling_calibration
-import scaling_model
+import open_spiel_ppsro as ppsro
+import testing
+
+scaling_calibration = testing.import_example("scaling_calibration")
+scaling_model = testing.import_example("scaling_model")
 
 # Two settled rounds to a freeze, and six that the levels share.
 FREE = scaling_model.Costs(2, (1.0,), 2, 6)
@@ -192,42 +192,44 @@ class CalibrationTest(parameterized.TestCase):
       scaling_calibration.rounds_per_freeze([0, 2, 0], 2)
 
 
-class ExampleTest(parameterized.TestCase):
+  def test_costs_of_a_sampled_game(self):
+    with mock.patch.multiple(scaling_calibration, _LEVELS=(1, 4),
+                             _GROWN=(17, 20), _GROWN_ROUNDS=2):
+      costs, per_freeze = scaling_calibration.calibrate(
+          ppsro.open_game("kuhn_poker", evaluation="sampled"),
+          ppsro.PPOConfig(episodes_per_batch=64, hidden_sizes=(8,)), 24, 1,
+          lambda text: None)
+    self.assertEqual(set(per_freeze), {1, 4})
+    self.assertEqual(costs.populations, 2)
+    for name in ("rounds_settled", "open_seconds", "snapshot_bytes",
+                 "opponent_bytes", "match_seconds", "match_bytes",
+                 "match_tasks"):
+      self.assertGreater(getattr(costs, name), 0, name)
+    for name in ("solve_seconds", "payoff_seconds", "other_seconds"):
+      for size in (1, 18, 1000):
+        self.assertGreater(getattr(costs, name)(size), 0, name)
+    self.assertGreater(sum(costs.train_seconds), 0)
 
-  def run_example(self, *arguments):
-    process = subprocess.run(
-        [sys.executable, str(EXAMPLES / "scaling_model_example.py"),
-         *arguments], capture_output=True, text=True, timeout=240)
-    return process.returncode, process.stdout, process.stderr
 
+class BenchmarkTest(absltest.TestCase):
+
+  @pytest.mark.slow
   def test_kuhn_poker_from_end_to_end(self):
-    with tempfile.TemporaryDirectory() as path:
-      code, output, errors = self.run_example(
-          "--game_name=kuhn_poker", "--episodes_per_batch=256", "--rounds=24",
-          "--repeats=1", "--max_workers=8", f"--output_dir={path}")
-      self.assertEqual(code, 0, errors)
-      *_, last = output.splitlines()
-      found = dict(pair.split("=", 1) for pair in last.split()[1:])
-      self.assertTrue(last.startswith("result: game=kuhn_poker "), last)
-      self.assertEqual(found["workers"], "8")
-      self.assertGreaterEqual(float(found["speedup"]), 1)
-      self.assertRegex(found["ratios"], r"^1:[0-9.]+,2:[0-9.]+,4:[0-9.]+$")
-      self.assertEqual(pathlib.Path(found["plot"]).read_bytes()[:4],
-                       b"\x89PNG")
-      self.assertIn((pathlib.Path(path) / "scaling.txt").read_text().strip(),
-                    output)
-
-  @parameterized.parameters(
-      ("--game_name=chess_but_not", "chess_but_not"),
-      ("--game_name=kuhn_poker(players=3)", "two-player zero-sum"),
-      ("--max_workers=0", "max_workers"))
-  def test_bad_input_is_told_in_one_line(self, flag, message):
-    with tempfile.TemporaryDirectory() as path:
-      code, output, errors = self.run_example(flag, f"--output_dir={path}")
-    self.assertEqual(code, 2)
-    self.assertIn(message, errors)
-    self.assertLen(errors.strip().splitlines(), 1)
-    self.assertEqual(output, "")
+    path = testing.make_directory(self) / "run"
+    with mock.patch.multiple(scaling_calibration, _SLOWDOWN_SECONDS=0.1,
+                             _GROWN=(17, 20), _GROWN_ROUNDS=2):
+      code, lines, errors = testing.call_example(
+          "scaling_benchmark", "--game_name=kuhn_poker",
+          "--episodes_per_batch=64", "--rounds=24", "--repeats=1",
+          "--max_workers=8", f"--output_dir={path}")
+    self.assertEqual(code, 0, errors)
+    found = testing.result_of(lines)
+    self.assertEqual((found["game"], found["workers"]), ("kuhn_poker", "8"))
+    self.assertTrue(math.isfinite(float(found["speedup"])))
+    self.assertRegex(found["ratios"], r"^1:[0-9.]+,2:[0-9.]+,4:[0-9.]+$")
+    self.assertEqual(pathlib.Path(found["plot"]).read_bytes()[:4], b"\x89PNG")
+    self.assertIn((path / "scaling.txt").read_text().strip(),
+                  "\n".join(lines))
 
 
 if __name__ == "__main__":

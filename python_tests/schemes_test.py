@@ -53,12 +53,17 @@ def draw(*players):
 
 def uniform(indices):
   return meta_game_lib.MetaStrategy(
-      indices, tuple(np.full(len(i), 1 / max(len(i), 1)) for i in indices), "uniform",
-      np.zeros(len(indices)))
+      indices, tuple(np.full(len(i), 1 / max(len(i), 1)) for i in indices),
+      "uniform", np.zeros(len(indices)))
 
 
 def graph(scheme, population, meta_game=None, solve=uniform):
   return schemes.interaction_graph(scheme, population, meta_game, solve)
+
+
+def weights(rows, index):
+  """Returns the row of a policy of the first population, its weights alone."""
+  return rows[PolicyId(0, index)].meta_strategy.probabilities[0]
 
 
 class InteractionGraphTest(parameterized.TestCase):
@@ -86,10 +91,11 @@ class InteractionGraphTest(parameterized.TestCase):
   def test_rows(self, scheme, drawn, expected):
     rows = graph(scheme, draw(*drawn))
     self.assertEqual(
-        {tuple(i): (row.meta_strategy.indices, row.stationary) for i, row in rows.items()},
-        expected)
+        {tuple(i): (row.meta_strategy.indices, row.stationary)
+         for i, row in rows.items()}, expected)
     for policy_id, row in rows.items():
-      for indices, probabilities in zip(row.meta_strategy.indices, row.meta_strategy.probabilities):
+      for indices, probabilities in zip(row.meta_strategy.indices,
+                                        row.meta_strategy.probabilities):
         self.assertTrue(all(i < policy_id.index for i in indices))
         self.assertAlmostEqual(sum(probabilities), 1)
 
@@ -115,7 +121,8 @@ class InteractionGraphTest(parameterized.TestCase):
             for size in population.sizes())
 
     rows = graph(LastTwo(3), draw("FFFa", "FFFa"))
-    self.assertEqual(rows[PolicyId(0, 3)].meta_strategy.indices, ((1, 2), (1, 2)))
+    self.assertEqual(rows[PolicyId(0, 3)].meta_strategy.indices,
+                     ((1, 2), (1, 2)))
 
   def test_equal_sub_games_are_solved_once_smallest_first(self):
     asked = []
@@ -159,20 +166,20 @@ class RectifiedTest(absltest.TestCase):
   def test_subset_keeps_whom_the_parent_does_not_lose_to(self):
     population, game = self.rps_population()
     rows = graph(schemes.Rectified("subset"), population, game)
-    np.testing.assert_allclose(rows[PolicyId(0, 3)].meta_strategy.probabilities[0],
+    np.testing.assert_allclose(weights(rows, 3),
                                [.5, 0, .5])  # Rock: rock, scissors.
-    np.testing.assert_allclose(rows[PolicyId(0, 4)].meta_strategy.probabilities[0],
+    np.testing.assert_allclose(weights(rows, 4),
                                [.5, .5, 0])  # Paper: rock, paper.
 
   def test_relu_keeps_whom_the_child_does_not_lose_to(self):
     population, game = self.rps_population()
     fresh = graph(schemes.Rectified("relu"), population, game)
-    np.testing.assert_allclose(fresh[PolicyId(0, 3)].meta_strategy.probabilities[0], 1 / 3)
+    np.testing.assert_allclose(weights(fresh, 3), 1 / 3)
     self.assertFalse(fresh[PolicyId(0, 3)].stationary)
     for member in population.active():
       member.rounds = 1
     rows = graph(schemes.Rectified("relu"), population, game)
-    np.testing.assert_allclose(rows[PolicyId(0, 3)].meta_strategy.probabilities[0],
+    np.testing.assert_allclose(weights(rows, 3),
                                [.5, .5, 0])  # Paper, whatever its parent.
     self.assertTrue(rows[PolicyId(0, 3)].stationary)
 
@@ -185,7 +192,7 @@ class RectifiedTest(absltest.TestCase):
       member.rounds = 1
     for rule in ("subset", "relu"):
       rows = graph(schemes.Rectified(rule), population, game)
-      np.testing.assert_allclose(rows[PolicyId(0, 4)].meta_strategy.probabilities[0], 1 / 3)
+      np.testing.assert_allclose(weights(rows, 4), 1 / 3)
 
   def test_a_tie_is_no_loss_and_a_mixture_of_one_is_kept(self):
     population = draw("F")
@@ -195,8 +202,8 @@ class RectifiedTest(absltest.TestCase):
     game.grow((2,))
     game.fill((range(2), range(2)), np.zeros((2, 2, 2)))
     for rule in ("subset", "relu"):
-      row = graph(schemes.Rectified(rule), population, game)[PolicyId(0, 1)]
-      np.testing.assert_array_equal(row.meta_strategy.probabilities[0], [1])
+      rows = graph(schemes.Rectified(rule), population, game)
+      np.testing.assert_array_equal(weights(rows, 1), [1])
 
 
 class OpeningsTest(parameterized.TestCase):

@@ -170,6 +170,39 @@ class BestResponseTest(parameterized.TestCase):
     self.assertAlmostEqual(
         sequence_form.expected_returns(tree, played)[0], expected, delta=1e-9)
 
+  @parameterized.parameters("kuhn_poker", "leduc_poker",
+                            "kuhn_poker(players=3)", "matrix_pd")
+  def test_a_pure_plan_has_the_value_of_a_best_response(self, name):
+    tree = game_tree.enumerate_game(name)
+    plans = as_plans(tree, random_tables(tree, 2))
+    for player in range(tree.num_players):
+      values = sequence_form.sequence_values(tree, plans, player)
+      plan, value = sequence_form.best_pure_plan(tree, values, player)
+      self.assertAlmostEqual(
+          value, sequence_form.best_response_value(tree, plans, player),
+          delta=1e-12)
+      self.assertAlmostEqual(plan @ values, value, delta=1e-12)
+      self.assertContainsSubset(np.unique(plan), [0, 1])
+      tree.check_table(sequence_form.behaviour(tree, plan, player), player)
+
+  @parameterized.parameters("kuhn_poker", "leduc_poker")
+  def test_ties_of_a_pure_plan_are_broken_by_second_values(self, name):
+    tree = game_tree.enumerate_game(name)
+    tables = random_tables(tree, 1)
+    tables[1] = np.eye(tree.num_actions)[
+        tree.infostates[1].legal_actions_mask.argmax(axis=1)]
+    plans = as_plans(tree, tables)
+    values = sequence_form.sequence_values(tree, plans, 0)
+    second = sequence_form.values_against_uniform(tree, 0)
+    plan, value = sequence_form.best_pure_plan(tree, values, 0, second)
+    response = sequence_form.best_response(tree, plans, 0, "perturbed")
+    self.assertEqual(value, response.value)
+    np.testing.assert_array_equal(
+        plan, sequence_form.realization_plan(tree, response.table, 0))
+    first, _ = sequence_form.best_pure_plan(tree, values, 0)
+    self.assertAlmostEqual(first @ values, plan @ values, delta=1e-9)
+    self.assertGreater(plan @ second, first @ second)
+
   @parameterized.parameters(
       ("first", [1, 0, 0]), ("last", [0, 0, 1]),
       ("uniform", [1 / 3, 1 / 3, 1 / 3]))

@@ -16,22 +16,20 @@
 or its rounds keep what they promise and can be gone on with elsewhere."""
 
 import math
-import pathlib
-import tempfile
 
 from absl.testing import absltest
 import hypothesis
 from hypothesis import strategies as st
 import numpy as np
+import pytest
 
 from open_spiel_ppsro import plain_data
 from open_spiel_ppsro import schemes
-from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import exact
 from open_spiel_ppsro.oracles import neupl
-from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
+import testing
 
 levels = st.integers(1, 3)
 options = st.fixed_dictionaries({
@@ -64,40 +62,43 @@ options = st.fixed_dictionaries({
 })
 
 
-def make(game, scheme, config, evaluation, seat_symmetric, min_steps, seed,
-         **kwargs):
-  """Returns a solver; ValueError if the options do not go together."""
-  if isinstance(config, neupl.NeuPLConfig):
-    oracle = neupl.NeuPLOracle(game, config, seed=seed, evaluation=evaluation)
-  else:
-    oracle = pipelined.PipelinedOracle(
-        game, config, seed=seed, evaluation=evaluation,
-        seat_symmetric=seat_symmetric)
-  return solver_lib.PipelinePSROSolver(
-      game, oracle, scheme, plateau=solver_lib.default_plateau(
-          oracle, min_steps=min_steps), **kwargs)
-
-
 class PropertiesTest(absltest.TestCase):
 
   @hypothesis.given(options, st.integers(0, 3), st.integers(1, 3))
-  @hypothesis.settings(deadline=None, max_examples=150, derandomize=True,
-                       suppress_health_check=list(hypothesis.HealthCheck))
+  @hypothesis.settings(max_examples=40)
   def test_any_options(self, chosen, before, after):
+    self.check(chosen, before, after)
+
+  @pytest.mark.thorough
+  @hypothesis.given(options, st.integers(0, 3), st.integers(1, 3))
+  @hypothesis.settings(max_examples=400)
+  def test_many_options(self, chosen, before, after):
+    self.check(chosen, before, after)
+
+  def check(self, chosen, before, after):
+    """Checks what a solver promises.
+
+    Args:
+      chosen: the arguments of `testing.make_solver`.
+      before: rounds until it is saved, and another is restored from that.
+      after: rounds that both play from there.
+    """
     try:
-      solver, other = make(**chosen), make(**chosen)
+      (_, solver), (_, other) = (testing.make_solver(**chosen)
+                                 for _ in range(2))
     except ValueError as error:
       self.assertLen(str(error).splitlines(), 1)
       self.assertGreater(len(str(error)), 20)
       return
     results = [solver.round() for _ in range(before)]
-    with tempfile.TemporaryDirectory() as directory:
-      path = pathlib.Path(directory) / "checkpoint.npz"
-      plain_data.write(path, solver.state())
-      other.restore(plain_data.read(path))
+    path = testing.make_directory(self) / "checkpoint.npz"
+    plain_data.write(path, solver.state())
+    other.restore(plain_data.read(path))
     going_on = [solver.round() for _ in range(after)]
-    for ours, theirs in zip(going_on, [other.round() for _ in range(after)]):
-      np.testing.assert_equal(_without_clocks(ours), _without_clocks(theirs))
+    self.assertEqual(
+        testing.without_clocks(other.round() for _ in range(after)),
+        testing.without_clocks(going_on))
+    self.assertEmpty(testing.differences(other.state(), solver.state()))
     results += going_on
     for number, result in enumerate(results, 1):
       self.assertEqual(result.round, number)
@@ -115,11 +116,6 @@ class PropertiesTest(absltest.TestCase):
       self.assertAlmostEqual(sum(probabilities), 1)
       self.assertGreaterEqual(min(probabilities), -1e-12)
       self.assertTrue(np.isfinite(payoffs).all())
-
-
-def _without_clocks(result):
-  return {name: value for name, value in result.metrics(0).items()
-          if "seconds" not in name}
 
 
 if __name__ == "__main__":

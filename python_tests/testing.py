@@ -213,6 +213,27 @@ def wait_until(condition, what, process=None):
     time.sleep(0.02)
 
 
+class Clock:
+  """Takes the place of `time.perf_counter`; nothing depends on the machine.
+
+  Attributes:
+    seconds: what it shows.
+  """
+
+  def __init__(self, step=0.0):
+    """Makes a clock that advances by `step` seconds when it is read."""
+    self.seconds = 0.0
+    self._step = step
+
+  def __call__(self):
+    self.seconds += self._step
+    return self.seconds
+
+  def is_everybodys(self):
+    """Returns a context in which everybody reads this clock."""
+    return mock.patch.object(time, "perf_counter", self)
+
+
 def make_directory(test):
   """Returns the path of a new directory that is gone after a test."""
   temporary = tempfile.TemporaryDirectory()
@@ -233,6 +254,13 @@ def import_example(name):
   """Returns a module of the examples that defines no flags."""
   with _path_of(example_path(name)):
     return importlib.import_module(name)
+
+
+@contextlib.contextmanager
+def imported_example(name):
+  """Gives a module of the examples; its flags are gone afterwards."""
+  with _path_of(example_path(name)), _what_examples_define():
+    yield importlib.import_module(name)
 
 
 def start_example(example, *arguments, **kwargs):
@@ -266,28 +294,17 @@ def call_example(example, *arguments):
   What the example defines, its flags and its own modules, is gone afterwards.
   """
   path = example_path(example)
-  modules, verbosity = set(sys.modules), logging.get_verbosity()
   with tempfile.TemporaryDirectory() as directory:
     streams = [pathlib.Path(directory) / name for name in ("output", "errors")]
-    try:
-      with (_path_of(path), _descriptor(1, "stdout", streams[0]),
-            _descriptor(2, "stderr", streams[1]),
-            mock.patch.object(sys, "argv", [str(path), *arguments])):
-        try:
-          runpy.run_path(str(path), run_name="__main__")
-          code = 0
-        except SystemExit as end:
-          code = end.code or 0
-    finally:
-      logging.set_verbosity(verbosity)
-      own = {name for name in set(sys.modules) - modules
-             if _is_of_examples(sys.modules[name])}
-      for name in own:
-        del sys.modules[name]
-      for module, defined in list(flags.FLAGS.flags_by_module_dict().items()):
-        if module in own or module == str(path):
-          for flag in list(defined):
-            delattr(flags.FLAGS, flag.name)
+    with (_path_of(path), _what_examples_define(),
+          _descriptor(1, "stdout", streams[0]),
+          _descriptor(2, "stderr", streams[1]),
+          mock.patch.object(sys, "argv", [str(path), *arguments])):
+      try:
+        runpy.run_path(str(path), run_name="__main__")
+        code = 0
+      except SystemExit as end:
+        code = end.code or 0
     output, errors = (stream.read_text() for stream in streams)
   return code, output.splitlines(), errors
 
@@ -299,9 +316,24 @@ def result_of(lines):
   return dict(pair.split("=", 1) for pair in lines[-1].split()[1:])
 
 
-def _is_of_examples(module):
-  return EXAMPLES in pathlib.Path(getattr(module, "__file__", None) or
-                                  "/").parents
+@contextlib.contextmanager
+def _what_examples_define():
+  """Forgets the modules, the flags and the verbosity that examples set."""
+  modules, verbosity = set(sys.modules), logging.get_verbosity()
+  before = {name: len(defined) for name, defined in
+            flags.FLAGS.flags_by_module_dict().items()}
+  try:
+    yield
+  finally:
+    logging.set_verbosity(verbosity)
+    for name in set(sys.modules) - modules:
+      if EXAMPLES in pathlib.Path(
+          getattr(sys.modules[name], "__file__", None) or "/").parents:
+        del sys.modules[name]
+    for name, defined in list(flags.FLAGS.flags_by_module_dict().items()):
+      if not name.startswith("absl."):
+        for flag in list(defined)[before.get(name, 0):]:
+          delattr(flags.FLAGS, flag.name)
 
 
 @contextlib.contextmanager

@@ -206,6 +206,26 @@ def best_value_of_reach(tree, reach, player):
   return float(_action_values(tree, gradient, player, mask)[1])
 
 
+def best_pure_plan(tree, values, player, second=None):
+  """Returns `(plan, value)`: a pure plan `[S]` of most value, and that value.
+
+  Args:
+    tree: the game.
+    values: `[S]`, what each sequence of the player is worth, as
+      `sequence_values` gives it.
+    player: whose plan.
+    second: `[S]`, what sequences are worth otherwise. Of several best plans it
+      takes one that is best by these values; by default the first.
+  """
+  tied, value = _best_actions(
+      tree, values, player, tree.infostates[player].legal_actions_mask)
+  if second is not None:
+    tied, _ = _best_actions(tree, second, player, tied)
+  table = np.zeros(tied.shape)
+  table[np.arange(len(table)), tied.argmax(axis=1)] = 1
+  return realization_plan(tree, table, player), value
+
+
 def best_response(tree, plans, player, tie_break="first", rng=None):
   """Returns an exact `BestResponse` of `player` to what the others play.
 
@@ -251,17 +271,11 @@ def best_response_to_reach(tree, reach, player, tie_break="first", rng=None):
     raise ValueError(f"tie_break is {tie_break!r}; use one of "
                      f"{', '.join(TIE_BREAKS)}")
   mask = tree.infostates[player].legal_actions_mask
-  gradient = values_of_reach(tree, reach, player)
-  values, root = _action_values(tree, gradient, player, mask)
-  tied = _tied(values, mask, np.abs(gradient).max(initial=0.0))
+  tied, value = _best_actions(
+      tree, values_of_reach(tree, reach, player), player, mask)
   if tie_break == "perturbed":
-    uniform = [realization_plan(tree, tree.uniform_table(p), p)
-               for p in range(tree.num_players)]
-    second = sequence_values(tree, uniform, player)
-    # A response that is best among the best: below an action, follow only
-    # actions that tie for best against the true opponents.
-    values, _ = _action_values(tree, second, player, tied)
-    tied = _tied(values, tied, np.abs(second).max(initial=0.0))
+    tied, _ = _best_actions(
+        tree, values_against_uniform(tree, player), player, tied)
     tie_break = "first"
   if tie_break == "uniform":
     table = tied / tied.sum(axis=1, keepdims=True)
@@ -274,12 +288,30 @@ def best_response_to_reach(tree, reach, player, tie_break="first", rng=None):
       choice = np.where(tied, rng.random(tied.shape), -1).argmax(axis=1)
     table = np.zeros(mask.shape)
     table[np.arange(len(table)), choice] = 1
-  return BestResponse(table, float(root))
+  return BestResponse(table, value)
 
 
-def _tied(values, mask, scale):
-  best = np.where(mask, values, -np.inf).max(axis=1, keepdims=True)
-  return mask & (values >= best - _TIE_TOLERANCE * max(scale, 1e-30))
+def values_against_uniform(tree, player):
+  """Returns `sequence_values` where the others play uniformly at random."""
+  uniform = [realization_plan(tree, tree.uniform_table(p), p)
+             for p in range(tree.num_players)]
+  return sequence_values(tree, uniform, player)
+
+
+def _best_actions(tree, gradient, player, allowed):
+  """Returns bool `[I, A]`, which actions tie for best, and the root value.
+
+  Args:
+    tree: the game.
+    gradient: `[S]`, as `sequence_values` gives it.
+    player: whose actions.
+    allowed: bool `[I, A]`, the actions that may be chosen and may follow.
+  """
+  values, root = _action_values(tree, gradient, player, allowed)
+  best = np.where(allowed, values, -np.inf).max(axis=1, keepdims=True)
+  scale = np.abs(gradient).max(initial=0.0)
+  return (allowed & (values >= best - _TIE_TOLERANCE * max(scale, 1e-30)),
+          float(root))
 
 
 def player_gains(tree, plans):

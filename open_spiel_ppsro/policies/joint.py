@@ -18,6 +18,7 @@ import dataclasses
 import os
 import pathlib
 import sys
+from typing import Any
 from typing import Sequence
 
 import numpy as np
@@ -63,7 +64,7 @@ class JointPolicy:
     profile = np.unravel_index(
         rng.choice(self.probabilities.size, p=self.probabilities.ravel()),
         self.probabilities.shape)
-    return [policies[index]
+    return [policies[int(index)]
             for policies, index in zip(self.policies, profile)]
 
   def support(self) -> "JointPolicy":
@@ -73,7 +74,7 @@ class JointPolicy:
         axis=tuple(p for p in players if p != player))) for player in players]
     return JointPolicy(
         self.game,
-        [[policies[index] for index in chosen]
+        [[policies[index] for index in chosen.tolist()]
          for policies, chosen in zip(self.policies, kept)],
         self.probabilities[np.ix_(*kept)])
 
@@ -90,8 +91,9 @@ def write_joint(path: str | os.PathLike, joint: JointPolicy) -> None:
   """
   joint = joint.support()
   game, original = joint.game, joint.game.original
-  data = {"game": str(original.game), "probabilities": joint.probabilities}
-  if game.is_enumerated:
+  data: dict[str, Any] = {"game": str(original.game),
+                          "probabilities": joint.probabilities}
+  if isinstance(original, game_tree.GameTree):
     data["infostates"] = [list(infostates.names)
                           for infostates in original.infostates]
     data["tables"] = [
@@ -114,18 +116,18 @@ def read_joint(path: str | os.PathLike) -> JointPolicy:
   Raises:
     ValueError: if there is none, or it cannot be read; says why.
   """
-  path = _file(path)
-  if not path.exists():
+  file = _file(path)
+  if not file.exists():
     raise ValueError(
-        f"there is no joint policy in {path.parent}: {path.name} is missing; "
+        f"there is no joint policy in {file.parent}: {file.name} is missing; "
         "the run has not ended, or its players draw independently")
-  data = plain_data.read(path)
+  data = plain_data.read(file)
   try:
     read = _read_tables if "tables" in data else _read_functions
     game, policies = read(pyspiel.load_game(data["game"]), data)
     return JointPolicy(game, policies, data["probabilities"])
   except KeyError as error:
-    raise ValueError(f"{path} holds no joint policy: {error} is missing"
+    raise ValueError(f"{file} holds no joint policy: {error} is missing"
                      ) from error
 
 

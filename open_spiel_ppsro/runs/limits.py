@@ -76,6 +76,14 @@ class Limits:
       return "max_rounds"
     if self.max_episodes is not None and solver.episodes >= self.max_episodes:
       return "max_episodes"
-    if seconds + round_seconds + _WRAP_UP_SECONDS >= self.time_limit_seconds:
+    if self.seconds_left(seconds) <= round_seconds:
       return "time_limit_seconds"
     return None
+
+  def seconds_left(self, seconds: float) -> float:
+    """Returns how many seconds are left for rounds.
+
+    Args:
+      seconds: that are spent or kept, as for `reached`.
+    """
+    return self.time_limit_seconds - _WRAP_UP_SECONDS - seconds

@@ -22,6 +22,12 @@ from open_spiel_ppsro.runs import progress as progress_lib
 from open_spiel_ppsro.runs import recorder as recorder_lib
 from open_spiel_ppsro.runs import signals as signals_lib
 
+# A round that is under way when the time is over may be late by so much. Most
+# are not broken off then, and the limit is kept all the same. The first round
+# has nothing to lose, and is broken off in time.
+_LATE_SECONDS = 5.0
+_LATE_SHARE = 0.1
+
 
 def play(solver, recorder: recorder_lib.Recorder, limits: limits_lib.Limits,
          signals: signals_lib.Signals, progress: progress_lib.Progress,
@@ -29,7 +35,7 @@ def play(solver, recorder: recorder_lib.Recorder, limits: limits_lib.Limits,
          reserve: Callable[[], float] = lambda: 0.0) -> str:
   """Plays rounds until a limit is reached or a signal comes.
 
-  A round that is under way when the time is over, or some seconds after a
+  A round that is under way some seconds after the time is over, or after a
   signal, is broken off: what the round before had found stays.
 
   Args:
@@ -52,6 +58,8 @@ def play(solver, recorder: recorder_lib.Recorder, limits: limits_lib.Limits,
     """Plays a round; returns its result, and how long the run has taken."""
     until = (time.perf_counter()
              + limits.time_limit_seconds - recorder.seconds)
+    if solver.rounds:
+      until += min(_LATE_SECONDS, _LATE_SHARE * limits.time_limit_seconds)
     with progress.phase(f"round {solver.rounds + 1}"), (
         signals.breakable(until)):
       result = play_round()
@@ -75,9 +83,12 @@ def play(solver, recorder: recorder_lib.Recorder, limits: limits_lib.Limits,
       save()
     while not stopped_by and not signals.received:
       result, seconds = one(solver.round)
-      stopped_by = limits.reached(solver, seconds + reserve(),
-                                  result.round_seconds)
-      if recorder.is_save_due and not stopped_by and not signals.received:
+      spent = seconds + reserve()
+      stopped_by = limits.reached(solver, spent, result.round_seconds)
+      # Nothing but the last round is to be lost, should it be broken off.
+      may_be_last = limits.seconds_left(spent) <= 2 * result.round_seconds
+      if not stopped_by and not signals.received and (
+          recorder.is_save_due or may_be_last):
         save()
     save()
   except signals_lib.Interrupted:  # In the middle of a round.

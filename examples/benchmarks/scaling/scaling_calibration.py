@@ -153,8 +153,8 @@ class TimedSolver(ppsro.PipelinePSROSolver):
     executor.forget()
     self._solve_seconds = 0.0
     result = super().round()
-    payoff_seconds = (result.evaluation_seconds - executor.spent["hold"]
-                      - executor.spent["play_held"])
+    payoff_seconds = (result.evaluation_seconds - executor.spent["store"]
+                      - executor.spent["play_stored"])
     self.timed.append(TimedRound(
         self._population.sizes()[0], len(result.levels), len(result.frozen),
         self._solve_seconds, payoff_seconds,
@@ -290,9 +290,9 @@ def calibrate(game, config, num_rounds, seed, report):
           **solve_seconds(_GROWN, exponent)}),
       payoff_seconds=main_curve(lambda r: r.payoff_seconds),
       match_seconds=per_policy(sum(
-          task.seconds for task in tasks("play_held"))),
-      match_bytes=per_policy(sum(task.bytes_sent for task in tasks("hold"))),
-      match_tasks=-(-len(tasks("play_held")) // len(usual)) or 1,
+          task.seconds for task in tasks("play_stored"))),
+      match_bytes=per_policy(sum(task.bytes_sent for task in tasks("store"))),
+      match_tasks=-(-len(tasks("play_stored")) // len(usual)) or 1,
       other_seconds=main_curve(
           lambda r: r.other_seconds - round_seconds),
       round_seconds=round_seconds), per_freeze

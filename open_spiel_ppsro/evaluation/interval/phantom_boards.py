@@ -1,0 +1,296 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Phantom boards: a walk for phantom_ttt and dark_hex, over own sequences.
+
+On these boards a player knows what it has tried and what became of it, and
+nothing else. So what a mixture does is a trie of its own sequences, built level
+by level with one question per level to each policy; and the state of the game
+is a pair of own sequences, without pyspiel (`board_kernel.py`).
+"""
+
+from collections.abc import Sequence
+import dataclasses
+
+import numpy as np
+import pyspiel
+
+from open_spiel_ppsro.evaluation.interval import board_kernel
+from open_spiel_ppsro.evaluation.interval import budget as budget_lib
+from open_spiel_ppsro.evaluation.interval import seat_policy
+from open_spiel_ppsro.evaluation.interval import walk
+
+_MOST_CELLS = 16
+# So many answers of policies are held at once, a hundred bytes each.
+_ANSWERS_AT_ONCE = 200_000
+# A member of a mixture whose reach is below this share of the threshold is not
+# asked; its reach counts as pruned. A mixture of 20 networks saves half of the
+# questions, and the interval grows by far less than by the threshold.
+_NEGLIGIBLE = 0.01
+# How many entries the kernel meets per second, before it has been timed.
+_ENTRIES_PER_SECOND = 3e7
+# As much time as an answer of a network of a few thousand weights takes.
+_ENTRIES_PER_ANSWER = 100
+
+_LINES = (0b000000111, 0b000111000, 0b111000000, 0b001001001, 0b010010010,
+          0b100100100, 0b100010001, 0b001010100)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PhantomBoard:
+  """The rules of a phantom game on a board of cells.
+
+  Attributes:
+    name: `phantom_ttt` or `dark_hex`.
+    num_rows: of the board.
+    num_columns: of the board.
+    abrupt: whether a try on an occupied cell ends the turn.
+    wins: bool `[2, 2 ** num_cells]`, with which stones each player wins.
+  """
+  name: str
+  num_rows: int
+  num_columns: int
+  abrupt: bool
+  wins: np.ndarray
+
+  @property
+  def num_cells(self) -> int:
+    """Of the board."""
+    return self.num_rows * self.num_columns
+
+  @property
+  def drawn(self) -> int:
+    """The bits of a full board if it is a draw; 0 if somebody has won then."""
+    return 2 ** self.num_cells - 1 if self.name == "phantom_ttt" else 0
+
+  def observations(self, player: int, cells: np.ndarray,
+                   placed: np.ndarray) -> np.ndarray:
+    """Returns float32 `[U, D]`, OpenSpiel's information state tensors.
+
+    Args:
+      player: whose.
+      cells: int `[U, T]`, what it has tried, in order.
+      placed: bool `[U, T]`, whether a stone was placed there.
+    """
+    size = self.num_cells
+    rows = np.arange(len(cells))[:, None]
+    owner = np.where(placed, player, 1 - player)
+    if self.name == "phantom_ttt":  # Planes: free, player 1, player 0.
+      view = np.zeros((len(cells), 3, size), np.float32)
+      view[:, 0] = 1
+      view[rows, 0, cells] = 0
+      view[rows, 2 - owner, cells] = 1
+    else:  # Per cell one-hot: 3 is player 1, 4 is free, 5 is player 0.
+      view = np.zeros((len(cells), size, 9), np.float32)
+      view[:, :, 4] = 1
+      view[rows, cells, 4] = 0
+      view[rows, cells, 5 - 2 * owner] = 1
+    tries = np.zeros((len(cells), size, size), np.float32)
+    tries[rows, np.arange(cells.shape[1]), cells] = 1
+    return np.concatenate([view.reshape(len(cells), -1),
+                           tries.reshape(len(cells), -1)], axis=1)
+
+
+def phantom_board(game: pyspiel.Game) -> PhantomBoard | None:
+  """Returns the rules of a game, or None if it is not one of these games."""
+  name = game.get_type().short_name
+  parameters = game.get_parameters()
+  if name not in ("phantom_ttt", "dark_hex") or (
+      parameters["obstype"] != "reveal-nothing"):
+    return None
+  if name == "phantom_ttt":
+    won = np.zeros(512, bool)
+    for line in _LINES:
+      won |= (np.arange(512) & line) == line
+    return PhantomBoard(name, 3, 3, parameters["gameversion"] == "abrupt",
+                        np.stack([won, won]))
+  rows, columns = parameters["num_rows"], parameters["num_cols"]
+  if rows * columns > _MOST_CELLS:
+    return None
+  return PhantomBoard(
+      name, rows, columns, parameters["gameversion"] == "adh",
+      np.stack([_connected(rows, columns, player) for player in range(2)]))
+
+
+def _connected(rows, columns, player):
+  """Returns bool `[2 ** cells]`, which stones of hex connect the sides.
+
+  Player 0 connects the first row with the last, player 1 the first column with
+  the last.
+  """
+  cells = [divmod(cell, columns) for cell in range(rows * columns)]
+  along = [cell[player] for cell in cells]
+  far = (rows, columns)[player] - 1
+  bit = lambda wanted: sum(1 << cell for cell, is_in in enumerate(wanted)
+                           if is_in)
+  neighbours = [
+      bit((r - row, c - column) in
+          ((0, 1), (0, -1), (1, 0), (-1, 0), (1, -1), (-1, 1))
+          for r, c in cells)
+      for row, column in cells]
+  stones = np.arange(2 ** len(cells))
+  joined = stones & bit(position == 0 for position in along)
+  while True:
+    wider = joined.copy()
+    for cell, around in enumerate(neighbours):
+      wider |= np.where((joined >> cell) & 1, around & stones, 0)
+    if (wider == joined).all():
+      return (joined & bit(position == far for position in along)) != 0
+    joined = wider
+
+
+def own_sequences(board: PhantomBoard, seat: seat_policy.SeatPolicy,
+                  threshold: float, budget: budget_lib.Budget
+                  ) -> board_kernel.OwnSequences:
+  """Returns the trie of a mixture, as far as it goes with some probability.
+
+  Args:
+    board: the rules.
+    seat: the mixture.
+    threshold: tries whose plan is not above are not followed.
+    budget: what it may cost.
+
+  Raises:
+    OutOfBudget: if it costs more.
+  """
+  player, size = seat.player, board.num_cells
+  bits = 1 << np.arange(size)
+  count = np.array([mask.bit_count() for mask in range(2 ** size)])
+  levels = []
+  # The nodes of a level: what was tried, what became of it, the reach of the
+  # members, the stones and the refused cells as bits.
+  cells = np.zeros((1, 0), int)
+  placed = np.zeros((1, 0), bool)
+  reach = seat.probabilities[:, None]
+  stones = refused = np.zeros(1, int)
+  num_nodes = 0
+  while len(cells):
+    num_nodes += len(cells)
+    # Where the player has no decision left it may still be while the other
+    # side decides: such a node stays, without edges.
+    if board.abrupt:
+      decides = count[stones] + count[refused] < size
+    else:
+      decides = 2 * count[stones] + player < size
+    pruned = np.zeros(len(cells))
+    found = []
+    rows_at_once = max(1, _ANSWERS_AT_ONCE // len(reach))
+    deciding = np.flatnonzero(decides)
+    for first in range(0, len(deciding), rows_at_once):
+      rows = deciding[first:first + rows_at_once]
+      own = reach[:, rows]
+      asked = np.where(own > _NEGLIGIBLE * threshold, own, 0)
+      budget.spend(_ENTRIES_PER_ANSWER * int(np.count_nonzero(asked)))
+      further = seat.ask(
+          asked, board.observations(player, cells[rows], placed[rows]),
+          ((stones | refused)[rows, None] & bits) == 0)
+      plans = further.sum(axis=0)
+      followed = plans > threshold
+      pruned[rows] = (own - asked).sum(axis=0) + np.where(
+          followed, 0, plans).sum(axis=1)
+      row, cell = np.nonzero(followed)
+      found.append((rows[row], cell, further[:, row, cell]))
+    parent = np.concatenate([part[0] for part in found] or [np.zeros(0, int)])
+    cell = np.concatenate([part[1] for part in found] or [np.zeros(0, int)])
+    after = np.concatenate([part[2] for part in found] or [reach[:, :0]],
+                           axis=1)
+
+    more_stones = stones[parent] | bits[cell]
+    more_refused = refused[parent] | bits[cell]
+    won = board.wins[player][more_stones]
+    lost = board.wins[1 - player][more_refused]
+    if board.abrupt:
+      room = count[more_stones] + count[refused[parent]] < size
+      known = room
+    else:
+      room = 2 * count[more_stones] - 1 + player < size
+      known = count[more_refused] <= count[stones[parent]] + player
+    goes_on = ~won & room, ~lost & known
+    if_placed = np.where(won, board_kernel.WIN, board_kernel.DRAW)
+    if_refused = np.full(len(parent), board_kernel.NOWHERE)
+    numbers = num_nodes + np.arange(goes_on[0].sum() + goes_on[1].sum())
+    if_placed[goes_on[0]] = numbers[:goes_on[0].sum()]
+    if_refused[goes_on[1]] = numbers[goes_on[0].sum():]
+    levels.append((stones, reach.sum(axis=0), pruned,
+                   np.bincount(parent, minlength=len(cells)), cell,
+                   after.sum(axis=0), if_placed, if_refused))
+
+    parents = np.concatenate([parent[chosen] for chosen in goes_on])
+    is_placed = np.arange(len(numbers)) < goes_on[0].sum()
+    last = np.concatenate([cell[chosen] for chosen in goes_on])
+    reach = np.concatenate([after[:, chosen] for chosen in goes_on], axis=1)
+    cells = np.concatenate([cells[parents], last[:, None]], axis=1)
+    placed = np.concatenate([placed[parents], is_placed[:, None]], axis=1)
+    stones = stones[parents] | np.where(is_placed, bits[last], 0)
+    refused = refused[parents] | np.where(is_placed, 0, bits[last])
+  (all_stones, plan, pruned, degree, cell, edge_plan, if_placed,
+   if_refused) = map(np.concatenate, zip(*levels))
+  return board_kernel.OwnSequences(
+      all_stones.astype(np.uint16), plan, pruned,
+      np.concatenate([[0], degree.cumsum()]), cell.astype(np.uint8), edge_plan,
+      if_placed.astype(np.int32), if_refused.astype(np.int32))
+
+
+class BoardWalk(walk.Walk):
+  """Best responses on a phantom board, to mixtures of functions."""
+
+  def __init__(self, board: PhantomBoard,
+               seats: Sequence[seat_policy.SeatPolicy]):
+    """Makes a walk.
+
+    Args:
+      board: the rules.
+      seats: what both players play.
+    """
+    self.num_parts = board.num_cells
+    self._board = board
+    self._seats = seats
+    # What the parts of one pass have in common, by opponent: the threshold, the
+    # sequences, and the nodes that these cost.
+    self._sequences: dict[
+        int, tuple[float, board_kernel.OwnSequences, int]] = {}
+    self._entries_per_second = _ENTRIES_PER_SECOND
+    # The first calls compile the kernel, or load it; no budget counts that.
+    for player in range(2):
+      self.respond(player, 0, 1.0, budget_lib.Budget())
+
+  def respond(self, player, part, threshold, budget):
+    sequences = self._opponent_sequences(1 - player, threshold, budget)
+    before = budget.seconds
+    *found, entries = board_kernel.respond(
+        sequences, self._board.wins[player], self._board.num_cells,
+        player == 0, self._board.abrupt, self._board.drawn,
+        part, budget.nodes_left(self._entries_per_second))
+    if entries > 1e6:
+      self._entries_per_second = entries / (budget.seconds - before)
+    budget.spend(abs(entries))
+    if entries < 0:
+      raise budget_lib.OutOfBudget
+    return walk.Part(walk.Bounds(*found[:2]), (walk.Bounds(*found[2:]),),
+                     budget.nodes, budget.seconds)
+
+  def _opponent_sequences(self, opponent, threshold, budget):
+    """Returns the own sequences of an opponent, made once for all parts.
+
+    Every part counts an equal share of the nodes that they cost, whichever part
+    was the first in its process, so that the count does not depend on that.
+    """
+    if self._sequences.get(opponent, (None,))[0] != threshold:
+      sequences = own_sequences(self._board, self._seats[opponent], threshold,
+                                budget)
+      self._sequences[opponent] = threshold, sequences, budget.nodes
+      budget.refund(budget.nodes)
+    _, sequences, nodes = self._sequences[opponent]
+    budget.spend(nodes // self.num_parts)
+    return sequences

@@ -1,0 +1,123 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Walk: what every walk to a best response answers, and in which parts.
+
+A best response of one player needs the other player's policy only where its
+mixture goes. A walk goes there and nowhere else: what has a smaller
+probability than its threshold is pruned and counts as lost in the lower bound
+and as won in the upper one. So the best response's value is certainly between
+the two, whatever the threshold, and the bounds meet as it falls to zero.
+"""
+
+import abc
+from collections.abc import Sequence
+import dataclasses
+from typing import NamedTuple
+
+from open_spiel_ppsro.evaluation.interval import budget as budget_lib
+
+
+class Bounds(NamedTuple):
+  """A value is certainly between these two numbers, up to rounding."""
+  low: float
+  high: float
+
+  @property
+  def width(self) -> float:
+    """How much is not known."""
+    return self.high - self.low
+
+  def meet(self, other: "Bounds") -> "Bounds":
+    """Returns what follows from both."""
+    low = max(self.low, other.low)
+    return Bounds(low, max(low, min(self.high, other.high)))
+
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+  """What a walk has found behind some of the responder's first actions.
+
+  Attributes:
+    settled: of what ends, or is pruned, before the responder first decides.
+    roots: for each information state at which it first decides, the bounds of
+      the best of the part's actions there, weighted by the reach; (-inf, -inf)
+      where the part has none.
+    nodes: how many nodes were visited.
+    seconds: of wall clock that it took.
+  """
+  settled: Bounds
+  roots: tuple[Bounds, ...]
+  nodes: int
+  seconds: float
+
+
+class Walk(abc.ABC):
+  """Bounds the values of best responses to two mixtures.
+
+  The first actions of a responder are dealt out to parts, which are walked one
+  by one, in any process. What a part finds depends on its arguments alone, so
+  that it is the same with any number of workers.
+
+  Attributes:
+    num_parts: into so many parts a best response is cut.
+  """
+
+  num_parts = 1
+
+  @abc.abstractmethod
+  def respond(self, player: int, part: int, threshold: float,
+              budget: budget_lib.Budget) -> Part:
+    """Walks one part of a best response.
+
+    Args:
+      player: who responds.
+      part: which one, below `num_parts`.
+      threshold: what is less probable is pruned; at 0 nothing is.
+      budget: ends the walk when it has cost too much.
+
+    Raises:
+      OutOfBudget: if it did.
+    """
+
+  def expect(self, player: int, threshold: float,
+             budget: budget_lib.Budget) -> Part:
+    """Bounds a player's return if both play their mixtures.
+
+    Only games that are not zero-sum need it; `respond` explains the arguments.
+
+    Raises:
+      OutOfBudget: if it has cost too much.
+    """
+    raise NotImplementedError
+
+  def exact_cost(self, player: int) -> tuple[float, float] | None:
+    """Returns what `respond` at threshold 0 costs; None if that is not known.
+
+    Returns:
+      How many nodes all parts visit together, and about how many seconds they
+      take.
+    """
+    del player
+    return None
+
+
+def combine(parts: Sequence[Part]) -> Bounds:
+  """Returns the bounds of a best response's value, from all its parts."""
+  low, high = parts[0].settled
+  for found in zip(*(part.roots for part in parts)):
+    low += max(bounds.low for bounds in found)
+    high += max(bounds.high for bounds in found)
+  return Bounds(low, high)

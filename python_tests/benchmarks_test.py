@@ -1,0 +1,238 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Tests of the benchmarks: what they count, and that they run."""
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import time
+from unittest import mock
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+import pytest
+
+import open_spiel_ppsro as ppsro
+import testing
+
+QUICK = ("--game_name=kuhn_poker", "--episodes_per_batch=64",
+         "--hidden_sizes=16", "--time_limit_seconds=1e6")
+
+
+class BenchmarkTestCase(parameterized.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    self.path = testing.make_directory(self)
+    self.output_dir = f"--output_dir={self.path / 'run'}"
+
+  def call(self, example, *arguments):
+    """Calls a benchmark that has to succeed; returns its lines."""
+    code, lines, errors = testing.call_example(example, *arguments)
+    self.assertEqual(code, 0, errors)
+    return lines
+
+
+class ExactCoreTest(BenchmarkTestCase):
+
+  def test_both_answers_are_the_same(self):
+    lines = self.call(
+        "exact_core_benchmark", "--game_name=kuhn_poker", "--num_policies=3",
+        "--repeats=1")
+    self.assertGreater(len(lines), 2)
+    for line in lines[2:]:  # How far the two answers are apart.
+      self.assertLess(float(line.split()[-1]), 1e-9)
+
+
+class SimulatorTest(BenchmarkTestCase):
+
+  def test_rate(self):
+    with testing.imported_example("simulator_benchmark") as benchmark:
+      with testing.Clock(step=1).is_everybodys():
+        # It is asked nine times before ten seconds are over, and the clock is
+        # read once more at the end.
+        self.assertAlmostEqual(benchmark.rate(lambda: 3, 10), 27 / 11)
+
+  def test_psro_v2s_rate_leaves_out_what_comes_before_learning(self):
+    clock = testing.Clock()
+
+    class Peer:
+      """Takes 5 seconds, and one and a half an episode, for both players."""
+
+      def __init__(self, game, episodes, sims_per_entry):
+        del game, sims_per_entry
+        self._episodes = 2 * (episodes + 1)
+
+      def update_agents(self):
+        clock.seconds += 5 + 0.25 * self._episodes
+
+    with testing.imported_example("simulator_benchmark") as benchmark:
+      game = ppsro.open_game("kuhn_poker").game
+      with clock.is_everybodys(), mock.patch.object(
+          benchmark.psro_v2_peer, "make_solver", Peer):
+        self.assertAlmostEqual(benchmark.psro_v2_episodes(game, 3)(), 4)
+
+  @pytest.mark.slow
+  def test_runs(self):
+    lines = self.call(
+        "simulator_benchmark", "--games=kuhn_poker",
+        "--seconds=0.1", "--repeats=1", "--num_opponents=2")
+    self.assertEqual([line.split()[0] for line in lines],
+                     ["game", "kuhn_poker"])
+    for line in lines[1:]:
+      decisions, episodes, _, ratio, gain = line.rsplit(maxsplit=5)[1:]
+      self.assertGreater(float(decisions.replace(",", "")), 0)
+      self.assertGreater(float(episodes.replace(",", "")), 0)
+      self.assertEndsWith(ratio, "x")
+      self.assertGreater(float(gain.rstrip("x")), 0)
+
+
+class FreeRunningTest(BenchmarkTestCase):
+
+  @pytest.mark.slow
+  def test_runs(self):
+    if len(os.sched_getaffinity(0)) < 2:
+      self.skipTest("it needs two cores")
+    lines = self.call(
+        "free_running_benchmark", "--games=kuhn_poker", "--seconds=0.3",
+        "--repeats=1", "--max_staleness=3")
+    lockstep, free = (line.split() for line in lines[1:])
+    self.assertEqual(lockstep[:2] + lockstep[4:],
+                     ["kuhn_poker", "lockstep", "0"])
+    self.assertEqual(free[:2], ["kuhn_poker", "free-running"])
+    self.assertLessEqual(int(free[4]), 3)
+    for line in (lockstep, free):
+      self.assertGreater(float(line[3].replace(",", "")), 0)
+
+
+class MatchTest(BenchmarkTestCase):
+
+  @pytest.mark.slow
+  def test_runs(self):
+    real, hours = time.perf_counter, 0
+
+    def over_after_an_iteration(*args):
+      """Makes psro_v2's solver, whose first iteration ends late."""
+      solver = make_solver(*args)
+      iteration = solver.iteration
+
+      def long_iteration():
+        nonlocal hours
+        iteration()
+        hours += 1
+
+      solver.iteration = long_iteration
+      return solver
+
+    with testing.imported_example("psro_v2_peer") as peer:
+      make_solver = peer.make_solver
+      with mock.patch.object(peer, "make_solver", over_after_an_iteration):
+        with mock.patch.object(time, "perf_counter",
+                               lambda: real() + 3600 * hours):
+          lines = self.call(
+              "psro_v2_match", "--game_name=kuhn_poker", "--games=400",
+              "--time_limit_seconds=3000", "--max_rounds=5",
+              "--episodes_per_batch=256", "--executor=serial",
+              "--peer_training_episodes=20", "--peer_sims_per_entry=5",
+              self.output_dir)
+    result = testing.result_of(lines)
+    self.assertEqual(result["games"], "400")
+    self.assertBetween(float(result["mean_return"]), -2, 2)
+    self.assertGreater(float(result["standard_error"]), 0.01)
+    self.assertEqual(result["psro_v2_iterations"], "1")
+    self.assertEqual(result["psro_v2_training_episodes"], str(2 * (20 + 1)))
+
+
+class SoakTest(BenchmarkTestCase):
+
+  def test_the_killer_kills_until_it_is_told_to_end(self):
+    with testing.imported_example("soak") as soak:
+      workers = [multiprocessing.get_context("spawn").Process(
+          target=time.sleep, args=(testing.PATIENCE_SECONDS,))
+                 for _ in range(2)]
+      for worker in workers:
+        worker.start()
+        self.addCleanup(worker.kill)
+      killer = soak.Killer(0.01, seed=0)
+      killer.start()
+      testing.wait_until(
+          lambda: not any(worker.is_alive() for worker in workers),
+          "the death of two workers")
+      killer.end()
+      self.assertGreaterEqual(killer.kills, 2)
+      self.assertFalse(killer.is_alive())
+    for worker in workers:
+      self.assertEqual(worker.exitcode, -signal.SIGKILL)
+
+  def test_differences_are_found(self):
+    one, other = self.path / "one", self.path / "other"
+    self.call("pipeline_psro_example", *QUICK, "--executor=serial",
+              "--max_rounds=3", f"--output_dir={one}")
+
+    def change_policy():
+      with np.load(other / "final_policy.npz") as arrays:
+        changed = {name: arrays[name].copy() for name in arrays.files}
+      name = next(n for n, array in changed.items() if array.dtype == float)
+      changed[name].flat[0] = np.nextafter(changed[name].flat[0], 2)
+      np.savez(other / "final_policy.npz", **changed)
+
+    def change_metrics():
+      text = (other / "metrics.csv").read_text()
+      header, first, rest = text.split("\n", 2)
+      cells = first.split(",")
+      cells[header.split(",").index("environment_steps")] = "1"
+      (other / "metrics.csv").write_text(
+          "\n".join((header, ",".join(cells), rest)))
+
+    def drop_checkpoint():
+      max(other.glob("checkpoint_*")).unlink()
+
+    with testing.imported_example("soak") as soak:
+      for change, expected in (
+          (lambda: None, []), (change_policy, ["final_policy.npz"]),
+          (change_metrics, ["environment_steps of metrics.csv"]),
+          (drop_checkpoint, ["checkpoint"])):
+        shutil.copytree(one, other)
+        change()
+        self.assertEqual(soak.differences(one, other), expected)
+        shutil.rmtree(other)
+
+  @pytest.mark.slow
+  def test_a_run_and_its_twin(self):
+    result = testing.result_of(self.call(
+        "soak", *QUICK, "--max_rounds=6", "--kill_every_seconds=1e6",
+        "--num_workers=2", self.output_dir))
+    self.assertEqual((result["kills"], result["rounds"], result["identical"]),
+                     ("0", "6", "yes"))
+    for name in ("disturbed", "undisturbed"):
+      config = json.loads(
+          (self.path / "run" / name / "config.json").read_text())
+      self.assertEqual(config["num_workers"], 2)
+
+  @pytest.mark.thorough
+  def test_a_run_whose_workers_are_killed(self):
+    # Workers die by the clock here; in kill_points_test they do by rounds.
+    result = testing.result_of(self.call(
+        "soak", *QUICK[:-1], "--time_limit_seconds=40",
+        "--kill_every_seconds=8", "--num_workers=2", self.output_dir))
+    self.assertGreater(int(result["kills"]), 0)
+    self.assertEqual(result["identical"], "yes")
+
+
+if __name__ == "__main__":
+  absltest.main()
