@@ -112,8 +112,9 @@ class MetaGame:
           f"payoffs among the policies {[list(i) for i in indices]} are not "
           "finite: check the returns of the game")
     cells = np.ix_(*indices)
-    is_changed = (self._payoffs[:, *cells] != payoffs).any(axis=0)
-    self._payoffs[:, *cells] = payoffs
+    of_all_players: Any = (slice(None), *cells)
+    is_changed = (self._payoffs[of_all_players] != payoffs).any(axis=0)
+    self._payoffs[of_all_players] = payoffs
     self._fills += 1
     self._versions[cells] = np.where(is_changed, self._fills,
                                      self._versions[cells])

@@ -31,8 +31,10 @@ import torch
 from open_spiel_ppsro import plain_data
 from open_spiel_ppsro import population
 from open_spiel_ppsro.games import game as game_lib
+from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.oracles import data_parallel
 from open_spiel_ppsro.policies import policy as policy_lib
+from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.policies import tabular
 from open_spiel_ppsro.simulators import simulator
 
@@ -155,6 +157,19 @@ class LearnerConfig(abc.ABC):
     The solver counts rounds and plateaus in batches.
     """
 
+  def check_game(self, game: game_lib.Game) -> None:
+    """Raises ValueError unless its learners can train on a game.
+
+    A run asks once, before it begins.
+
+    Args:
+      game: a `GameTree` or a `StateGame`.
+    """
+    if self.needs_enumerated_game and not game.is_enumerated:
+      raise ValueError(
+          f"{type(self).__name__} needs a game that is enumerated; "
+          f"{game.game} is sampled: use PPO or DQN")
+
   def exploiters(self) -> list["LearnerConfig"]:
     """Returns the configurations of the exploiters of a lower bound."""
     return [self]
@@ -181,6 +196,31 @@ def check_config(config: Any) -> None:
     raise ValueError(
         f"{name} takes to be a dataclass of plain data, so that a run can be "
         f"resumed: {error or 'it is no dataclass'}") from error
+
+
+def check_policy(policy: policy_lib.Policy | np.ndarray,
+                 policy_id: population.PolicyId,
+                 game: game_lib.Game) -> None:
+  """Raises ValueError unless a learner's policy can be played and saved.
+
+  Args:
+    policy: what it gave, a table `[I, A]` or a `Policy`.
+    policy_id: whose policy it is.
+    game: a `GameTree` or a `StateGame`.
+  """
+  policy = tabular.as_policy(policy)
+  policy_lib.check_savable(policy, policy_id)
+  if not isinstance(game, game_tree.GameTree):
+    if not isinstance(policy, sampled.FunctionPolicy):
+      raise ValueError(
+          f"the policy of {policy_id} is a {type(policy).__name__}; on the "
+          "sampled game a learner gives a ppsro.FunctionPolicy")
+  elif not isinstance(policy, tabular.TablePolicy):
+    raise ValueError(
+        f"the policy of {policy_id} is a {type(policy).__name__}; on the "
+        "enumerated game a learner gives a table [I, A]")
+  else:
+    game.check_table(policy.table, game.player_of(policy_id.player))
 
 
 def make_learner(
@@ -222,14 +262,19 @@ def check_finite(parameters: torch.Tensor, mean_return: float) -> None:
     parameters: the parameters of the network, a tensor.
     mean_return: the mean return of the episodes trained.
   """
-  if not np.isfinite(mean_return):
-    raise FloatingPointError(
-        f"the mean return of its episodes is {mean_return}: check the returns "
-        "of the game")
+  check_finite_return(mean_return)
   if not torch.isfinite(parameters).all():
     raise FloatingPointError(
         "the weights of its network are no longer finite: training diverged; "
         "a lower learning rate helps")
+
+
+def check_finite_return(mean_return: float) -> None:
+  """Raises FloatingPointError if a mean return of episodes is not finite."""
+  if not np.isfinite(mean_return):
+    raise FloatingPointError(
+        f"the mean return of its episodes is {mean_return}: check the returns "
+        "of the game")
 
 
 def check_positive(config: LearnerConfig, *names: str) -> None:

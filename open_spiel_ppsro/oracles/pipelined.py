@@ -142,10 +142,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
     if config.trains_rows and not self.needs_separate_opponents:
       raise ValueError(f"{type(config).__name__} trains the rows of NeuPL; "
                        "give it to a NeuPLOracle")
-    if config.needs_enumerated_game and not game.is_enumerated:
-      raise ValueError(
-          f"{type(config).__name__} needs a game that is enumerated; "
-          f"{game.game} is sampled: use PPO or DQN")
+    config.check_game(game)
     if not isinstance(seed, int) or seed < 0:
       raise ValueError(f"seed is {seed!r}; it takes a whole number, 0 or more")
     if not isinstance(executor, (executor_lib.Executor, type(None))):
@@ -227,7 +224,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
         [executor_lib.Task(policy_id, "initial_policy", ())
          for policy_id in policy_ids])
     if policies and not self._has_checked:  # All learners are of one class.
-      self._check_policy(policies[0], policy_ids[0])
+      learner_lib.check_policy(policies[0], policy_ids[0], self.played_game)
       self._has_checked = True
     return policies
 
@@ -236,23 +233,6 @@ class PipelinedOracle(rl_oracle.RLOracle):
     if self._is_closed:
       raise ValueError("the oracle is closed, and its learners are gone: make "
                        "a new one")
-
-  def _check_policy(self, policy, policy_id):
-    """Raises ValueError unless a learner's policy can be played and saved."""
-    policy = tabular.as_policy(policy)
-    policy_lib.check_savable(policy, policy_id)
-    game = self.played_game
-    if not game.is_enumerated:
-      if not isinstance(policy, sampled.FunctionPolicy):
-        raise ValueError(
-            f"the policy of {policy_id} is a {type(policy).__name__}; on the "
-            "sampled game a learner gives a ppsro.FunctionPolicy")
-    elif not isinstance(policy, tabular.TablePolicy):
-      raise ValueError(
-          f"the policy of {policy_id} is a {type(policy).__name__}; on the "
-          "enumerated game a learner gives a table [I, A]")
-    else:
-      game.check_table(policy.table, game.player_of(policy_id.player))
 
   def train(self, assignments: Sequence[learner_lib.Assignment]
             ) -> list[learner_lib.TrainingReport]:

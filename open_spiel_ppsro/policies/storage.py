@@ -27,6 +27,7 @@ from open_spiel_ppsro import plain_data
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.policies import agent  # noqa: F401  Defines AgentPolicy.
 from open_spiel_ppsro.policies import networks
 from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.policies import sampled
