@@ -40,7 +40,7 @@ IMPORTS = {
     "policies": "games plain_data",
     "population": "policies",
     "simulators": "games policies population",
-    "evaluation": "games meta_games policies population simulators",
+    "evaluation": "executors games meta_games policies population simulators",
     "oracles": "executors games plain_data policies population "
                "psro_v2_arguments simulators",
     "lower_bound": "evaluation oracles population simulators",
@@ -58,6 +58,7 @@ HEAVY = {
     "torch": ("oracles", "policies"),
     "matplotlib": ("runs/report.py",),
     "ray": ("executors/ray_executor.py",),
+    "numba": ("evaluation/interval/board_kernel.py",),
     "absl.flags": (),  # Flags are the business of command lines.
 }
 

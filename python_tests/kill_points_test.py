@@ -235,8 +235,8 @@ class KillPointsTest(parameterized.TestCase):
 
     def fill_up(file, **arrays):
       nonlocal written
-      written += 1
-      if written > 3:
+      written += "checkpoint" in str(file.name)
+      if written > 3 and "checkpoint" in str(file.name):
         file.write(b"half of it")
         raise OSError(28, "No space left on device")
       savez(file, **arrays)

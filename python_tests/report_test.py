@@ -105,6 +105,18 @@ class RunsTest(absltest.TestCase):
         self.path / "c.png", "title", [("episodes", True, curves, curves),
                                        ("rounds", False, curves, {})]))
 
+  def test_what_cannot_be_shown_is_told(self):
+    write_run(self.path / "a", [np.nan], 100)
+    for show, message in (
+        (lambda: report.plot_run(self.path / "a"), "there is nothing to draw"),
+        (lambda: report.plot_run(self.path / "none"), "there is no run in"),
+        (lambda: report.read_curve(self.path / "a", "time"),
+         "no column 'time' in metrics; x takes one of round"),
+        (lambda: report.comparison_table({"a": "runs/x"}),
+         "the runs of 'a' are 'runs/x'; they take a list")):
+      with self.assertRaisesRegex(ValueError, message):
+        show()
+
   def test_a_correlated_run_shows_its_cce_gap(self):
     for gap, label, num_lines in ((float("nan"), "NashConv", 2),
                                   (0.25, "CCE gap", 4)):

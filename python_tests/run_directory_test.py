@@ -71,6 +71,31 @@ class RunDirectoryTest(absltest.TestCase):
     # Nothing but the policy is left behind.
     self.assertEqual(os.listdir(self.path), [run_directory.FINAL_POLICY])
 
+  def test_what_is_damaged_is_named(self):
+    with self.assertRaisesRegex(ValueError, "there is no run in .*: metrics"):
+      run_directory.read_metrics(self.path)
+    with self.assertRaisesRegex(ValueError, "there is no run that has ended"):
+      run_directory.read_result(self.path)
+    directory = run_directory.RunDirectory(self.path)
+    directory.start({})
+    directory.append_metrics(ROW)
+    metrics = self.path / "metrics.csv"
+    kept = metrics.read_text()
+    for text, message in (
+        (kept + "garbage\n", "line 3 of .*metrics.csv is damaged"),
+        (kept.replace("1,2,", "1,two,"), "could not convert .*: 'two'"),
+        ("a,b\n1,2\n", "has other columns")):
+      metrics.write_text(text)
+      with self.assertRaisesRegex(ValueError, message):
+        run_directory.read_metrics(self.path)
+      with self.assertRaisesRegex(ValueError, message):
+        directory.resume({}, 2)
+      self.assertEqual(metrics.read_text(), text)
+    # What comes after the checkpoint is dropped, whatever it is.
+    metrics.write_text(kept + "garbage\n")
+    directory.resume({}, 1)
+    self.assertEqual(metrics.read_text(), kept)
+
   def test_refuses_places_that_cannot_be_written_to(self):
     self.path.parent.mkdir()
     self.path.write_text("a file")

@@ -211,6 +211,12 @@ class RunTest(RunTestCase):
       ({"evaluation": "sampled", "config": PPO,
         "limits": limits(target_exploitability=1)}, "needs an exact"),
       ({"keep_checkpoints": 0}, "keep_checkpoints is 0"),
+      ({"scheme": ppsro.Pipeline}, "scheme is the class Pipeline"),
+      ({"config": "ppo"}, "config is 'ppo'; it takes a LearnerConfig"),
+      ({"limits": 60}, "limits is 60; it takes a ppsro.Limits"),
+      ({"callbacks": print}, "callbacks is <.*>; it takes a list of functions"),
+      ({"callbacks": [1]}, r"callbacks is \[1\]; it takes a list"),
+      ({"plateau": 0.02}, "plateau is 0.02"),
       ({"workers_per_level": 2}, "workers_per_level is 2"),
       ({"plateau": {"delta": -1}}, "delta is -1"),
       ({"resume": True}, "there is no run in runs/kuhn-poker-sequential-exact"),
@@ -413,6 +419,16 @@ class FullDiskTest(RunTestCase):
     with open(self.run_path / "metrics.csv", newline="") as file:
       self.assertEqual([row["round"] for row in csv.DictReader(file)],
                        list("123456"))
+
+  def test_what_cannot_be_made_is_missing(self):
+    with mock.patch.object(report, "plot_run",
+                           side_effect=ValueError("nothing to draw")):
+      with self.assertLogs(level="WARNING") as logs:
+        summary = self.play()
+    self.assertIn("nash_conv.png: nothing to draw. The run", logs.output[0])
+    self.assertEqual((summary.missing, summary.exit_code),
+                     (("nash_conv.png",), 1))
+    self.assertTrue((self.run_path / "result.json").exists())
 
   def test_a_disk_that_is_full_from_the_start_is_one_line(self):
     self.set_longest_file(0)

@@ -47,7 +47,8 @@ class Progress:
     self._lock = threading.Lock()
     self._line = ""  # The live line that is on the terminal.
     self._shown_at = -math.inf
-    self._phase = None  # What is going on, and since when.
+    # What is going on, and since when.
+    self._phase: tuple[str, float] | None = None
     self._share = 0.0
     self._rounds_shown = 0
     self._ended = threading.Event()

@@ -50,7 +50,7 @@ def num_cores() -> int:
   """Returns how many cores this process may use."""
   if hasattr(os, "sched_getaffinity"):
     return len(os.sched_getaffinity(0))
-  return os.cpu_count()
+  return os.cpu_count() or 1
 
 
 def git_commit(path: str | os.PathLike) -> str | None:

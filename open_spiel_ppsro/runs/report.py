@@ -20,6 +20,7 @@ several seeds of one method are a list of curves.
 
 import csv
 import io
+import os
 import pathlib
 
 from matplotlib import figure as figure_lib
@@ -57,6 +58,9 @@ def plot_run(path):
   """
   config = run_directory.read_config(path)
   metrics = run_directory.read_metrics(path)
+  if np.isnan(metrics["nash_conv_frozen"]).all():
+    raise ValueError(f"there is nothing to draw of {path}: no round was "
+                     "finished, or the game is sampled and NashConv not known")
   is_correlated = not np.isnan(metrics["cce_gap_frozen"]).all()
   lines = [(f"{quantity}_{of}", f"{prefix}{of} policies", style + colour)
            for quantity, prefix, style in (
@@ -90,8 +94,14 @@ def read_curve(path, x="episodes"):
 
   It is that of the meta-strategy over frozen policies, or over all where none
   ever freezes.
+
+  Raises:
+    ValueError: if there is no run in that directory, or no such column.
   """
   metrics = run_directory.read_metrics(path)
+  if x not in metrics:
+    raise ValueError(f"there is no column {x!r} in metrics; x takes one of "
+                     f"{', '.join(metrics)}")
   return np.array(metrics[x]), np.array(metrics["exploitability_frozen"])
 
 
@@ -180,7 +190,14 @@ def comparison_table(runs):
 
   Args:
     runs: `{label: [path of a run directory per seed]}`.
+
+  Raises:
+    ValueError: if a label has no list of directories with runs.
   """
+  for label, paths in runs.items():
+    if isinstance(paths, (str, os.PathLike)) or not paths:
+      raise ValueError(f"the runs of {label!r} are {paths!r}; they take a list "
+                       "of run directories")
   metrics = {label: [run_directory.read_metrics(path) for path in paths]
              for label, paths in runs.items()}
   # As far as all of them got.

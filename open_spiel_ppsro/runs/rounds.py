@@ -92,5 +92,5 @@ def play(solver, recorder: recorder_lib.Recorder, limits: limits_lib.Limits,
         save()
     save()
   except signals_lib.Interrupted:  # In the middle of a round.
-    stopped_by = stopped_by or "time_limit_seconds"
-  return signals.received or stopped_by
+    pass
+  return signals.received or stopped_by or "time_limit_seconds"

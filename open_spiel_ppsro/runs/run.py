@@ -15,8 +15,8 @@
 """Run: plays one game from the first round to what stays on disk."""
 
 from collections.abc import Callable
-from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 import contextlib
 import dataclasses
 import os
@@ -69,7 +69,7 @@ def run(game: str | pyspiel.Game | game_lib.Game,
         meta_strategy="nash",
         plateau: plateau_lib.PlateauRule | Mapping[str, Any] | None = None,
         exploiter_steps: int | None = None,
-        callbacks: Iterable[Callable[[Any, Any], None]] = (),
+        callbacks: Sequence[Callable[[Any, Any], None]] = (),
         label: str = "",
         start: float | None = None,
         settings: Mapping[str, Any] | None = None,
@@ -132,21 +132,20 @@ def run(game: str | pyspiel.Game | game_lib.Game,
     executor = stack.enter_context(executor or executor_lib.SerialExecutor())
     scheme = _scheme(scheme)
     config = _config(config, scheme)
-    if keep_checkpoints < 1:
-      raise ValueError(f"keep_checkpoints is {keep_checkpoints}; it takes 1 "
-                       "or more")
+    _check_arguments(limits, keep_checkpoints, callbacks)
     name = run_directory.run_name(
         _game_name(game), settings_lib.scheme_name(scheme),
         settings_lib.oracle_name(config), seed)
+    if resume and output_dir is None:
+      output_dir = run_directory.latest(name)
     checkpoint = None
-    if resume:
-      output_dir = run_directory.latest(name) if output_dir is None else (
-          output_dir)
+    if resume and output_dir is not None:
       checkpoint = run_directory.read_checkpoint(output_dir)
     elif output_dir is not None:
       run_directory.check_free(output_dir, overwrite)
     progress = stack.enter_context(progress_lib.Progress(label))
     signals = stack.enter_context(signals_lib.Signals())
+
     with _before_the_first_round(signals, start, limits):
       with progress.phase(f"opening {_game_name(game)}"):
         opened = open_game_lib.open_game(game, max_histories, evaluation)
@@ -165,27 +164,21 @@ def run(game: str | pyspiel.Game | game_lib.Game,
           exploiter_steps=exploiter_steps,
           **{"game_name": _game_name(game), **(settings or {})})
       # Only now, so that what is refused leaves no directory behind.
-      directory = run_directory.RunDirectory(
-          output_dir if resume else
-          run_directory.make(output_dir, name, overwrite))
+      if checkpoint is None or output_dir is None:
+        output_dir = run_directory.make(output_dir, name, overwrite)
+      directory = run_directory.RunDirectory(output_dir)
       stack.callback(directory.close)
       recorder = recorder_lib.Recorder(
           solver, directory, start, checkpoint_seconds, keep_checkpoints)
-      if checkpoint is None:
-        directory.start(settings)
-        progress.say(f"run directory: {directory.path}")
-      else:
-        with progress.phase("restoring the checkpoint"):
-          recorder.restore(checkpoint)
-        _check_limits(solver, recorder, limits)
-        directory.resume(settings, solver.rounds)
-        progress.say(f"resumed {directory.path} after round {solver.rounds}, "
-                     f"{recorder.seconds_before:.0f} s")
-    if scheme.one_population:
-      progress.say(
-          f"{settings['scheme']} trains one population for both seats of "
-          f"{settings['game_name']}, drawn at random per episode; NashConv is "
-          "that of the original game")
+      with progress.phase("reading the checkpoint"):
+        _begin(solver, recorder, settings, checkpoint, limits)
+      progress.say(_beginning(solver, recorder, checkpoint))
+      if scheme.one_population:
+        progress.say(
+            f"{settings['scheme']} trains one population for both seats of "
+            f"{settings['game_name']}, drawn at random per episode; NashConv "
+            "is that of the original game")
+
     budget = None
     if exploiter_steps:
       budget = exploiter_budget.ExploiterBudget(
@@ -236,8 +229,20 @@ def _before_the_first_round(signals, start, limits):
         "'sampled' if the game took so long to enumerate") from error
 
 
-def _scheme(scheme):
-  if isinstance(scheme, schemes.Scheme):
+def _check_arguments(limits, keep_checkpoints, callbacks):
+  if not isinstance(limits, limits_lib.Limits):
+    raise ValueError(f"limits is {limits!r}; it takes a ppsro.Limits")
+  if keep_checkpoints < 1:
+    raise ValueError(f"keep_checkpoints is {keep_checkpoints}; it takes 1 or "
+                     "more")
+  if not isinstance(callbacks, Sequence) or not all(map(callable, callbacks)):
+    raise ValueError(f"callbacks is {callbacks!r}; it takes a list of "
+                     "functions of (solver, result)")
+
+
+def _scheme(scheme: str | schemes.Scheme) -> schemes.Scheme:
+  if not isinstance(scheme, str):
+    schemes.check_scheme(scheme)
     return scheme
   if scheme not in schemes.SCHEMES:
     raise ValueError(f"unknown scheme {scheme!r}; use a Scheme or one of "
@@ -245,7 +250,8 @@ def _scheme(scheme):
   return schemes.SCHEMES[scheme]()
 
 
-def _config(config, scheme):
+def _config(config: learner_lib.LearnerConfig | None,
+            scheme: schemes.Scheme) -> learner_lib.LearnerConfig:
   if config is not None:
     learner_lib.check_config(config)
     return config
@@ -290,15 +296,33 @@ def _plateau(plateau, oracle):
   return plateau
 
 
-def _check_limits(solver, recorder, limits):
-  """Raises ValueError if a run that had ended would end again at once."""
+def _begin(solver, recorder, settings, checkpoint, limits):
+  """Starts a run in its directory, or makes it go on from a checkpoint.
+
+  Raises:
+    ValueError: if it cannot go on, or had ended and would end again at once.
+  """
+  directory = recorder.directory
+  if checkpoint is None:
+    directory.start(settings)
+    return
+  recorder.restore(checkpoint)
   reached = limits.reached(solver, recorder.seconds)
-  if reached and run_directory.has_ended(recorder.directory.path):
+  if reached and run_directory.has_ended(directory.path):
     raise ValueError(
-        f"{recorder.directory.path} has ended after {solver.rounds} rounds and "
+        f"{directory.path} has ended after {solver.rounds} rounds and "
         f"{recorder.seconds_before:.0f} s, and {reached} is "
         f"{getattr(limits, reached):g}, of the whole run: give a larger limit "
         "to go on")
+  directory.resume(settings, solver.rounds)
+
+
+def _beginning(solver, recorder, checkpoint):
+  """Returns in words how a run begins."""
+  if checkpoint is None:
+    return f"run directory: {recorder.directory.path}"
+  return (f"resumed {recorder.directory.path} after round {solver.rounds}, "
+          f"{recorder.seconds_before:.0f} s")
 
 
 def _summary(solver, recorder, settings, stopped_by, bound):

@@ -76,6 +76,8 @@ METRICS = {
               "its opponents stand still?)",
 }
 
+_TEXT_COLUMNS = ("policies", "levels")
+
 _CONFIG = "config.json"
 _METRICS = "metrics.csv"
 _RESULT = "result.json"
@@ -142,11 +144,12 @@ def make(output_dir: str | os.PathLike | None, name: str,
   for path in _numbered(name):
     try:
       path.mkdir(parents=True)  # Of two that start at once one gets it.
+      break
     except FileExistsError:
       continue
     except OSError:
-      pass  # The next line says why.
-    return _writable(path)
+      break  # The next line says why.
+  return _writable(path)
 
 
 def _writable(path):
@@ -243,11 +246,12 @@ class RunDirectory:
       ValueError: if it cannot be made or written to.
     """
     self.path = _writable(path)
-    self._claimed = None  # The descriptor of the lock.
-    self._writer = None
-    self._unwritten = []  # Rows of metrics, as text.
-    self._failed = {}  # By kind of file, the name of the one that is missing.
-    self._warned = set()
+    self._claimed: int | None = None  # The descriptor of the lock.
+    self._writer: threading.Thread | None = None
+    self._unwritten: list[str] = []  # Rows of metrics.
+    # By kind of file, the name of the one that is missing.
+    self._failed: dict[str, str] = {}
+    self._warned: set[str] = set()
 
   @property
   def missing(self) -> tuple[str, ...]:
@@ -287,9 +291,7 @@ class RunDirectory:
     """
     self._claim()
     rows = (self.path / _METRICS).read_text().split("\n")
-    if next(csv.reader(rows[:1]), None) != list(METRICS):
-      raise ValueError(f"{self.path / _METRICS} has other columns than this "
-                       "version of open_spiel_ppsro writes")
+    _parse_metrics(self.path / _METRICS, rows[:1 + num_rounds])
     if len(rows) - 2 < num_rounds:
       raise ValueError(
           f"{self.path / _METRICS} has {len(rows) - 2} whole rows, and the "
@@ -397,7 +399,9 @@ class RunDirectory:
 
   @contextlib.contextmanager
   def tolerate(self, kind: str, name: str | None = None):
-    """Makes an `OSError` a warning, and the file one that is `missing`.
+    """Makes an error a warning, and the file one that is `missing`.
+
+    That is an `OSError`, or a `ValueError` of what a file is made from.
 
     Args:
       kind: of file; its first failure is told, and its last one counts.
@@ -407,11 +411,12 @@ class RunDirectory:
     try:
       yield
       self._failed.pop(kind, None)
-    except OSError as error:
+    except (OSError, ValueError) as error:
       self._failed[kind] = name
       if kind not in self._warned:
         logging.warning("Cannot write %s: %s. The run goes on.",
-                        self.path / name, error.strerror or error)
+                        self.path / name,
+                        getattr(error, "strerror", None) or error)
         self._warned.add(kind)
 
 
@@ -510,11 +515,34 @@ def read_checkpoint(path):
       logging.warning("%s; the one before it is used.", error)
 
 
-def read_metrics(path):
-  """Returns `{column: list}` of a run; numbers where METRICS has numbers."""
-  with open(pathlib.Path(path) / _METRICS, newline="") as file:
-    rows = list(csv.DictReader(file))
-  return {
-      name: [row[name] if name in ("policies", "levels") else float(row[name])
-             for row in rows]
-      for name in METRICS}
+def read_metrics(path: str | os.PathLike) -> dict[str, list]:
+  """Returns `{column: list}` of a run; numbers where METRICS has numbers.
+
+  Raises:
+    ValueError: if there is no run in that directory, or its file is damaged.
+  """
+  path = pathlib.Path(path) / _METRICS
+  try:
+    lines = path.read_text().splitlines()
+  except OSError as error:
+    raise ValueError(f"there is no run in {path.parent}: {path.name} cannot be "
+                     f"read ({error.strerror})") from error
+  return _parse_metrics(path, lines)
+
+
+def _parse_metrics(path, lines):
+  """Returns what lines of `metrics.csv` say; see `read_metrics`."""
+  header, *rows = csv.reader(lines) if lines else [[]]
+  if header != list(METRICS):
+    raise ValueError(f"{path} has other columns than this version of "
+                     "open_spiel_ppsro writes")
+  columns = {name: [] for name in METRICS}
+  for number, row in enumerate(rows, 2):
+    try:
+      for name, value in zip(METRICS, row, strict=True):
+        columns[name].append(
+            value if name in _TEXT_COLUMNS else float(value))
+    except ValueError as error:
+      raise ValueError(f"line {number} of {path} is damaged: {error}"
+                       ) from error
+  return columns

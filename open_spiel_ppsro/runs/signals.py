@@ -20,6 +20,7 @@ import os
 import signal
 import threading
 import time
+from typing import Any
 
 # For so many seconds after a signal what is under way may go on. Who presses
 # Ctrl-C waits for it; who takes machines away gives half a minute.
@@ -56,7 +57,7 @@ class Signals:
     self._until = math.inf
     self._patience_seconds = 0.0
     self._patience_ends = math.inf
-    self._before = {}
+    self._before: dict[signal.Signals, Any] = {}
 
   def __enter__(self) -> "Signals":
     if threading.current_thread() is threading.main_thread():
