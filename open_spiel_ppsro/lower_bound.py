@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Lower bound: NashConv is at least what trained exploiters gain."""
+"""Lower bound: trained exploiters show how large NashConv is at least."""
 
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -27,23 +27,24 @@ from open_spiel_ppsro.evaluation import sampled_evaluator
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.simulators import of_game
 
-# Episodes to estimate what an exploiter gains, at least and at most.
+# The fewest and the most episodes that estimate an exploiter's gain. Four times
+# as many halve the standard error.
 _FEWEST_EPISODES, _MOST_EPISODES = 1_000, 20_000
-# Of the time that there is for a lower bound, exploiters train for this share
-# at most; in the rest they are played.
+# The share of the time limit that exploiters train; the rest is for measuring
+# their gains. A larger share makes better exploiters and less certain gains.
 _TRAINING_SHARE = 0.8
 
 
 @dataclasses.dataclass(frozen=True)
 class LowerBound:
-  """What trained exploiters gain: NashConv is at least about this.
+  """An estimate of exploiters' gains, which NashConv is not below.
 
   Attributes:
     nash_conv: the sum over players of the gains of a trained best response, in
       game utility; an estimate.
-    standard_error: of this estimate.
+    standard_error: the standard error of this estimate.
     steps: environment steps that each exploiter trained.
-    episodes: played for the estimate.
+    episodes: the episodes played for the estimate.
   """
   nash_conv: float
   standard_error: float
@@ -57,16 +58,16 @@ def lower_bound(oracle: pipelined.PipelinedOracle,
                 num_episodes: int | None = None,
                 go_on: Callable[[float], bool] | None = None,
                 until: float = math.inf) -> LowerBound:
-  """Trains an exploiter of a mixture per player, and measures what it gains.
+  """Trains exploiters of a mixture per player, and measures their gains.
 
   Args:
-    oracle: trains the exploiters.
-    evaluator: plays them against the mixtures.
-    mixtures: per player, what to exploit.
-    exploiter_steps: environment steps that each one trains.
-    num_episodes: how many to play for the estimate of each one's gain; by
-      default 20,000, or fewer if these would be more steps than an exploiter
-      trains or would take longer than there is time, but 1,000 at least.
+    oracle: the oracle that trains the exploiters.
+    evaluator: the evaluator that plays them against the mixtures.
+    mixtures: per player, the mixture to exploit.
+    exploiter_steps: environment steps that each exploiter trains.
+    num_episodes: the episodes that estimate each exploiter's gain; by default
+      20,000, or fewer if these would have more steps than an exploiter trains
+      or would exceed the time limit, but 1,000 at least.
     go_on: called about once a second with the share of the training that is
       done; when it returns False, training ends, and 1,000 episodes are
       played.
@@ -96,14 +97,14 @@ def lower_bound(oracle: pipelined.PipelinedOracle,
     most = steps / episode_steps
     if until < math.inf:
       now = time.perf_counter()
-      # To be played takes an exploiter no longer than to train.
+      # A step of play takes no longer than a step of training.
       most = min(most, (until - now) * steps / max(now - start, 1e-9)
                  / episode_steps)
     num_episodes = _FEWEST_EPISODES if was_told else int(np.clip(
         most, _FEWEST_EPISODES, _MOST_EPISODES))
   gain, variance, episodes = 0.0, 0.0, evaluator.episodes
   value = np.zeros(game.num_players)
-  if not game.is_zero_sum:  # Otherwise the values sum to zero.
+  if not game.is_zero_sum:  # In a zero-sum game the values cancel out.
     value, error = evaluator.mean_returns(
         sampled_evaluator.profiles_of(mixtures), num_episodes, key=0)
     variance += float(error @ error)

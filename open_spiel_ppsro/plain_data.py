@@ -15,37 +15,40 @@
 """Checkpoint files: plain data and arrays, in one file, whole or not at all.
 
 A file is an npz of NumPy arrays without pickles: one flat array per dtype,
-which holds all arrays of that dtype, and a JSON text that says what is where.
-Reading one executes nothing of it. A leaf: what the data mean is not its
-business.
+which holds all arrays of that dtype, and a JSON text that says where each array
+lies. Reading a file executes no code from it. This module does not know the
+meaning of the data.
 """
 
 import io
 import json
 import os
 import pathlib
+from typing import Any
 import zipfile
 
 import numpy as np
 
+# These names and the version are in every file. Files of an earlier version
+# cannot be read once they change.
 _FORMAT = "open_spiel_ppsro checkpoint"
 _VERSION = 1
 _STRUCTURE = "structure"
 _ARRAY = "__array__"
 
 
-def write(path, data):
-  """Writes a checkpoint; a reader sees the file before it or this one.
+def write(path: str | os.PathLike, data: Any) -> None:
+  """Writes a checkpoint; a reader sees the old file or the whole new one.
 
   Args:
-    path: of the file.
+    path: the path of the file.
     data: dicts with strings as keys, lists, tuples (which come back as
       lists), strings, numbers, booleans, None, and NumPy arrays of numbers or
       booleans, nested.
 
   Raises:
-    OSError: if it cannot be written; nothing is left of it then.
-    TypeError: if there is anything else in the data.
+    OSError: if the file cannot be written; no part of it is left then.
+    TypeError: if the data hold anything else.
   """
   path = pathlib.Path(path)
   arrays = _Arrays()
@@ -53,10 +56,12 @@ def write(path, data):
                           "data": _pack(data, arrays)}).encode()
   temporary = path.with_name(f".{path.name}.tmp")
   try:
+    contents: dict[str, Any] = {
+        _STRUCTURE: np.frombuffer(structure, np.uint8),
+        **{dtype: np.concatenate(parts)
+           for dtype, parts in arrays.parts.items()}}
     with open(temporary, "wb") as file:
-      np.savez(file, **{_STRUCTURE: np.frombuffer(structure, np.uint8)}, **{
-          dtype: np.concatenate(parts)
-          for dtype, parts in arrays.parts.items()})
+      np.savez(file, **contents)
       file.flush()
       os.fsync(file.fileno())
     os.replace(temporary, path)
@@ -65,25 +70,72 @@ def write(path, data):
     raise
   directory = os.open(path.parent, os.O_RDONLY)
   try:
-    os.fsync(directory)  # So that the new name outlives a power cut.
+    os.fsync(directory)  # The new name then outlives a power cut.
   finally:
     os.close(directory)
 
 
-def check(data):
-  """Raises TypeError unless `data` are what `write` takes."""
+def check(data: Any) -> None:
+  """Raises TypeError unless `write` can write `data`."""
   _pack(data, _Arrays())
 
 
+def first_difference(one, other, place=""):
+  """Returns what differs first in two pieces of plain data, in words.
+
+  Args:
+    one: as `write` takes it; a tuple equals a list.
+    other: to be compared with it, to the last bit.
+    place: where in larger data they stand.
+
+  Returns:
+    Such as "learner.rng is 1 in one and 2 in the other"; "" if they are equal.
+  """
+  if isinstance(one, dict) and isinstance(other, dict) and (
+      one.keys() == other.keys()):
+    pairs = [(f"{place}.{key}" if place else key, one[key], other[key])
+             for key in one]
+  elif isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)) and (
+      len(one) == len(other)):
+    pairs = [(f"{place}[{index}]", *pair)
+             for index, pair in enumerate(zip(one, other))]
+  else:
+    if _is_same(one, other):
+      return ""
+    return (f"{place or 'it'} is {_shown(one)} in one and {_shown(other)} in "
+            "the other")
+  return next(filter(None, (first_difference(left, right, where)
+                            for where, left, right in pairs)), "")
+
+
+def _is_same(one, other):
+  """Returns whether two leaves are equal in kind and bits."""
+  if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+    return (one.dtype, one.shape, one.tobytes()) == (
+        other.dtype, other.shape, other.tobytes())
+  one, other = (value.item() if isinstance(value, np.generic) else value
+                for value in (one, other))
+  # NaN is unequal to itself.
+  return type(one) is type(other) and (one == other or one != one)
+
+
+def _shown(value):
+  """Returns a leaf as a message shows it."""
+  if isinstance(value, np.ndarray):
+    value = np.array2string(value, max_line_width=10 ** 6, threshold=8)
+  text = " ".join(str(value).split())
+  return text if len(text) <= 60 else text[:60] + "..."
+
+
 class _Arrays:
-  """Many arrays, end to end, by dtype."""
+  """Collects arrays, end to end, by dtype."""
 
   def __init__(self):
     self.parts = {}
     self._sizes = {}
 
   def add(self, array):
-    """Returns where an array is now: dtype, start, shape."""
+    """Adds an array and returns its place: dtype, start, shape."""
     dtype = array.dtype.str[1:]
     start = self._sizes.get(dtype, 0)
     self._sizes[dtype] = start + array.size
@@ -92,7 +144,7 @@ class _Arrays:
 
 
 def _pack(data, arrays):
-  """Returns `data` as JSON has it; the arrays go to `arrays`."""
+  """Returns `data` as JSON can hold it, and adds its arrays to `arrays`."""
   if isinstance(data, dict):
     if not all(isinstance(key, str) and key != _ARRAY for key in data):
       raise TypeError(f"the keys of a checkpoint are strings, got {list(data)}")
@@ -110,12 +162,13 @@ def _pack(data, arrays):
   raise TypeError(f"a checkpoint cannot hold a {type(data).__name__}")
 
 
-def read(path):
+def read(path: str | os.PathLike) -> Any:
   """Returns the data of a checkpoint.
 
   Raises:
-    ValueError: if the file is none, is of a later version, or is damaged.
-    OSError: if it cannot be read.
+    ValueError: if the file is no checkpoint, has another version, or is
+      damaged.
+    OSError: if the file cannot be read.
   """
   content = pathlib.Path(path).read_bytes()
   if not zipfile.is_zipfile(io.BytesIO(content)):
@@ -123,7 +176,7 @@ def read(path):
   try:
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
       arrays = {name: file[name] for name in file.files}
-  except Exception as error:  # zipfile and NumPy raise many things.
+  except Exception as error:  # zipfile and NumPy raise many classes of errors.
     raise ValueError(f"{path} is damaged: {_first_line(error)}") from error
   try:
     found = json.loads(bytes(arrays.pop(_STRUCTURE)))

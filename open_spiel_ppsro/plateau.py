@@ -12,35 +12,38 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Plateau: when a policy has learned what it will, and may freeze."""
+"""Plateau: the test that decides when a policy has learned and may freeze."""
 
+from collections.abc import Sequence
 import dataclasses
 from typing import Any
 
 import numpy as np
 
-# A policy trains for at least so many batches of its learner before it may
-# freeze: fewer make more and weaker policies.
+# A policy trains for at least this many batches of its learner before it may
+# freeze. Fewer batches make more and weaker policies.
 _MIN_BATCHES = 12.0
 
 
 @dataclasses.dataclass(frozen=True)
 class PlateauRule:
-  """When a policy has learned what it will (McAleer et al. 2020, appendix).
+  """The rule by which a policy freezes (McAleer et al. 2020, appendix).
 
-  Once its opponents stand still, a policy is judged by its payoff against
-  them. A window of `window` environment steps closes with the mean over it;
-  the policy has plateaued when a window improved on the one before by less
-  than `delta`. So the first one that closes never freezes. Windows count while
-  the opponents still move, too: a policy that has learned its response on the
-  way up may freeze at once, as in the paper's normal-form experiment.
+  A policy is judged by its payoff against its opponents, averaged over windows
+  of `window` environment steps. It has plateaued when the mean of a window is
+  above that of the window before by less than `delta`, so the first window
+  never freezes a policy. A policy freezes only once its opponents are frozen.
+  Windows before that count as well: a policy that has learned its response by
+  then may freeze at once, as in the paper's normal-form experiment.
 
   Attributes:
-    delta: in game utility.
-    window: in environment steps; 0 makes every round one.
-    min_steps: of training before it may freeze, in environment steps.
-    max_steps: of training after which it freezes regardless, once its
-      opponents stand still; None for no limit.
+    delta: the least improvement from window to window that keeps a policy in
+      training, in game utility.
+    window: the length of a window, in environment steps; 0 makes every round a
+      window.
+    min_steps: the training before a policy may freeze, in environment steps.
+    max_steps: the training after which a policy freezes without a plateau, once
+      its opponents are frozen, in environment steps; None for no limit.
   """
   delta: float = 0.02
   window: int = 0
@@ -63,7 +66,8 @@ def default_plateau(oracle: Any, **changes: Any) -> PlateauRule:
 
   Args:
     oracle: a `PipelinedOracle`.
-    **changes: fields of the rule to set otherwise; None changes nothing.
+    **changes: fields of the rule, to be set to other values; None leaves a
+      field as it is.
   """
   given = {name: value for name, value in changes.items()
            if value is not None}
@@ -72,30 +76,31 @@ def default_plateau(oracle: Any, **changes: Any) -> PlateauRule:
 
 
 class Plateau:
-  """The plateau test of one policy, fed with its training in order."""
+  """The plateau test of one policy, which takes its rounds in order."""
 
-  def __init__(self, rule):
+  def __init__(self, rule: PlateauRule):
     self._rule = rule
     self._previous = -np.inf
     self._steps = 0
     self._weighted = 0.0
 
-  def state(self):
-    """Returns what it has seen, in plain data."""
+  def state(self) -> list[float]:
+    """Returns the test's state, in plain data."""
     return [self._previous, self._steps, self._weighted]
 
-  def restore(self, state):
-    """Makes it have seen what another has."""
+  def restore(self, state: Sequence[Any]) -> None:
+    """Sets the state to that of another test."""
     self._previous, self._steps, self._weighted = state
 
-  def update(self, total_steps, steps, payoff, stationary):
+  def update(self, total_steps: int, steps: int, payoff: float,
+             stationary: bool) -> bool:
     """Takes a round of training and returns whether to freeze.
 
     Args:
       total_steps: environment steps trained since the policy opened.
-      steps: of these, the steps of this round.
-      payoff: of the snapshot after it, in game utility.
-      stationary: whether the opponents stood still; the policy freezes only
+      steps: the environment steps of this round.
+      payoff: the payoff of the snapshot after this round, in game utility.
+      stationary: whether the opponents were final; the policy freezes only
         then.
     """
     rule = self._rule

@@ -12,13 +12,16 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Population: which policies exist, which are frozen, and who plays whom.
+"""Population: the policies of each player, their snapshots, and mixtures.
 
-It knows no game, no learner and no scheme. Only the solver changes a population
-(single writer); everything that it returns is immutable.
+This module knows no game, no learner and no scheme. Only the solver changes a
+population (single writer); everything that it returns is immutable.
 """
 
+from collections.abc import Callable
+from collections.abc import Sequence
 import dataclasses
+from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -26,23 +29,24 @@ import numpy as np
 from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.policies import tabular
 
-# Indices that no policy of a population has, since it opens from 0 on: of the
-# behaviour policy of a whole mixture, and, from the second one on, of
-# exploiters.
+# Policies of a population have indices from 0 on. These indices are of others:
+# the first one is the behaviour policy of a whole mixture, and exploiters have
+# the second one and those above it.
 MIXTURE_INDEX = -1
 FIRST_EXPLOITER_INDEX = 2 ** 30
-# First entries of the keys of random seeds that no `PolicyId` begins with: of
-# matches that measure payoffs, and of those that measure exploiters.
+# The key of a random seed begins with a player, or with one of these numbers:
+# the first one for matches that measure payoffs, the second one for matches
+# that measure exploiters. Other numbers change the bits of every sampled run.
 MATCH_SEED_KEY = 2 ** 31
 EXPLOITER_SEED_KEY = 2 ** 31 + 1
 
 
 class PolicyId(NamedTuple):
-  """A policy: the player it plays for and its index in opening order.
+  """The id of a policy: its player, and its index in opening order.
 
   In the schemes with levels the index is the level. Index 0 is the initial
-  policy, frozen from the start. Where one population plays all roles of a
-  symmetric game, the player is 0.
+  policy, which is frozen from the start. Where one population plays all roles
+  of a symmetric game, the player is 0.
   """
   player: int
   index: int  # type: ignore[assignment]  # Tuples have such a method.
@@ -56,7 +60,7 @@ class Snapshot:
   """The policy of a learner as it was at one moment.
 
   Attributes:
-    policy_id: whose policy it is.
+    policy_id: the policy's id.
     version: how many snapshots the policy had published before this one.
     policy: a `TablePolicy` of an enumerated game, for which its table `[I, A]`
       may be given, and a `FunctionPolicy` of a sampled one.
@@ -68,6 +72,12 @@ class Snapshot:
   def __post_init__(self):
     object.__setattr__(self, "policy", tabular.as_policy(self.policy))
 
+  @property
+  def table(self) -> np.ndarray:
+    """The table `[I, A]` of a policy of an enumerated game."""
+    assert isinstance(self.policy, tabular.TablePolicy)
+    return self.policy.table
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Mixture:
@@ -75,7 +85,7 @@ class Mixture:
 
   Attributes:
     snapshots: K snapshots.
-    probabilities: float `[K]`.
+    probabilities: float `[K]`, the probability of each snapshot.
   """
   snapshots: tuple[Snapshot, ...]
   probabilities: np.ndarray
@@ -86,37 +96,37 @@ class Mixture:
           f"a mixture of {len(self.snapshots)} snapshots takes as many "
           f"probabilities, got shape {np.shape(self.probabilities)}")
 
-  def tables(self):
+  def tables(self) -> np.ndarray:
     """Returns the tables `[K, I, A]` of an enumerated game."""
-    return np.stack([snapshot.policy.table for snapshot in self.snapshots])
+    return np.stack([snapshot.table for snapshot in self.snapshots])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class JointMixture:
   """A distribution over profiles of snapshots; one is drawn per episode.
 
-  To who asks for a player's `Mixture` by its index it shows the marginal.
+  It can be indexed by player, and then returns the player's marginal `Mixture`.
 
   Attributes:
     mixtures: per player, the marginal `Mixture`.
-    profiles: int `[M, n]`, per profile and player the position of a snapshot
-      in the player's mixture.
-    probabilities: float `[M]`.
+    profiles: int `[M, n]`, for each profile and player the position of a
+      snapshot in the player's mixture.
+    probabilities: float `[M]`, the probability of each profile.
   """
   mixtures: tuple[Mixture, ...]
   profiles: np.ndarray
   probabilities: np.ndarray
 
-  def __len__(self):
+  def __len__(self) -> int:
     return len(self.mixtures)
 
-  def __getitem__(self, player):
+  def __getitem__(self, player: int) -> Mixture:
     return self.mixtures[player]
 
-  def without(self, player):
+  def without(self, player: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns `profiles` and `probabilities` with a player summed out.
 
-    Its column of the profiles is zero.
+    The player's column of the profiles is zero.
     """
     profiles = self.profiles.copy()
     profiles[:, player] = 0
@@ -124,24 +134,28 @@ class JointMixture:
     return profiles, np.bincount(which.reshape(-1), self.probabilities)
 
 
+# The opponents of a policy: a mixture for each player, or one of profiles.
+Opponents = Sequence[Mixture] | JointMixture
+
+
 @dataclasses.dataclass
 class Member:
-  """One policy of the population and what is known of its training.
+  """One policy of the population, and counters of its training.
 
   Attributes:
-    policy_id: who it is.
-    frozen: whether it is final.
+    policy_id: the policy's id.
     snapshot: its latest published snapshot.
+    frozen: whether the policy is final.
     parent: the index of the policy that it sprang from, if any.
     frozen_at_opening: per population, the indices of the policies that were
       frozen when this one opened.
-    rounds: how many rounds it has trained.
-    steps: environment steps it has trained, decisions of all players.
-    latest_steps: those of its latest round.
-    episodes: episodes it has trained.
+    rounds: how many rounds the policy has trained.
+    steps: environment steps that it has trained, decisions of all players.
+    latest_steps: the environment steps of its latest round.
+    episodes: episodes that it has trained.
   """
   policy_id: PolicyId
-  snapshot: Snapshot | None = None
+  snapshot: Snapshot = None  # type: ignore[assignment]  # Until `publish`.
   frozen: bool = False
   parent: int | None = None
   frozen_at_opening: tuple[tuple[int, ...], ...] = ()
@@ -151,6 +165,7 @@ class Member:
   episodes: int = 0
 
 
+# The fields of a `Member` that a checkpoint holds as they are.
 _PLAIN_FIELDS = ("frozen", "parent", "rounds", "steps", "latest_steps",
                  "episodes")
 
@@ -161,47 +176,50 @@ class Population:
   There is one population per player, or, in a symmetric game, one for all.
   """
 
-  def __init__(self, num_populations):
-    self._members = tuple([] for _ in range(num_populations))
-    self._frozen = tuple([] for _ in range(num_populations))
+  def __init__(self, num_populations: int):
+    self._members: tuple[list[Member], ...] = tuple(
+        [] for _ in range(num_populations))
+    self._frozen: tuple[list[int], ...] = tuple(
+        [] for _ in range(num_populations))
 
   @property
-  def num_populations(self):
+  def num_populations(self) -> int:
     return len(self._members)
 
-  def __getitem__(self, policy_id):
+  def __getitem__(self, policy_id: PolicyId) -> Member:
     return self._members[policy_id.player][policy_id.index]
 
-  def members(self, player=None):
-    """Returns the members of one population, or of all, one by one."""
+  def members(self, player: int | None = None) -> list[Member]:
+    """Returns the members of one population, or of all populations."""
     if player is None:
       return [member for players in self._members for member in players]
     return list(self._members[player])
 
-  def sizes(self):
+  def sizes(self) -> tuple[int, ...]:
     """Returns how many policies each population has."""
     return tuple(len(members) for members in self._members)
 
-  def active(self, player=None):
+  def active(self, player: int | None = None) -> list[Member]:
     """Returns the active members, in policy order."""
     return [m for m in self.members(player) if not m.frozen]
 
-  def frozen_indices(self):
-    """Returns, per population, its frozen ones in the order they froze."""
+  def frozen_indices(self) -> tuple[tuple[int, ...], ...]:
+    """Returns the frozen policies per population, in the order they froze."""
     return tuple(tuple(indices) for indices in self._frozen)
 
-  def open(self, player, parent=None):
+  def open(self, player: int, parent: int | None = None) -> Member:
     """Adds an active policy for `player` and returns its `Member`."""
     member = Member(PolicyId(player, len(self._members[player])),
                     parent=parent, frozen_at_opening=self.frozen_indices())
     self._members[player].append(member)
     return member
 
-  def publish(self, policy_id, policy):
+  def publish(self, policy_id: PolicyId,
+              policy: policy_lib.Policy | np.ndarray) -> None:
     """Replaces the snapshot of an active policy.
 
     Args:
-      policy_id: whose snapshot.
+      policy_id: the policy's id.
       policy: a `Policy`, or a table `[I, A]`, which becomes a `TablePolicy`.
 
     Raises:
@@ -211,9 +229,9 @@ class Population:
     if member.frozen:
       raise ValueError(f"{policy_id} is frozen; it takes no new snapshot")
     version = member.snapshot.version + 1 if member.snapshot else 0
-    member.snapshot = Snapshot(policy_id, version, policy)
+    member.snapshot = Snapshot(policy_id, version, tabular.as_policy(policy))
 
-  def freeze(self, policy_id):
+  def freeze(self, policy_id: PolicyId) -> None:
     """Makes a policy final; its snapshot never changes again."""
     member = self[policy_id]
     if member.snapshot is None:
@@ -221,25 +239,27 @@ class Population:
     member.frozen = True
     self._frozen[policy_id.player].append(policy_id.index)
 
-  def state(self):
+  def state(self) -> dict[str, Any]:
     """Returns all members, in plain data and arrays."""
     return {
         "frozen": [list(indices) for indices in self._frozen],
         "members": [[{
             "snapshot": [member.snapshot.version,
                          policy_lib.to_data(member.snapshot.policy)],
-            # What was frozen then is a prefix of what is frozen now.
+            # The policies frozen then are the first of those frozen now.
             "frozen_at_opening": [len(indices) for indices
                                   in member.frozen_at_opening],
             **{name: getattr(member, name) for name in _PLAIN_FIELDS},
         } for member in members] for members in self._members]}
 
-  def restore(self, state, read_policy):
+  def restore(self, state: dict[str, Any],
+              read_policy: Callable[[PolicyId, Any], policy_lib.Policy]
+              ) -> None:
     """Makes this population equal to another by its `state`.
 
     Args:
-      state: of the other.
-      read_policy: turns `(policy id, data)` into the policy.
+      state: the `state` of the other population.
+      read_policy: a function from `(policy id, data)` to the policy.
     """
     for player, found in enumerate(state["members"]):
       self._frozen[player][:] = state["frozen"][player]
@@ -257,8 +277,12 @@ class Population:
             **{name: data[name] for name in _PLAIN_FIELDS}))
       self._members[player][:] = members
 
-  def all_frozen(self, sub_game):
-    """Returns whether all of `sub_game`, indices per population, are."""
+  def all_frozen(self, sub_game: Sequence[Sequence[int]]) -> bool:
+    """Returns whether all policies of a sub-game are frozen.
+
+    Args:
+      sub_game: per population, the indices of the policies.
+    """
     return all(members[index].frozen
                for members, indices in zip(self._members, sub_game)
                for index in indices)

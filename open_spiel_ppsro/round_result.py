@@ -12,9 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""RoundResult: what a round of training brought, and its row of metrics."""
+"""RoundResult: the results of a round of training, and its row of metrics."""
 
 import dataclasses
+from typing import Any
 
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
@@ -25,15 +26,15 @@ class LevelStatus:
   """An active policy at the end of a round.
 
   Attributes:
-    policy_id: who.
-    steps: environment steps trained so far.
-    mean_return: of its training in this round, exploration and random
-      opponents included, in game utility.
-    payoff: of its new snapshot against its opponents of this round, in game
-      utility.
-    stationary: whether its opponents stood still in this round.
+    policy_id: the policy's id.
+    steps: environment steps that the policy has trained so far.
+    mean_return: the mean return of its training in this round, exploration and
+      random opponents included, in game utility.
+    payoff: the payoff of its new snapshot against its opponents of this round,
+      in game utility.
+    stationary: whether its opponents were final in this round.
     staleness: how many rounds ago its opponents were drawn; 0 in lockstep.
-    is_exact: whether its policy is an exact best response to them.
+    is_exact: whether the policy is an exact best response to them.
   """
   policy_id: population_lib.PolicyId
   steps: int
@@ -46,30 +47,31 @@ class LevelStatus:
 
 @dataclasses.dataclass(frozen=True)
 class RoundResult:
-  """What a round brought.
+  """The results of a round.
 
   Attributes:
-    round: its number, from 1.
+    round: the number of the round, from 1.
     iterations: how many policies have frozen for every player, the initial
       one not counted.
     frozen: the policies that froze in this round.
-    num_policies: per player (one number where one population plays all),
-      over how many policies the result ranges: the frozen ones, initial one
-      included, or all where none ever freezes.
+    num_policies: per player (one number where one population plays all), the
+      number of policies that the result ranges over: the frozen ones, initial
+      one included, or all where none ever freezes.
     levels: the `LevelStatus` of every policy that has trained.
     training_episodes: all episodes trained so far, by all policies.
     evaluation_episodes: all episodes played so far to measure payoffs; 0
       where evaluation is exact.
     environment_steps: all decisions of all players in these episodes.
-    of_frozen: `Exploitability` of the meta-strategy over frozen policies;
-      over all where none ever freezes.
-    of_all: the same over all policies, active ones included.
+    of_frozen: the `Exploitability` of the meta-strategy over frozen policies;
+      over all policies where none ever freezes.
+    of_all: the `Exploitability` of the meta-strategy over all policies, active
+      ones included.
     regret_frozen: the most that any player would gain within the meta-game by
       leaving the meta-strategy over frozen policies, in game utility; its
       solver's error.
-    regret_all: the same over all policies.
+    regret_all: the same within the meta-game of all policies.
     training_seconds: how long this round's training took.
-    evaluation_seconds: how long measuring payoffs took in it.
+    evaluation_seconds: how long measuring payoffs took in this round.
     round_seconds: how long the whole round took.
   """
   round: int
@@ -88,11 +90,11 @@ class RoundResult:
   evaluation_seconds: float
   round_seconds: float
 
-  def metrics(self, wall_seconds):
+  def metrics(self, wall_seconds: float) -> dict[str, Any]:
     """Returns a row of `metrics.csv`, see `run_directory.METRICS`.
 
     Args:
-      wall_seconds: since the start of the run.
+      wall_seconds: the seconds since the start of the run.
     """
     return {
         "round": self.round,

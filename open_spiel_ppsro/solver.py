@@ -14,18 +14,23 @@
 
 """PipelinePSROSolver: the round loop around a scheme, an oracle, a meta-game.
 
-One round: mix the opponents of every active policy, train all of them at
-once, publish their snapshots, measure the payoffs that changed, judge who
-freezes, and let the scheme open new policies. The solver is the only writer
-of the population and the meta-game.
+In a round the scheme opens new policies; the solver mixes the opponents of
+every active policy, trains all of them at once, publishes their snapshots,
+measures the payoffs that changed, and decides which policies freeze. The solver
+is the only writer of the population and the meta-game.
 """
 
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
 import contextlib
 import dataclasses
 import io
 import time
+from typing import Any
 
 import numpy as np
+from open_spiel.python import policy as openspiel_policy
 from open_spiel.python.algorithms.psro_v2 import psro_v2
 import pyspiel
 
@@ -39,32 +44,37 @@ from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
 from open_spiel_ppsro.evaluation import exact_evaluator
 from open_spiel_ppsro.evaluation import sampled_evaluator
 from open_spiel_ppsro.games import game as game_lib
+from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import loading
+from open_spiel_ppsro.games import state_game
 from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
 from open_spiel_ppsro.meta_games import meta_strategies
 from open_spiel_ppsro.meta_games import sub_game_solver
 from open_spiel_ppsro.oracles import learner as learner_lib
+from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.policies import tabular
 from open_spiel_ppsro.simulators import of_game
 
 # Steps per round, in batches of random play. 1.4 gives two batches in practice:
-# episodes get shorter near equilibrium, and the last batch is finished.
+# episodes get shorter near equilibrium, and the last batch is finished. More
+# let policies train longer against the same opponents.
 _BATCHES_PER_ROUND = 1.4
-# NeuPL trains one batch a round, because its rows move every round.
+# Steps per round of NeuPL, in batches of random play. 0.7 gives one batch,
+# because the rows of NeuPL change every round.
 _NEUPL_BATCHES_PER_ROUND = 0.7
 # Episodes of measuring payoffs per episode of training, on a sampled game, with
 # rounds counted as above; they take about a tenth of the time. With a fifth as
-# many, and payoffs drawn more towards what is expected of them, Leduc poker's
-# policy after two minutes was 0.61 exploitable instead of 0.36.
+# many, and payoffs closer to their priors, the exploitability of Leduc poker's
+# policy after two minutes was 0.61 instead of 0.36.
 _PAYOFF_SHARE = 0.25
-# The same of NeuPL, whose evaluation takes 0.3 of all episodes (Liu et al.
-# 2022).
+# Episodes of measuring payoffs per episode of training for NeuPL, whose
+# evaluation takes 0.3 of all episodes (Liu et al. 2022).
 _NEUPL_SHARE = 0.3 / 0.7
 
-
-# The arguments of a solver, for the hint where one is misspelt.
+# The names of a solver's arguments, and of arguments of its scheme, for the
+# hint where one is misspelt.
 _ARGUMENTS = (
     "game", "oracle", "scheme", "meta_strategy_method", "initial_policies",
     "opponent_update_freq", "plateau", "sweep", "payoff_episodes",
@@ -75,25 +85,30 @@ _OF_SCHEMES = ("num_levels", "warmup_steps", "rectify")
 class PipelinePSROSolver(psro_v2.PSROSolver):
   """PSRO by any scheme of `schemes.py`, outwardly a psro_v2 solver.
 
-  `get_policies()`, `get_meta_game()` and `get_meta_strategies()` speak of the
+  `get_policies()`, `get_meta_game()` and `get_meta_strategies()` range over the
   frozen policies, in opening order, with psro_v2's shapes.
 
   Attributes:
-    scheme: who trains against whom, a `Scheme`.
+    scheme: the `Scheme`, which decides which policies train against which.
     opponent_update_freq: environment steps that each policy trains in a round.
     plateau_rule: the `PlateauRule` of all policies.
     played_game: the `Game` that is played, seats drawn or not.
-    is_exact: whether payoffs are exact, of an enumerated game.
+    is_exact: whether the game is enumerated, so that payoffs are exact.
     max_staleness: the bound of `staleness`; 0 in lockstep.
-    staleness: the most rounds ago that the opponents of a policy were drawn
-      when it reported, since this solver was made.
+    staleness: the age of the oldest opponents that a policy has trained against
+      since this solver was made, in rounds since they were drawn.
   """
 
-  def __init__(self, game, oracle, scheme=None, meta_strategy_method="nash",
-               initial_policies=None, opponent_update_freq=None,
-               plateau=None, sweep=False, payoff_episodes=None,
-               max_staleness=0,
-               **meta_strategy_options):
+  def __init__(
+      self, game: pyspiel.Game | str | game_lib.Game,
+      oracle: pipelined.PipelinedOracle,
+      scheme: schemes.Scheme | None = None,
+      meta_strategy_method: str | Callable = "nash",
+      initial_policies: Sequence[openspiel_policy.Policy] | None = None,
+      opponent_update_freq: int | None = None,
+      plateau: plateau_lib.PlateauRule | None = None, sweep: bool = False,
+      payoff_episodes: int | None = None, max_staleness: int = 0,
+      **meta_strategy_options: Any):
     """Makes a solver; nothing trains before the first round.
 
     Args:
@@ -109,22 +124,23 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       plateau: the `PlateauRule` of all policies; `default_plateau(oracle)` if
         not given.
       sweep: whether the levels of a round train one after another, from the
-        lowest up, each against what those below have just become, instead of
-        all at once against what they were a round ago.
-      payoff_episodes: of a sampled game, episodes to play per round to measure
-        payoffs, in all; by default about a sixth of those trained, and 0.3 of
-        all of NeuPL's.
-      max_staleness: 0 is lockstep: a round waits for all who train. With n,
-        it takes the results that are there, one at least, and waits only for
-        those whose opponents were drawn n rounds ago: nobody waits for a slow
-        worker, and no two runs are the same.
-      **meta_strategy_options: reach the meta-strategy through `get_kwargs()`.
-        psro_v2's own arguments are accepted, too, with a warning.
+        lowest up, each against the new snapshots of those below, instead of all
+        at once against the snapshots of the round before.
+      payoff_episodes: on a sampled game, the episodes per round that measure
+        payoffs, in all; by default about a sixth of the episodes trained, and
+        0.3 of all episodes of NeuPL.
+      max_staleness: with 0, in lockstep, a round ends when all policies have
+        trained. With n, it takes the results that are there, one at least, and
+        waits only for policies whose opponents were drawn n rounds ago. No
+        policy then waits for a slow worker, and no two runs are the same.
+      **meta_strategy_options: options that the meta-strategy reads by
+        `get_kwargs()`. psro_v2's own arguments are accepted, too, with a
+        warning.
 
     Raises:
       ValueError: if the game is not the oracle's, if the meta-strategy cannot
         solve it, or if a value is out of range.
-      TypeError: if an option has no reader; names the nearest argument.
+      TypeError: if there is no such option; the message names the nearest one.
     """
     meta_strategy_options = psro_v2_arguments.drop_from_solver(
         meta_strategy_options, callable(meta_strategy_method),
@@ -179,12 +195,13 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     self._sweep = sweep
     self.max_staleness = max_staleness
     self.staleness = 0
-    # Of each policy in training, the round it began in and its row.
-    self._in_training = {}
+    # For each policy in training, the round it began in and its row.
+    self._in_training: dict[
+        population_lib.PolicyId, tuple[int, schemes.Row]] = {}
     self.opponent_update_freq = opponent_update_freq
     self.plateau_rule = (plateau_lib.default_plateau(oracle) if plateau is None
                          else plateau)
-    self._plateaus = {}
+    self._plateaus: dict[population_lib.PolicyId, plateau_lib.Plateau] = {}
     self.played_game = played_game
     self._population = population_lib.Population(played_game.num_populations)
     self._empirical_game = meta_game_lib.MetaGame(played_game.roles)
@@ -198,11 +215,14 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       raise ValueError(f"payoff_episodes is {payoff_episodes}; it takes 1 or "
                        "more")
     self._payoff_episodes = payoff_episodes
-    self._evaluator: evaluator_lib.Evaluator = (
-        exact_evaluator.ExactEvaluator(played_game) if self.is_exact else
-        sampled_evaluator.SampledEvaluator(
-            played_game, oracle.executor, oracle.seed, payoff_episodes,
-            wait=not max_staleness))
+    self._evaluator: evaluator_lib.Evaluator
+    if isinstance(played_game, game_tree.GameTree):
+      self._evaluator = exact_evaluator.ExactEvaluator(played_game)
+    else:
+      assert isinstance(played_game, state_game.StateGame)
+      self._evaluator = sampled_evaluator.SampledEvaluator(
+          played_game, oracle.executor, oracle.seed, payoff_episodes,
+          wait=not max_staleness)
     self._importance = None
     self._rounds = 0
     self._training_episodes = 0
@@ -211,9 +231,9 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     self._evaluation_seconds = 0.0
     self._solve = sub_game_solver.SubGameSolver(
         self._empirical_game, meta_strategy_method, meta_strategy_options)
-    self._solve_row = self.scheme.row_solver(
+    self._solve_row: Any = self.scheme.row_solver(
         self._empirical_game, self._solve)
-    # psro_v2's constructors print, and this library does not.
+    # The constructors of psro_v2 print, which this library does not.
     with contextlib.redirect_stdout(io.StringIO()):
       super().__init__(
           oracle.original_game.game, oracle, sims_per_entry=0,
@@ -230,46 +250,47 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     return self.played_game.original
 
   @property
-  def population(self):
+  def population(self) -> population_lib.Population:
     """The `Population`, active policies included. Read it, do not change it."""
     return self._population
 
   @property
-  def num_policies(self):
-    """Per population, over how many policies the result ranges."""
+  def num_policies(self) -> tuple[int, ...]:
+    """The number of policies per population that the result ranges over."""
     return tuple(map(len, self._answer.indices))
 
   @property
-  def iterations(self):
-    """How many policies have frozen for every player, initial ones aside.
+  def iterations(self) -> int:
+    """The number of policies that have frozen for every player.
 
-    Of a scheme that never freezes, how many rounds have been played.
+    Initial policies do not count. If a scheme never freezes, this is the number
+    of rounds that have been played.
     """
     if not self.scheme.freezes:
       return self._rounds
     return min(map(len, self._population.frozen_indices())) - 1
 
   @property
-  def rounds(self):
-    """How many rounds have been played."""
+  def rounds(self) -> int:
+    """The number of rounds that have been played."""
     return self._rounds
 
   @property
-  def in_training(self):
-    """How many policies are in training between rounds; 0 in lockstep."""
+  def in_training(self) -> int:
+    """The number of policies in training between rounds; 0 in lockstep."""
     return len(self._in_training)
 
   @property
-  def training_episodes(self):
+  def training_episodes(self) -> int:
     """All episodes trained so far, by all policies."""
     return self._training_episodes
 
   @property
-  def episodes(self):
+  def episodes(self) -> int:
     """All episodes so far, of training and of measuring payoffs."""
     return self._training_episodes + self._evaluator.episodes
 
-  # What psro_v2's constructor and `iteration` call.
+  # The constructor and `iteration` of psro_v2 call the following methods.
 
   def _initialize_policy(self, initial_policies):
     self._policies = [[] for _ in range(self.played_game.num_populations)]
@@ -288,32 +309,34 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     """Brings the payoffs up to date after some policies changed.
 
     Args:
-      changed: their ids.
-      share: of a round's episodes, how many to spend, if any are played.
+      changed: the ids of these policies.
+      share: the share of a round's measuring episodes to play now.
     """
     start = time.perf_counter()
     self._evaluator.measure(self._population, self._empirical_game, changed,
                             share)
     self._evaluation_seconds += time.perf_counter() - start
 
-  def update_agents(self):
+  def update_agents(self) -> None:
     """Plays rounds until every player has a newly frozen policy."""
     before = self.iterations
     while self.iterations == before:
       self.round()
 
-  def update_empirical_gamestate(self, seed=None):
-    """Does nothing: every round measures what it changed."""
+  def update_empirical_gamestate(self, seed: int | None = None) -> None:
+    """Does nothing, because every round measures the payoffs it changed."""
 
-  def update_meta_strategies(self):
-    """Solves the meta-game of the result: of the frozen policies, or of all
-    where none ever freezes."""
+  def update_meta_strategies(self) -> None:
+    """Solves the meta-game of the result.
+
+    It ranges over the frozen policies, or over all where none ever freezes.
+    """
     indices = (self._population.frozen_indices() if self.scheme.freezes
                else self._everyone())
     solution = self._solve(indices)
     self._meta_games = self._empirical_game.sub_game(indices).get_meta_game()
     self._meta_strategy_probabilities = list(solution.probabilities)
-    if not self.scheme.freezes:  # Yesterday's snapshots are gone.
+    if not self.scheme.freezes:  # All policies have new snapshots.
       self._policies = [[] for _ in indices]
     for population_index, chosen in enumerate(indices):
       policies = self._policies[population_index]
@@ -326,22 +349,22 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
   def _everyone(self):
     return tuple(tuple(range(size)) for size in self._population.sizes())
 
-  # The rounds.
+  # The following methods are the rounds.
 
-  def run(self):
+  def run(self) -> Iterator[round_result.RoundResult]:
     """Plays rounds for ever and yields a `RoundResult` after each."""
     while True:
       yield self.round()
 
-  def round(self):
+  def round(self) -> round_result.RoundResult:
     """Plays one round and returns its `RoundResult`."""
     return self._round(begins=True)
 
-  def catch_up(self):
-    """Plays a round that begins nothing and waits for all who train.
+  def catch_up(self) -> round_result.RoundResult:
+    """Plays a round that begins no training and ends all that is under way.
 
     Returns:
-      Its `RoundResult`. Nobody is in training then, so that `state` works.
+      Its `RoundResult`. No policy is in training then, so that `state` works.
     """
     return self._round(begins=False)
 
@@ -366,8 +389,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       self._plateaus.pop(policy_id, None)
     self.update_meta_strategies()
     of_all = self._solve(self._everyone())
-    # Where to measure: weight in the answer over frozen policies plus weight in
-    # the answer over all.
+    # The importance of a policy is its probability in the meta-strategy over
+    # frozen policies plus that in the meta-strategy over all.
     self._importance = [weights.copy() for weights in of_all.probabilities]
     for weights, chosen, probabilities in zip(
         self._importance, self._answer.indices, self._answer.probabilities):
@@ -407,7 +430,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         self.scheme, self._population, self._empirical_game, self._solve_row,
         policy_ids)
     opponents = {}
-    for row in graph.values():  # Players and levels may share what they face.
+    for row in graph.values():  # Players and levels may share opponents.
       if row.meta_strategy not in opponents:
         opponents[row.meta_strategy] = self._as_opponents(row.meta_strategy)
     start = time.perf_counter()
@@ -421,9 +444,9 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       self._in_training[policy_id] = self._rounds, row
 
   def _as_opponents(self, meta_strategy):
-    """Returns a meta-strategy as learners face it."""
+    """Returns the opponents that a meta-strategy is for learners."""
     if self.played_game.num_players == 2:
-      # A single opponent is faced as its marginal says.
+      # For a learner, a single opponent is described by its marginal.
       meta_strategy = dataclasses.replace(meta_strategy, joint=None)
     if self.is_exact and meta_strategy.joint is None and (
         not self._oracle.needs_separate_opponents):
@@ -434,10 +457,11 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     """Publishes and measures the policies that have ended their training.
 
     Args:
-      max_staleness: policies that began so many rounds ago are waited for.
+      max_staleness: the age, in rounds since a policy began, from which on the
+        call waits for the policy.
 
     Returns:
-      The `LevelStatus` of each.
+      The `LevelStatus` of each policy that has ended its training.
     """
     if not self._in_training:
       return []
@@ -457,21 +481,22 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       self.staleness = max(self.staleness, self._rounds - begun)
       found.append(round_result.LevelStatus(
           policy_id, self._population[policy_id].steps, report.mean_return,
-          # Of sampled payoffs those met in training are the most precise.
+          # On sampled games the returns of training are more precise than the
+          # measured payoffs.
           self._empirical_game.expected_return(policy_id, row.meta_strategy)
           if self.is_exact else report.mean_return,
           row.stationary, self._rounds - begun, report.is_exact))
     return found
 
-  def exploitability(self):
-    """Returns the `Exploitability` of what the run has found.
+  def exploitability(self) -> evaluator_lib.Exploitability:
+    """Returns the `Exploitability` of the run's result.
 
     It is NaN for a sampled game; see `lower_bound`.
     """
     return self._evaluator.exploitability(self._answer)
 
-  def final_joint(self):
-    """Returns the joint distribution that the run has found.
+  def final_joint(self) -> np.ndarray | None:
+    """Returns the joint distribution of the run's result.
 
     Returns:
       `[K_0, ..., K_{n-1}]`, over the profiles of `get_policies()`; None where
@@ -479,25 +504,23 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     """
     return self._answer.joint
 
-  def final_mixtures(self):
-    """Returns what the run has found as a `Mixture` per player.
+  def final_mixtures(self) -> tuple[population_lib.Mixture, ...]:
+    """Returns the run's result as a `Mixture` per player.
 
-    Of a joint distribution they are the marginals.
-
-    An interrupt in the middle of a round leaves it at what the round before
-    had found.
+    The mixtures of a joint distribution are its marginals. After an interrupt
+    in the middle of a round, the result is that of the round before.
     """
     return evaluator_lib.mixtures(
         self.played_game.roles, self._answer, self._population)
 
   def lower_bound(self, exploiter_steps: int, num_episodes: int | None = None,
-                  **options) -> lower_bound_lib.LowerBound:
-    """Trains an exploiter of what the run has found, for each population.
+                  **options: Any) -> lower_bound_lib.LowerBound:
+    """Trains an exploiter of the run's result for each population.
 
     Args:
-      exploiter_steps: environment steps that each one trains.
-      num_episodes: see `lower_bound.lower_bound`.
-      **options: `go_on` and `until`, see there.
+      exploiter_steps: environment steps that each exploiter trains.
+      num_episodes: the episodes per estimate, see `lower_bound.lower_bound`.
+      **options: `go_on` and `until`, see `lower_bound.lower_bound`.
 
     Returns:
       A `LowerBound` of the NashConv of `final_mixtures`.
@@ -514,10 +537,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         num_episodes, **options)
 
   def final_tables(self) -> list[np.ndarray]:
-    """Returns what an exact run has found as a table `[I, A]` per player.
+    """Returns the result of an exact run as a table `[I, A]` per player.
 
-    They are the behaviour policies of `final_mixtures`, weighted by reach, in
-    the original game.
+    The tables are the behaviour policies of `final_mixtures`, weighted by
+    reach, in the original game.
 
     Raises:
       ValueError: if the game is sampled, and too large for tables.
@@ -526,45 +549,50 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       raise ValueError(f"{self.original_game.game} is sampled and has no "
                        "tables: final_policy() and final_mixtures() work")
     assert isinstance(self._evaluator, exact_evaluator.ExactEvaluator)
-    return self.played_game.seat_tables(
+    return self._evaluator.game.seat_tables(
         self._evaluator.mixture_tables(self._answer))
 
-  def final_policy(self):
-    """Returns what the run has found as one OpenSpiel policy of all seats.
+  def final_policy(self) -> openspiel_policy.Policy:
+    """Returns the run's result as one OpenSpiel policy of all seats.
 
     Returns:
       The behaviour policy of `final_mixtures`, weighted by reach: a
       `BestResponsePolicy` of an enumerated game, a `MixturePolicy` of a
-      sampled one. Of a joint distribution it plays the marginals.
+      sampled one. If the result is a joint distribution, it plays the
+      marginals.
     """
-    if self.is_exact:
-      game = self.original_game
+    game = self.original_game
+    if isinstance(game, game_tree.GameTree):
       return tabular.BestResponsePolicy(
           game.game, dict(enumerate(zip(game.infostates,
                                         self.final_tables()))), frozen=True)
+    assert isinstance(self.played_game, state_game.StateGame)
     mixtures = self.final_mixtures()
+    functions: list[list[Any]] = [
+        [snapshot.policy for snapshot in mixture.snapshots]
+        for mixture in mixtures]
     return sampled.MixturePolicy(
-        self.played_game,
-        [[snapshot.policy for snapshot in mixture.snapshots]
-         for mixture in mixtures],
+        self.played_game, functions,
         [mixture.probabilities for mixture in mixtures])
 
   def payoff_standard_errors(self) -> np.ndarray:
-    """Returns `[n, K_0, ...]`, those of the payoffs among all policies.
+    """Returns the standard errors of the payoffs among all policies.
 
-    In game utility; zeros where payoffs are exact.
+    Returns:
+      `[n, K_0, ...]`, in game utility; zeros where payoffs are exact.
     """
     if self.is_exact:
       return np.zeros_like(self._empirical_game.payoffs)
     assert isinstance(self._evaluator, sampled_evaluator.SampledEvaluator)
     return self._evaluator.standard_errors()
 
-  # What it takes to go on later.
+  # The following methods save a run and resume it.
 
-  def settings(self):
-    """Returns what a run depends on: two equal ones give the same bits.
+  def settings(self) -> dict[str, Any]:
+    """Returns the settings of the run, as names and plain data.
 
-    Names and plain data; versions of packages are not among them.
+    Two runs with equal settings have the same bits, in lockstep and with the
+    same versions of all packages.
     """
     oracle, scheme = self._oracle, self.scheme
     return {
@@ -587,8 +615,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         **{f"plateau {name}": value for name, value in
            dataclasses.asdict(self.plateau_rule).items()}}
 
-  def state(self):
-    """Returns all that the run is between two rounds, for `restore`.
+  def state(self) -> dict[str, Any]:
+    """Returns the whole state of the run between two rounds, for `restore`.
 
     Returns:
       Plain data and arrays that do not change later, as `plain_data.write`
@@ -619,19 +647,18 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
                        else self._solve_row.state()),
         "oracle": self._oracle.state(active)}
 
-  def restore(self, state):
-    """Makes this solver go on where another was.
+  def restore(self, state: dict[str, Any]) -> None:
+    """Makes this solver continue the run of another.
 
-    What it does from here on has the same bits as what the other did, in
-    lockstep and with the same versions of its packages.
+    All later rounds have the same bits as those of the other solver, in
+    lockstep and with the same versions of all packages.
 
     Args:
-      state: what the other's `state` returned, or what was read from a
-        checkpoint of it.
+      state: the other's `state`, or the data of its checkpoint.
 
     Raises:
-      ValueError: if this solver has played rounds, or the state is of one
-        with other settings; names those that differ.
+      ValueError: if this solver has played rounds, or if its settings differ
+        from those of the state; the message names the differences.
     """
     if self._rounds:
       raise ValueError("restore needs a solver that has played no rounds; this "
@@ -666,14 +693,14 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
   def _read_policy(self, policy_id, data):
     """Returns a policy from its data in a checkpoint, of version 0.1 too."""
-    if data is None:  # The initial policy was not kept by 0.1.
+    if data is None:  # Version 0.1 did not save the initial policy.
       return self._population[policy_id].snapshot.policy
     if isinstance(data, np.ndarray):
       return tabular.TablePolicy(data)
     return policy_lib.from_data({"class": "NetworkPolicy", **data})
 
   def _open(self, openings):
-    """Opens policies and publishes what they are before any training."""
+    """Opens policies and publishes their snapshots before any training."""
     openings = list(openings)
     schemes.check_openings(self.scheme, openings,
                            self.played_game.num_populations)
@@ -683,7 +710,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     for policy_id, policy in zip(policy_ids, self._oracle.open(
         policy_ids, wait=not self.max_staleness)):
       self._population.publish(policy_id, policy)
-    if policy_ids:  # They will be played when they have trained.
+    if policy_ids:  # Matches of these policies begin once they have trained.
       self._measure(policy_ids, share=0.0)
 
   def _publish(self, policy_id, report):
@@ -709,7 +736,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
 
 def _check_game(game, original_game):
-  """Raises ValueError unless a solver's game is that of its oracle.
+  """Raises ValueError unless a solver and its oracle have the same game.
 
   Args:
     game: a pyspiel game, a game string, a `GameTree` or a `StateGame`.
@@ -732,7 +759,7 @@ def _settings_of_0_1(settings):
   settings = dict(settings)
   if "scheme rule" in settings:
     settings["scheme rectify"] = settings.pop("scheme rule")
-  # Knobs that nobody set, and which are gone.
+  # Version 0.1 had these settings, which always had these values.
   for name, value in (("plateau count_moving", True),
                       ("oracle row_tolerance", 1e-3)):
     if settings.get(name) == value:

@@ -14,25 +14,35 @@
 
 """ExactEvaluator: payoffs and NashConv of an enumerated game, exactly."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
+from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
 from open_spiel_ppsro.policies import tabular
 
 
 class ExactEvaluator(evaluator_lib.Evaluator):
-  """Measures policies by their realization plans, which it keeps."""
+  """An evaluator that keeps the realization plans of all policies."""
 
-  def __init__(self, game):
+  game: game_tree.GameTree
+
+  def __init__(self, game: game_tree.GameTree):
     """Makes an evaluator of a `GameTree`."""
     self.game = game
     self._plans = [
         np.zeros((0, game.num_sequences(game.player_of(p))))
         for p in range(game.num_populations)]
 
-  def measure(self, population, meta_game, changed, share=1.0):
+  def measure(self, population: population_lib.Population,
+              meta_game: meta_game_lib.MetaGame,
+              changed: Sequence[population_lib.PolicyId],
+              share: float = 1.0) -> None:
     del share  # Every cell is exact.
     game = self.game
     sizes = population.sizes()
@@ -45,14 +55,14 @@ class ExactEvaluator(evaluator_lib.Evaluator):
       grown[:len(self._plans[p])] = self._plans[p]
       if indices:
         tables = np.stack([
-            population[population_lib.PolicyId(p, index)].snapshot.policy.table
+            population[population_lib.PolicyId(p, index)].snapshot.table
             for index in indices])
         grown[indices] = sequence_form.realization_plan(game, tables, player)
       self._plans[p] = grown
     for player, role in enumerate(game.roles):
       if stale[role]:
         # Where policies of several players changed, the cells that they share
-        # are met once: by the first of these players.
+        # are filled once, for the first of these players.
         rows = [list(range(sizes[r])) for r in game.roles]
         for earlier in range(player):
           rows[earlier] = [index for index in rows[earlier]
@@ -62,23 +72,26 @@ class ExactEvaluator(evaluator_lib.Evaluator):
             game, [self._plans[r][chosen]
                    for r, chosen in zip(game.roles, rows)]))
 
-  def state(self):
-    """Returns nothing: what it knows follows from the population."""
+  def state(self) -> dict[str, Any]:
+    """Returns no data: all measurements follow from the population."""
     return {}
 
-  def restore(self, state, population):
+  def restore(self, state: dict[str, Any],
+              population: population_lib.Population) -> None:
     del state
     self._plans = [
         sequence_form.realization_plan(
-            self.game, np.stack([member.snapshot.policy.table
+            self.game, np.stack([member.snapshot.table
                                  for member in population.members(p)]),
             self.game.player_of(p))
         for p in range(population.num_populations)]
 
-  def mixture_tables(self, meta_strategy):
-    """Returns `[I, A]` per population: a mixture's behaviour policy.
+  def mixture_tables(
+      self, meta_strategy: meta_game_lib.MetaStrategy) -> list[np.ndarray]:
+    """Returns the behaviour policy of each population's mixture, `[I, A]`.
 
-    A mixture draws one policy per episode, so it is weighted by reach.
+    A mixture draws one policy per episode, so each policy is weighted by its
+    reach.
     """
     return [
         sequence_form.behaviour(
@@ -88,7 +101,8 @@ class ExactEvaluator(evaluator_lib.Evaluator):
         for p, (plans, chosen, weights) in enumerate(zip(
             self._plans, meta_strategy.indices, meta_strategy.probabilities))]
 
-  def exploitability(self, meta_strategy):
+  def exploitability(self, meta_strategy: meta_game_lib.MetaStrategy
+                     ) -> evaluator_lib.Exploitability:
     game = self.game.original
     tables = self.game.seat_tables(self.mixture_tables(meta_strategy))
     value = sequence_form.nash_conv(
@@ -106,7 +120,7 @@ class ExactEvaluator(evaluator_lib.Evaluator):
     probabilities = joint[joint > 0]
     returns = game.terminal_returns @ sequence_form.joint_reach(
         game, plans, profiles, probabilities)
-    # A player that was better off told what to do has nothing to gain.
+    # A gain below zero counts as zero: the player does better by following.
     return float(sum(
         max(0.0, sequence_form.best_value_of_reach(
             game, sequence_form.joint_reach(
@@ -114,11 +128,13 @@ class ExactEvaluator(evaluator_lib.Evaluator):
             - returns[player])
         for player in range(game.num_players)))
 
-  def behaviour_opponents(self, meta_strategy):
-    """Returns a meta-strategy as learners face it, a policy per player.
+  def behaviour_opponents(self, meta_strategy: meta_game_lib.MetaStrategy
+                          ) -> tuple[population_lib.Mixture, ...]:
+    """Returns the opponents of a meta-strategy as one policy per player.
 
-    Each mixture is its behaviour policy, weighted by reach, which gives the
-    same distribution over episodes and travels as one table.
+    Each policy is the behaviour policy of a mixture, weighted by reach. It
+    gives the same distribution over episodes as the mixture, and travels as one
+    table.
 
     Args:
       meta_strategy: a `MetaStrategy` whose players draw independently.

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Game: what the rest of the package asks of any game.
+"""Game: the common face of all games, for the rest of the package.
 
 A game is either enumerated, a `GameTree`, on which everything is exact, or
 sampled, a `StateGame`, which is played state by state.
@@ -20,6 +20,7 @@ sampled, a `StateGame`, which is played state by state.
 
 import abc
 from typing import ClassVar
+from typing import Self
 
 import pyspiel
 
@@ -37,7 +38,8 @@ class Game(abc.ABC):
       per player, unless one population plays all seats.
     before_symmetry: the game before its seats were drawn at random, see
       `seat_symmetry.symmetrise`; None if they are not drawn.
-    is_enumerated: whether payoffs and NashConv are exact on it.
+    is_enumerated: whether it is a `GameTree`, so that its payoffs and NashConv
+      are exact.
   """
 
   game: pyspiel.Game
@@ -45,12 +47,12 @@ class Game(abc.ABC):
   num_actions: int
   is_zero_sum: bool
   roles: tuple[int, ...]
-  before_symmetry: "Game | None"
+  before_symmetry: Self | None
   is_enumerated: ClassVar[bool]
 
   @property
   def num_populations(self) -> int:
-    """How many populations play: one per player, or one for all."""
+    """The number of populations: one per player, or one for all."""
     return max(self.roles) + 1
 
   @property
@@ -64,7 +66,7 @@ class Game(abc.ABC):
     return self.before_symmetry is not None
 
   @property
-  def original(self) -> "Game":
+  def original(self) -> Self:
     """The game before its seats were drawn; itself if they are not drawn."""
     return self if self.before_symmetry is None else self.before_symmetry
 

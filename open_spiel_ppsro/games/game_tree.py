@@ -14,21 +14,23 @@
 
 """GameTree: a small game, enumerated once into arrays.
 
-A two-or-more-player game of perfect recall is, for everything that PSRO asks
-about it, two things: the information states of each player, and the terminal
-histories with the sequence of own actions that leads each player there. Both
-fit in a few arrays, and every exact quantity (`sequence_form.py`) and every
-batch of episodes (`tree_simulator.py`) is arithmetic on them.
+PSRO needs two things of a game of perfect recall: the information states of
+each player, and the terminal histories, each with the sequence of own actions
+that leads each player there. Both fit in a few arrays. Every exact quantity
+(`sequence_form.py`) and every batch of episodes (`tree_simulator.py`) is
+arithmetic on them.
 
-A *sequence* of player `p` is the empty one, or an information state and the
-action taken there. It has the index `infostate * num_actions + action`; the
-empty sequence comes last, at `num_infostates * num_actions`.
+A *sequence* of a player is either empty, or an information state and the action
+taken there. Its index is `infostate * num_actions + action`; the empty sequence
+comes last, at `num_infostates * num_actions`.
 
 Source: von Stengel, "Efficient Computation of Behavior Strategies", 1996.
 """
 
+from collections.abc import Sequence
 import dataclasses
 import random
+from typing import Self
 
 import numpy as np
 from open_spiel.python import policy
@@ -37,21 +39,25 @@ import pyspiel
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import loading
 
+# The histories up to which a game is enumerated, unless the caller says
+# otherwise. More of them take more memory and time.
 DEFAULT_MAX_HISTORIES = 5_000_000
 
-# So many histories of each length are followed to estimate how many there are;
-# where the estimate is this far beyond the limit, nothing is enumerated. It
-# takes a fraction of a second, and is rarely off by half.
+# The number of histories is estimated before a game is enumerated. For that, at
+# most this many histories of each length are followed: the estimate takes a
+# fraction of a second and is rarely off by half. More make it more precise.
 _NUM_FOLLOWED = 2_000
+# A game is refused at once if the estimate is above this many times the limit.
+# A smaller factor would refuse games that an estimate by chance overrates.
 _HOPELESS_FACTOR = 3
 
 
 class NotEnumerableError(ValueError):
-  """The game cannot be enumerated; it may still be sampled."""
+  """A game cannot be enumerated; it may still be sampled."""
 
 
 class TooLargeError(NotEnumerableError):
-  """The game has more histories than may be enumerated."""
+  """A game has more histories than the limit allows."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,9 +72,9 @@ class Infostates:
       reaches the information state.
     levels: slices of `[I]`; level `d` holds the information states that the
       player reaches after `d` actions of its own.
-    observations: float32 `[I, D]`, what a network sees: the information state
-      tensor; where the game has none, the observation tensor; where it has
-      neither, the one-hot index of the information state.
+    observations: float32 `[I, D]`, the inputs of a network: the information
+      state tensor; where the game has none, the observation tensor; where it
+      has neither, the one-hot index of the information state.
   """
   names: tuple[str, ...]
   rows: dict[str, int]
@@ -77,7 +83,7 @@ class Infostates:
   levels: tuple[slice, ...]
   observations: np.ndarray
 
-  def __len__(self):
+  def __len__(self) -> int:
     return len(self.names)
 
 
@@ -99,8 +105,8 @@ class GameTree(game_lib.Game):
     is_zero_sum: whether the returns sum to zero at every terminal history.
     roles: for each player, the population that its policies come from.
     before_symmetry: see `game.Game`.
-    seat_rows: where seats are drawn, per player of the original game int
-      `[I_p]`: its information states among those of this game.
+    seat_rows: where seats are drawn, an int array `[I_p]` for each player of
+      the original game: the rows that its information states have here.
   """
   game: pyspiel.Game
   num_players: int
@@ -113,16 +119,16 @@ class GameTree(game_lib.Game):
   terminal_steps: np.ndarray
   is_zero_sum: bool
   roles: tuple[int, ...]
-  before_symmetry: "GameTree | None" = None
+  before_symmetry: Self | None = None
   seat_rows: tuple[np.ndarray, ...] = ()
 
   is_enumerated = True
 
   def __getstate__(self):
-    # Workers need the arrays alone; not every pyspiel game can be pickled.
+    # Workers need the arrays alone, and some pyspiel games cannot be pickled.
     return {**self.__dict__, "game": None, "before_symmetry": None}
 
-  def seat_tables(self, tables):
+  def seat_tables(self, tables: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Returns one table per player of the original game.
 
     Args:
@@ -132,27 +138,27 @@ class GameTree(game_lib.Game):
       return [tables[0][rows] for rows in self.seat_rows]
     return [tables[role] for role in self.roles]
 
-  def num_sequences(self, player):
+  def num_sequences(self, player: int) -> int:
     """Returns the length of a realization plan of `player`."""
     return len(self.infostates[player]) * self.num_actions + 1
 
-  def uniform_table(self, player):
+  def uniform_table(self, player: int) -> np.ndarray:
     """Returns `[I, A]`, the policy that is uniform over legal actions."""
     mask = self.infostates[player].legal_actions_mask
     return mask / mask.sum(axis=1, keepdims=True)
 
-  def tabulate(self, pi, player):
+  def tabulate(self, pi: policy.Policy, player: int) -> np.ndarray:
     """Returns `[I, A]`, the action probabilities of an OpenSpiel policy.
 
     Args:
-      pi: a `policy.Policy`; one that has a `table(player)` of the right
-        shape, or is a `TabularPolicy`, is read by information state, any other
-        is asked at one history of each information state.
-      player: whose information states.
+      pi: a `policy.Policy`. One that has a `table(player)` of the right shape,
+        or is a `TabularPolicy`, is read by information state; any other is
+        asked at one history of each information state.
+      player: the player whose information states the table has.
 
     Raises:
-      ValueError: if it gives probabilities that do not sum to one, or gives
-        some to an illegal action.
+      ValueError: if the policy's probabilities do not sum to one, or an illegal
+        action has some.
     """
     infostates = self.infostates[player]
     table = np.zeros(infostates.legal_actions_mask.shape)
@@ -180,7 +186,7 @@ class GameTree(game_lib.Game):
     self.check_table(table, player)
     return table
 
-  def check_table(self, table, player):
+  def check_table(self, table: np.ndarray, player: int) -> None:
     """Raises ValueError unless `table` `[I, A]` is a policy of `player`."""
     mask = self.infostates[player].legal_actions_mask
     if table.shape != mask.shape:
@@ -196,7 +202,8 @@ class GameTree(game_lib.Game):
           f" is {table[row].tolist()}, not a distribution over the legal "
           f"actions {np.flatnonzero(mask[row]).tolist()}")
 
-  def tabular_policy(self, tables):
+  def tabular_policy(self,
+                     tables: Sequence[np.ndarray]) -> policy.TabularPolicy:
     """Returns an OpenSpiel `TabularPolicy` from one `[I, A]` per player."""
     result = policy.TabularPolicy(self.game)
     for infostates, table in zip(self.infostates, tables):
@@ -224,13 +231,14 @@ class GameTree(game_lib.Game):
 def _estimated_histories(game, limit):
   """Returns an estimate of how many histories a game has, up to `limit`.
 
-  It goes down the tree level by level. Where a level has too many histories,
-  as many as are followed are drawn from it and count for all of them (Chen
-  1992, with a stratum for each length): unbiased, and exact where all fit.
+  The estimate follows the tree level by level. Where a level has more than
+  `_NUM_FOLLOWED` histories, so many are drawn from it and count for all of them
+  (Chen 1992, with a stratum for each length). The estimate is unbiased, and
+  exact where no level is that large.
 
   Args:
     game: a turn-based pyspiel game.
-    limit: it stops when it is beyond.
+    limit: the estimate ends as soon as it is above this.
   """
   rng = random.Random(0)
   level, weight, estimate = [game.new_initial_state()], 1.0, 1.0
@@ -277,7 +285,8 @@ class _Collector:
     """Returns the `Infostates`, and the new row of each collected row."""
     count = len(self.parents)
     depths = np.zeros(count, int)
-    for row, parent in enumerate(self.parents):  # Parents are met first.
+    # A parent comes before its children, so its depth is known.
+    for row, parent in enumerate(self.parents):
       if parent >= 0:
         depths[row] = depths[parent // num_actions] + 1
     order = np.argsort(depths, kind="stable")
@@ -309,16 +318,36 @@ class _Collector:
         observations=observations), new_row
 
 
-def enumerate_game(game, max_histories=DEFAULT_MAX_HISTORIES):
+def _check_names_infostates(game):
+  """Raises NotEnumerableError if a game has no information state strings.
+
+  Its type does not always tell, so its first decision is asked.
+  """
+  state = game.new_initial_state()
+  while state.is_chance_node():
+    state.apply_action(state.legal_actions()[0])
+  if state.is_terminal():
+    return
+  try:
+    with loading.silent_stderr():
+      state.information_state_string(state.current_player())
+  except (pyspiel.SpielError, NotImplementedError) as error:
+    raise NotEnumerableError(
+        f"OpenSpiel gives {game} no information state strings, so it cannot be "
+        "enumerated: evaluation='sampled' plays it") from error
+
+
+def enumerate_game(game: pyspiel.Game | str,
+                   max_histories: int = DEFAULT_MAX_HISTORIES) -> GameTree:
   """Returns the `GameTree` of a game.
 
   Args:
     game: a pyspiel game or a game string with parameters; a simultaneous game
       is converted to turn-based.
-    max_histories: the most histories it may have.
+    max_histories: the most histories that the game may have.
 
   Raises:
-    TooLargeError: if it has more than `max_histories` histories.
+    TooLargeError: if the game has more than `max_histories` histories.
     NotEnumerableError: if OpenSpiel gives it no information state strings.
     ValueError: if the game has fewer than two players, is a mean-field game,
       or lacks perfect recall.
@@ -326,10 +355,7 @@ def enumerate_game(game, max_histories=DEFAULT_MAX_HISTORIES):
   if isinstance(game, str):
     game = loading.load_game(game)
   game = loading.playable(game)
-  if not game.get_type().provides_information_state_string:
-    raise NotEnumerableError(
-        f"OpenSpiel gives {game} no information state strings, so it cannot be "
-        "enumerated: evaluation='sampled' plays it")
+  _check_names_infostates(game)
   too_large = TooLargeError(
       f"{game} has more than {max_histories} histories, too many to "
       "enumerate for exact evaluation: choose smaller game parameters or raise "
@@ -343,8 +369,9 @@ def enumerate_game(game, max_histories=DEFAULT_MAX_HISTORIES):
   collectors = [_Collector() for _ in range(num_players)]
   sequences, chances, returns, steps = [], [], [], []
   num_histories = 0
-  # Depth first; on the stack: state, chance reach, decisions, last sequences
-  # (of collected rows; -1 is the empty sequence).
+  # The search is depth first. An entry of the stack is a state, its chance
+  # reach, the decisions so far, and the last sequence of each player, numbered
+  # by collected rows, with -1 for the empty sequence.
   stack = [(game.new_initial_state(), 1.0, 0, (-1,) * num_players)]
   while stack:
     state, chance, step, last = stack.pop()

@@ -23,11 +23,11 @@ import numpy as np
 import pyspiel
 
 
-def load_game(name):
+def load_game(name: str) -> pyspiel.Game:
   """Returns the pyspiel game of a game string, with parameters or without.
 
   Raises:
-    ValueError: in one line, if OpenSpiel has no such game or parameter.
+    ValueError: if OpenSpiel has no such game or parameter; in one line.
   """
   if not isinstance(name, str):
     raise ValueError(f"game is {name!r}; it takes a pyspiel game or its string")
@@ -39,17 +39,17 @@ def load_game(name):
         "; pyspiel.registered_names() lists those it has")
     raise ValueError(f"OpenSpiel has no game {short_name!r}{hint}")
   try:
-    with _silent_stderr():
+    with silent_stderr():
       return pyspiel.load_game(name)
-  # Some games raise IndexError where a parameter is missing, such as nfg_game.
+  # Some games, such as nfg_game, raise IndexError if a parameter is missing.
   except (pyspiel.SpielError, IndexError, RuntimeError) as error:
     raise ValueError(
         f"cannot load {name!r}: {' '.join(str(error).split())}") from error
 
 
 @contextlib.contextmanager
-def _silent_stderr():
-  """Hides what C++ writes there; OpenSpiel repeats its exceptions so."""
+def silent_stderr():
+  """Silences standard error, where OpenSpiel repeats its C++ exceptions."""
   sys.stderr.flush()
   saved = os.dup(2)
   try:
@@ -61,7 +61,7 @@ def _silent_stderr():
     os.close(saved)
 
 
-def turn_based(game):
+def turn_based(game: pyspiel.Game) -> pyspiel.Game:
   """Returns `game`, converted to turn-based if its moves are simultaneous."""
   if not isinstance(game, pyspiel.Game):
     raise ValueError(f"game is {game!r}; it takes a pyspiel game or its string")
@@ -75,11 +75,11 @@ def turn_based(game):
   return game
 
 
-def playable(game):
-  """Returns `game`, turn-based, if it is one for PSRO.
+def playable(game: pyspiel.Game) -> pyspiel.Game:
+  """Returns `game`, converted to turn-based, if PSRO can play it.
 
   Raises:
-    ValueError: if it is a mean-field game or has fewer than two players.
+    ValueError: if the game is a mean-field game or has fewer than two players.
   """
   game = turn_based(game)
   if game.num_players() < 2:
@@ -88,11 +88,11 @@ def playable(game):
   return game
 
 
-def observation(state, player):
-  """Returns what a network sees at `state`, float32 `[D]`, or None.
+def observation(state: pyspiel.State, player: int) -> np.ndarray | None:
+  """Returns the input of a network at `state`, float32 `[D]`, or None.
 
-  The information state tensor where the game has one, else the observation
-  tensor, else None.
+  It is the information state tensor where the game has one, else the
+  observation tensor; None if the game has neither.
   """
   game_type = state.get_game().get_type()
   if game_type.provides_information_state_tensor:

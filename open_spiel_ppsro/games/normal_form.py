@@ -14,16 +14,19 @@
 
 """Normal-form games as game trees: from an array, a file, or at random."""
 
+import os
 import pathlib
 
 import numpy as np
+import numpy.typing as npt
 import pyspiel
 
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import loading
 
 
-def matrix_game(payoffs, symmetric=None):
+def matrix_game(payoffs: npt.ArrayLike,
+                symmetric: bool | None = None) -> game_tree.GameTree:
   """Returns the `GameTree` of a two-player zero-sum matrix game.
 
   Args:
@@ -70,15 +73,15 @@ def matrix_game(payoffs, symmetric=None):
       roles=(0, 0) if symmetric else (0, 1))
 
 
-def matrix_game_from_file(path):
+def matrix_game_from_file(path: str | os.PathLike) -> game_tree.GameTree:
   """Returns the `GameTree` of the payoffs in a file.
 
   Args:
-    path: a `.npy` file, or text with a row a line, separated by commas or
-      blanks.
+    path: a `.npy` file, or a text file with a row of the matrix per line, whose
+      numbers are separated by commas or blanks.
 
   Raises:
-    ValueError: if it cannot be read as a payoff matrix.
+    ValueError: if the file cannot be read as a payoff matrix.
   """
   try:
     if pathlib.Path(path).suffix == ".npy":
@@ -94,11 +97,11 @@ def matrix_game_from_file(path):
   return matrix_game(payoffs)
 
 
-def random_symmetric(size, seed):
+def random_symmetric(size: int, seed: int) -> np.ndarray:
   """Returns a random antisymmetric `[size, size]` payoff matrix.
 
-  The upper triangle is uniform on (-1, 1): the random normal-form games of
-  McAleer et al. 2020, section 5.
+  The upper triangle is uniform on (-1, 1), as in the random normal-form games
+  of McAleer et al. 2020, section 5.
   """
   upper = np.triu(np.random.default_rng(seed).uniform(-1, 1, (size, size)), 1)
   return upper - upper.T
@@ -113,6 +116,6 @@ def _one_infostate(name, count, num_actions):
       observations=np.ones((1, 1), np.float32))
 
 
-# What version 0.1 called them.
+# Version 0.1 had these names.
 from_payoffs = matrix_game
 from_file = matrix_game_from_file

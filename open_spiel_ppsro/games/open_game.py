@@ -14,20 +14,24 @@
 
 """Opening a game: enumerated if it is small enough, sampled if not."""
 
+import pyspiel
+
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import state_game
 
 
-def open_game(game, max_histories=game_tree.DEFAULT_MAX_HISTORIES,
-              evaluation="auto"):
-  """Returns a game as it will be evaluated: a `GameTree` or a `StateGame`.
+def open_game(game: pyspiel.Game | str | game_lib.Game,
+              max_histories: int = game_tree.DEFAULT_MAX_HISTORIES,
+              evaluation: str = "auto") -> game_lib.Game:
+  """Returns a `GameTree` if the game is to be enumerated, else a `StateGame`.
 
   Args:
     game: a pyspiel game or a game string; a `Game` is returned as it is.
-    max_histories: up to so many histories a game is enumerated.
-    evaluation: `exact`: a `GameTree`; `sampled`: a `StateGame`; `auto`: a
-      `GameTree` if the game is small enough and can be enumerated.
+    max_histories: the histories up to which a game is enumerated.
+    evaluation: `exact` gives a `GameTree`; `sampled` gives a `StateGame`;
+      `auto` gives a `GameTree` if the game is small enough and can be
+      enumerated, else a `StateGame`.
 
   Raises:
     ValueError: as `game_tree.enumerate_game` and `state_game` do.

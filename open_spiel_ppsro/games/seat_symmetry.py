@@ -15,25 +15,27 @@
 """Seat symmetry: a two-player game in which one policy plays both seats.
 
 Some methods (PSRO_rN, NeuPL, the reference implementation of Pipeline PSRO)
-know one population and payoffs `u(i, j) = -u(j, i)`. Any two-player zero-sum
-game serves them once the seats are drawn at random before it begins: a policy
-then has the information states of both seats. What it is worth in the
-original game is measured there, seat by seat.
+need a single population with payoffs `u(i, j) = -u(j, i)`. Any two-player
+zero-sum game has such payoffs once the seats are drawn at random before each
+episode. A policy then has the information states of both seats. Its
+exploitability is measured in the original game, seat by seat.
 """
 
 import dataclasses
 
 import numpy as np
 
+from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import game_tree
+from open_spiel_ppsro.games import state_game
 
 
-def symmetrise(game):
+def symmetrise(game: game_lib.Game) -> game_lib.Game:
   """Returns a game whose seats are drawn by a fair coin before each episode.
 
-  One population plays both seats. The information states of an enumerated game
-  are then those of both seats, and its `seat_rows` lead back to the game
-  itself; an observation of a sampled one ends with a one-hot seat.
+  One population plays both seats. An enumerated game then has the information
+  states of both seats, and its `seat_rows` lead back to those of each seat. In
+  a sampled game an observation ends with a one-hot seat.
 
   Args:
     game: a `GameTree` or a `StateGame` of two players, zero-sum.
@@ -50,6 +52,7 @@ def symmetrise(game):
     return game
   if isinstance(game, game_tree.GameTree):
     return _symmetrise_tree(game)
+  assert isinstance(game, state_game.StateGame)
   return dataclasses.replace(game, roles=(0, 0), before_symmetry=game,
                              num_features=game.num_features + 2)
 

@@ -23,23 +23,32 @@ Source: von Stengel 1996; Koller, Megiddo & von Stengel 1996 for the payoff
 form; Lanctot et al. 2017 for NashConv.
 """
 
+from collections.abc import Sequence
 import dataclasses
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse
 
-# What separates a tie from a difference of values, in game utility.
+from open_spiel_ppsro.games import game_tree
+
+# Action values that differ by less than this tie, relative to the largest
+# value. It is above rounding errors; a larger one makes more actions tie.
 _TIE_TOLERANCE = 1e-9
 
+# The rules for choosing among best actions, see `best_response_to_reach`.
 TIE_BREAKS = ("first", "last", "random", "uniform", "perturbed")
 
 
-def realization_plan(tree, table, player):
+def realization_plan(tree: game_tree.GameTree, table: np.ndarray,
+                     player: int) -> np.ndarray:
   """Returns the plan `[..., S]` of a behaviour policy `[..., I, A]`."""
   infostates = tree.infostates[player]
   batch = table.shape[:-2]
   plan = np.ones(batch + (tree.num_sequences(player),))
-  # A view of the plan by information state and action: `reshape` would copy.
+  # This is a view of the plan by information state and action; `reshape` would
+  # copy a batch.
   rows = np.lib.stride_tricks.as_strided(
       plan, batch + infostates.legal_actions_mask.shape, plan.strides[:-1] + (
           plan.strides[-1] * tree.num_actions, plan.strides[-1]))
@@ -49,22 +58,23 @@ def realization_plan(tree, table, player):
   return plan
 
 
-def as_plans(tree, policies, skip=None):
-  """Returns realization plans of what the public functions take.
+def as_plans(tree: game_tree.GameTree, policies: Sequence[npt.ArrayLike],
+             skip: int | None = None) -> list[np.ndarray]:
+  """Returns the realization plans of plans or tables, as users give them.
 
   Args:
     tree: the game.
-    policies: per player plans `[..., S_p]`, or tables `[..., I_p, A]` such as
+    policies: per player, plans `[..., S_p]` or tables `[..., I_p, A]`, such as
       `solver.final_tables()`.
     skip: a player whose entry is not read, or None.
 
   Raises:
-    ValueError: if a player's entry is neither.
+    ValueError: if a player's entry has neither shape.
   """
   if len(policies) != tree.num_players:
     raise ValueError(f"the game has {tree.num_players} players, got policies "
                      f"of {len(policies)}")
-  plans = []
+  plans: list[Any] = []
   for player, policy in enumerate(policies):
     if player == skip:
       plans.append(policy)
@@ -81,11 +91,12 @@ def as_plans(tree, policies, skip=None):
   return plans
 
 
-def behaviour(tree, plan, player):
+def behaviour(tree: game_tree.GameTree, plan: np.ndarray,
+              player: int) -> np.ndarray:
   """Returns the table `[..., I, A]` of a plan; uniform where it has no reach.
 
-  With the weighted sum of plans this is the behaviour policy that is
-  realization-equivalent to the mixture (Kuhn's theorem).
+  The table of a weighted sum of plans is the behaviour policy that is
+  realization-equivalent to their mixture (Kuhn's theorem).
   """
   infostates = tree.infostates[player]
   mask = infostates.legal_actions_mask
@@ -95,17 +106,19 @@ def behaviour(tree, plan, player):
   return np.where(reach > 0, rows / np.where(reach > 0, reach, 1), uniform)
 
 
-def mixture_plan(plans, probabilities):
+def mixture_plan(plans: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
   """Returns `[S]`, the plan of the mixture of `plans` `[K, S]`."""
   return np.einsum("k,ks->s", probabilities, plans)
 
 
-def mixture_table_plan(tree, tables, probabilities, player):
+def mixture_table_plan(tree: game_tree.GameTree, tables: np.ndarray,
+                       probabilities: np.ndarray, player: int) -> np.ndarray:
   """Returns `[S]`, the plan of a mixture of behaviour policies `[K, I, A]`."""
   return mixture_plan(realization_plan(tree, tables, player), probabilities)
 
 
-def terminal_reach(tree, plans, skip=None):
+def terminal_reach(tree: game_tree.GameTree, plans: Sequence[np.ndarray],
+                   skip: int | None = None) -> np.ndarray:
   """Returns `[T]`: chance reach times the reach of all players but `skip`.
 
   Args:
@@ -120,14 +133,16 @@ def terminal_reach(tree, plans, skip=None):
   return reach
 
 
-def joint_reach(tree, plans, profiles, probabilities, skip=None):
-  """Returns `[T]`, as `terminal_reach`, of plans that are drawn together.
+def joint_reach(tree: game_tree.GameTree, plans: Sequence[np.ndarray],
+                profiles: np.ndarray, probabilities: np.ndarray,
+                skip: int | None = None) -> np.ndarray:
+  """Returns the `terminal_reach` `[T]` of plans that are drawn together.
 
   Args:
     tree: the game.
-    plans: per player, `[K_p, S_p]`; the entry of `skip` is not read.
-    profiles: int `[M, n]`, per profile and player one of its plans.
-    probabilities: `[M]`, how likely each profile is.
+    plans: per player, K_p plans `[K_p, S_p]`; the entry of `skip` is not read.
+    profiles: int `[M, n]`, the index of each player's plan in each profile.
+    probabilities: `[M]`, the probability of each profile.
     skip: a player, or None to leave none out.
   """
   at_terminals = [
@@ -143,26 +158,30 @@ def joint_reach(tree, plans, profiles, probabilities, skip=None):
   return tree.terminal_chance * total
 
 
-def sequence_values(tree, plans, player):
+def sequence_values(tree: game_tree.GameTree, plans: Sequence[np.ndarray],
+                    player: int) -> np.ndarray:
   """Returns `[S]`: the payoff that each sequence of `player` ends in.
+
+  The expected return of a plan `x` of the player is `x @ sequence_values`.
 
   Args:
     tree: the game.
     plans: one plan per player; the entry of `player` is not read.
-    player: whose sequences and whose utility. The expected return of a plan
-      `x` of the player is `x @ sequence_values`.
+    player: the player whose sequences and utility count.
   """
   return values_of_reach(tree, terminal_reach(tree, plans, skip=player), player)
 
 
-def values_of_reach(tree, reach, player):
-  """As `sequence_values`, from the reach `[T]` of chance and the others."""
+def values_of_reach(tree: game_tree.GameTree, reach: np.ndarray,
+                    player: int) -> np.ndarray:
+  """Returns `sequence_values` by the reach `[T]` of chance and the others."""
   return np.bincount(tree.terminal_sequences[player],
                      reach * tree.terminal_returns[player],
                      tree.num_sequences(player))
 
 
-def expected_returns(tree, plans):
+def expected_returns(tree: game_tree.GameTree,
+                     plans: Sequence[np.ndarray]) -> np.ndarray:
   """Returns `[n]`, the expected return of each player for a plan each."""
   return tree.terminal_returns @ terminal_reach(tree, plans)
 
@@ -180,7 +199,7 @@ def _action_values(tree, gradient, player, allowed):
   Args:
     tree: the game.
     gradient: `[S]`, as `sequence_values` gives it.
-    player: whose.
+    player: the player who acts.
     allowed: bool `[I, A]`, the actions that may follow.
   """
   infostates = tree.infostates[player]
@@ -193,29 +212,33 @@ def _action_values(tree, gradient, player, allowed):
   return rows, values[-1]
 
 
-def best_response_value(tree, plans, player):
+def best_response_value(tree: game_tree.GameTree, plans: Sequence[np.ndarray],
+                        player: int) -> float:
   """Returns the most that `player` can expect against the others' plans."""
   return best_value_of_reach(
       tree, terminal_reach(tree, plans, skip=player), player)
 
 
-def best_value_of_reach(tree, reach, player):
-  """As `best_response_value`, from the reach `[T]` of chance and the others."""
+def best_value_of_reach(tree: game_tree.GameTree, reach: np.ndarray,
+                        player: int) -> float:
+  """Returns `best_response_value` by the reach `[T]` of all others."""
   gradient = values_of_reach(tree, reach, player)
   mask = tree.infostates[player].legal_actions_mask
   return float(_action_values(tree, gradient, player, mask)[1])
 
 
-def best_pure_plan(tree, values, player, second=None):
+def best_pure_plan(tree: game_tree.GameTree, values: np.ndarray, player: int,
+                   second: np.ndarray | None = None
+                   ) -> tuple[np.ndarray, float]:
   """Returns `(plan, value)`: a pure plan `[S]` of most value, and that value.
 
   Args:
     tree: the game.
-    values: `[S]`, what each sequence of the player is worth, as
+    values: `[S]`, the value of each sequence of the player, as
       `sequence_values` gives it.
-    player: whose plan.
-    second: `[S]`, what sequences are worth otherwise. Of several best plans it
-      takes one that is best by these values; by default the first.
+    player: the player of the plan.
+    second: `[S]`, other values of the sequences, by which one of several best
+      plans is chosen; by default it is the first.
   """
   tied, value = _best_actions(
       tree, values, player, tree.infostates[player].legal_actions_mask)
@@ -226,16 +249,18 @@ def best_pure_plan(tree, values, player, second=None):
   return realization_plan(tree, table, player), value
 
 
-def best_response(tree, plans, player, tie_break="first", rng=None):
-  """Returns an exact `BestResponse` of `player` to what the others play.
+def best_response(tree: game_tree.GameTree, plans: Sequence[npt.ArrayLike],
+                  player: int, tie_break: str = "first",
+                  rng: np.random.Generator | None = None) -> BestResponse:
+  """Returns an exact `BestResponse` of `player` to the others' policies.
 
   Args:
     tree: the game.
     plans: one plan `[S_p]` or table `[I_p, A]` per player; the entry of
       `player` is not read.
-    player: who responds.
-    tie_break: see `best_response_to_reach`.
-    rng: a NumPy generator, for `random` alone.
+    player: the player who responds.
+    tie_break: the rule among best actions, see `best_response_to_reach`.
+    rng: a NumPy generator, which the rule `random` needs.
   """
   if player not in range(tree.num_players):
     raise ValueError(f"player is {player}; the game has players from 0 to "
@@ -245,24 +270,28 @@ def best_response(tree, plans, player, tie_break="first", rng=None):
       tree, terminal_reach(tree, plans, skip=player), player, tie_break, rng)
 
 
-def best_response_to_reach(tree, reach, player, tie_break="first", rng=None):
-  """Returns an exact `BestResponse` of `player` to what the others do.
+def best_response_to_reach(
+    tree: game_tree.GameTree, reach: np.ndarray, player: int,
+    tie_break: str = "first",
+    rng: np.random.Generator | None = None) -> BestResponse:
+  """Returns an exact `BestResponse` of `player` to the others' reach.
 
   Actions whose values differ by less than 1e-9 (relative to the largest) tie.
   Ties are frequent: at information states that the opponents never let the
-  player reach, all actions tie. How they are broken decides how many
+  player reach, all actions tie. The rule for breaking them decides how many
   iterations double oracle needs.
 
   Args:
     tree: the game.
     reach: `[T]`, the probability that chance and the others give to each
       terminal history.
-    player: who responds.
-    tie_break: `first` or `last` legal action; `random` among the tied;
-      `uniform` over the tied; `perturbed`: the best one against opponents that
-      play uniformly at random, a response that is exact and yet sensible
-      where the opponents do not go.
-    rng: a NumPy generator, for `random` alone.
+    player: the player who responds.
+    tie_break: `first` and `last` choose the first or last of the tied actions;
+      `random` draws one; `uniform` plays all of them with equal probability;
+      `perturbed` chooses the best one against opponents that play uniformly at
+      random, so that the response is exact and yet sensible where the
+      opponents do not go.
+    rng: a NumPy generator, which `random` needs.
 
   Raises:
     ValueError: if `tie_break` is none of these.
@@ -285,13 +314,15 @@ def best_response_to_reach(tree, reach, player, tie_break="first", rng=None):
     elif tie_break == "last":
       choice = tied.shape[1] - 1 - tied[:, ::-1].argmax(axis=1)
     else:
+      assert rng is not None
       choice = np.where(tied, rng.random(tied.shape), -1).argmax(axis=1)
     table = np.zeros(mask.shape)
     table[np.arange(len(table)), choice] = 1
   return BestResponse(table, value)
 
 
-def values_against_uniform(tree, player):
+def values_against_uniform(tree: game_tree.GameTree,
+                           player: int) -> np.ndarray:
   """Returns `sequence_values` where the others play uniformly at random."""
   uniform = [realization_plan(tree, tree.uniform_table(p), p)
              for p in range(tree.num_players)]
@@ -304,7 +335,7 @@ def _best_actions(tree, gradient, player, allowed):
   Args:
     tree: the game.
     gradient: `[S]`, as `sequence_values` gives it.
-    player: whose actions.
+    player: the player who acts.
     allowed: bool `[I, A]`, the actions that may be chosen and may follow.
   """
   values, root = _action_values(tree, gradient, player, allowed)
@@ -314,14 +345,16 @@ def _best_actions(tree, gradient, player, allowed):
           float(root))
 
 
-def player_gains(tree, plans):
-  """Returns `[n]`: what each player gains by a best response to the others."""
+def player_gains(tree: game_tree.GameTree,
+                 plans: Sequence[np.ndarray]) -> np.ndarray:
+  """Returns `[n]`, each player's gain by a best response to the others."""
   returns = expected_returns(tree, plans)
   return np.array([best_response_value(tree, plans, player) - returns[player]
                    for player in range(tree.num_players)])
 
 
-def nash_conv(tree, plans):
+def nash_conv(tree: game_tree.GameTree,
+              plans: Sequence[npt.ArrayLike]) -> float:
   """Returns NashConv: the sum over players of their best-response gains.
 
   Exploitability is NashConv divided by the number of players.
@@ -334,7 +367,8 @@ def nash_conv(tree, plans):
   return float(player_gains(tree, plans).sum())
 
 
-def payoff_tensors(tree, plans):
+def payoff_tensors(tree: game_tree.GameTree,
+                   plans: Sequence[npt.ArrayLike]) -> np.ndarray:
   """Returns `[n, K_0, ..., K_{n-1}]`: every profile's expected returns.
 
   The player with the most policies is contracted over its sequences, the
@@ -359,7 +393,7 @@ def payoff_tensors(tree, plans):
   for player in others:
     gathered = plans[player][:, tree.terminal_sequences[player]]
     reach = (reach[:, None] * gathered[None]).reshape(-1, num_terminals)
-  tensors = []
+  tensors: list[np.ndarray] = []
   for player in range(tree.num_players):
     if tree.is_zero_sum and tree.num_players == 2 and player == 1:
       tensors.append(-tensors[0])

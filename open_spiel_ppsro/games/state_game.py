@@ -12,14 +12,17 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""StateGame: a game too large to enumerate, played state by state.
+"""StateGame: a game that is too large to enumerate and is played by states.
 
-What the rest of the package asks of any game, answered without a tree: how
-many players and actions, what a network sees, who plays which population.
+It answers the questions that the rest of the package asks of any game, see
+`game.Game`, without a tree.
 """
 
+from collections.abc import Sequence
 import dataclasses
 import random
+from typing import Any
+from typing import Self
 
 import numpy as np
 from open_spiel.python import observation
@@ -28,6 +31,8 @@ import pyspiel
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import loading
 
+# The episodes of random play by which the mean length of an episode is
+# estimated. More make the estimate more precise and a start slower.
 _NUM_PROBES = 200
 
 
@@ -42,7 +47,7 @@ class StateGame(game_lib.Game):
     num_features: D, the length of an observation: the information state tensor
       or, where the game has none, the observation tensor, which may forget;
       then a one-hot seat where one population plays all seats.
-    is_zero_sum: whether OpenSpiel says so.
+    is_zero_sum: whether OpenSpiel calls the game zero-sum.
     roles: for each player, the population that its policies come from.
     mean_steps: decisions of all players in an episode of uniformly random
       play, estimated.
@@ -55,33 +60,35 @@ class StateGame(game_lib.Game):
   is_zero_sum: bool
   roles: tuple[int, ...]
   mean_steps: float
-  before_symmetry: "StateGame | None" = None
+  before_symmetry: Self | None = None
 
   is_enumerated = False
 
   def __getstate__(self):
-    # A game travels as its string: not every pyspiel game can be pickled.
+    # A game travels as its string, because some pyspiel games cannot be
+    # pickled.
     return {**self.__dict__, "game": str(self.game), "before_symmetry": None}
 
   def __setstate__(self, state):
     self.__dict__.update(state, game=pyspiel.load_game(state["game"]))
 
-  def observer(self):
+  def observer(self) -> Any:
     """Returns an OpenSpiel observation: `set_from(state, player)`, `tensor`."""
     recalls = self.game.get_type().provides_information_state_tensor
     return observation.make_observation(
         self.game, pyspiel.IIGObservationType(perfect_recall=recalls))
 
-  def with_seats(self, observations, players):
+  def with_seats(self, observations: np.ndarray,
+                 players: Sequence[int] | np.ndarray) -> np.ndarray:
     """Returns observations as policies see them.
 
     Args:
-      observations: float32 `[U, D]`, of an `observer`.
-      players: int `[U]`, who sees each of them.
+      observations: float32 `[U, D]`, from an `observer`.
+      players: int `[U]`, the player who sees each observation.
 
     Returns:
-      Where one population plays all seats, each observation followed by its
-      one-hot seat, `[U, D + 2]`; the same observations elsewhere.
+      Each observation followed by its one-hot seat, `[U, D + 2]`, where one
+      population plays all seats; the same observations elsewhere.
     """
     if not self.plays_all_seats:
       return observations
@@ -89,7 +96,7 @@ class StateGame(game_lib.Game):
         [observations, np.eye(2, dtype=np.float32)[players]], axis=1)
 
 
-def state_game(game):
+def state_game(game: pyspiel.Game | str) -> StateGame:
   """Returns the `StateGame` of a pyspiel game or a game string.
 
   Raises:

@@ -14,13 +14,18 @@
 
 """The exact oracle: a best response by dynamic programming on the game tree.
 
-PSRO with it is the double oracle algorithm (McMahan, Gordon & Blum 2003).
+PSRO with this oracle is the double oracle algorithm (McMahan, Gordon & Blum
+2003).
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
+from open_spiel_ppsro import population
+from open_spiel_ppsro.games import game as game_lib
+from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import sequence_form
 from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.simulators import tree_simulator
@@ -28,11 +33,11 @@ from open_spiel_ppsro.simulators import tree_simulator
 
 @dataclasses.dataclass(frozen=True)
 class ExactConfig(learner_lib.LearnerConfig):
-  """How the exact oracle responds.
+  """The settings of the exact oracle.
 
   Attributes:
-    tie_break: one of `sequence_form.TIE_BREAKS`: which of the tied best
-      actions is played; see `sequence_form.best_response`.
+    tie_break: the rule by which a best action is chosen, one of
+      `sequence_form.TIE_BREAKS`; see `sequence_form.best_response_to_reach`.
   """
   tie_break: str = "perturbed"
 
@@ -45,33 +50,37 @@ class ExactConfig(learner_lib.LearnerConfig):
           f"unknown tie_break {self.tie_break!r}; use one of "
           f"{', '.join(sequence_form.TIE_BREAKS)}")
 
-  def steps_per_batch(self, game):
-    del game  # It trains no steps.
+  def steps_per_batch(self, game: game_lib.Game) -> float:
+    del game  # The exact oracle trains no environment steps.
     return 1.0
 
-  def make_learner(self, game, player, seed_sequence):
+  def make_learner(self, game: game_lib.Game, player: int,
+                   seed_sequence: np.random.SeedSequence) -> "ExactLearner":
+    assert isinstance(game, game_tree.GameTree)
     return ExactLearner(game, player, self, seed_sequence)
 
 
 class ExactLearner(learner_lib.Learner):
-  """Learns the best response in one step; it trains no episodes."""
+  """A learner that computes the best response and trains no episodes."""
 
-  def __init__(self, tree, player, config, seed_sequence):
+  def __init__(self, tree: game_tree.GameTree, player: int,
+               config: ExactConfig, seed_sequence: np.random.SeedSequence):
     self._tree = tree
     self._player = player
     self._config = config
     self._rng = np.random.default_rng(seed_sequence)
 
-  def initial_policy(self):
+  def initial_policy(self) -> np.ndarray:
     return self._tree.uniform_table(self._player)
 
-  def state(self):
+  def state(self) -> dict[str, Any]:
     return {"rng": self._rng.bit_generator.state}
 
-  def restore(self, state):
+  def restore(self, state: dict[str, Any]) -> None:
     self._rng.bit_generator.state = state["rng"]
 
-  def train(self, opponents, num_steps, stationary):
+  def train(self, opponents: population.Opponents, num_steps: int,
+            stationary: bool) -> learner_lib.TrainingReport:
     response = sequence_form.best_response_to_reach(
         self._tree,
         tree_simulator.opponents_reach(self._tree, opponents, self._player),

@@ -12,34 +12,43 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Adam on a parameter vector, in five operations."""
+"""Adam: an optimiser of a parameter vector, in five operations."""
 
 import math
+from typing import Any
 
+import numpy as np
 import torch
 
 from open_spiel_ppsro.policies import networks
 
-# Decay rates of the first and the second moment: those of the paper.
+# The decay rates of the first and the second moment, from the paper. Larger
+# ones average over more steps.
 _BETAS = (0.9, 0.999)
 
-class ParameterVector:
-  """Parameters without a network: what an optimiser far from it holds."""
 
-  def __init__(self, parameters):
+class ParameterVector:
+  """The parameters of networks that are in other processes.
+
+  Attributes:
+    parameters: float32 `[P]`, a tensor.
+  """
+
+  def __init__(self, parameters: np.ndarray):
     self.parameters = torch.tensor(parameters)
 
 
 class Adam:
   """Adam (Kingma & Ba 2015) on the parameter vector of an `MLP`."""
 
-  def __init__(self, network, epsilon=1e-8):
+  def __init__(self, network: networks.MLP | ParameterVector,
+               epsilon: float = 1e-8):
     """Makes an optimiser of an `MLP` or a `ParameterVector`.
 
     Args:
-      network: what has the `parameters`, float32 `[P]`.
-      epsilon: is added to the square root of the second moment; a large one
-        shortens steps where gradients are tiny.
+      network: an object with `parameters`, float32 `[P]`.
+      epsilon: the number that is added to the square root of the second moment;
+        a large one shortens steps where gradients are tiny.
     """
     self._parameters = network.parameters
     self._epsilon = epsilon
@@ -47,19 +56,19 @@ class Adam:
     self._square = torch.zeros_like(self._parameters)
     self._steps = 0
 
-  def state(self):
-    """Returns its moments and count of steps; not the parameters."""
+  def state(self) -> dict[str, Any]:
+    """Returns the moments and the count of steps, not the parameters."""
     return {"mean": networks.as_array(self._mean),
             "square": networks.as_array(self._square),
             "steps": self._steps}
 
-  def restore(self, state):
-    """Makes its moments and count of steps those of another."""
+  def restore(self, state: dict[str, Any]) -> None:
+    """Sets the moments and the count of steps to those of another."""
     self._mean.copy_(torch.from_numpy(state["mean"]))
     self._square.copy_(torch.from_numpy(state["square"]))
     self._steps = state["steps"]
 
-  def step(self, gradient, learning_rate):
+  def step(self, gradient: torch.Tensor, learning_rate: float) -> None:
     """Moves the parameters against `gradient` `[P]`."""
     self._steps += 1
     first, second = _BETAS

@@ -12,34 +12,45 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Networks: a small perceptron, its gradient and its optimiser, without tape.
+"""Networks: a small perceptron, its gradient, and policies that play by it.
 
-The networks of this package are small and are stepped hundreds of times a
-second; at that size autograd and `torch.optim` spend more time on bookkeeping
-than on arithmetic. All parameters of an `MLP` are one vector, its gradient is
-another, and Adam is five operations on them.
+The networks of this package are small and are trained hundreds of steps a
+second. At that size autograd and `torch.optim` spend more time on bookkeeping
+than on arithmetic. So all parameters of an `MLP` are one vector, and the class
+computes its gradient, another vector, itself; `oracles/optimiser.py` is Adam on
+these vectors.
 """
 
+from collections.abc import Callable
+from collections.abc import Hashable
+from collections.abc import Sequence
 import dataclasses
 import functools
+from typing import Any
+from typing import Self
 
 import numpy as np
 import torch
 
 from open_spiel_ppsro.policies import sampled
 
-# Instead of -inf: keeps 0 * log(0) finite at illegal actions.
+# The logit of illegal actions. Unlike -inf it keeps 0 * log(0) finite; it is so
+# low that the probability of these actions is exactly 0.
 _ILLEGAL_LOGIT = -1e4
 
 
-def generator(seed_sequence):
+def generator(seed_sequence: np.random.SeedSequence) -> torch.Generator:
   """Returns a torch generator seeded from a NumPy `SeedSequence`."""
   return torch.Generator().manual_seed(
       int(seed_sequence.generate_state(1, np.uint64)[0] >> 1))
 
 
-def pin_threads():
-  """One torch thread: results may change with the count, workers are many."""
+def pin_threads() -> None:
+  """Makes torch use one thread.
+
+  Results may change with the number of threads, and other workers use the other
+  cores.
+  """
   if torch.get_num_threads() != 1:
     torch.set_num_threads(1)
 
@@ -48,18 +59,20 @@ class MLP:
   """A ReLU perceptron with orthogonal initial weights and zero biases.
 
   Attributes:
-    parameters: float32 `[P]`, everything that is learned.
+    parameters: float32 `[P]`, all weights and biases.
   """
 
-  def __init__(self, sizes, torch_generator, device, last_gain=1.0):
+  def __init__(self, sizes: Sequence[int],
+               torch_generator: torch.Generator | None, device: str,
+               last_gain: float = 1.0):
     """Makes a network.
 
     Args:
-      sizes: of input, hidden layers and output.
-      torch_generator: draws the weights, on the CPU whatever the device; None
-        leaves all of them zero, to be set.
-      device: where it lives.
-      last_gain: scales the weights of the last layer.
+      sizes: the widths of the input, the hidden layers and the output.
+      torch_generator: the generator that draws the weights, on the CPU whatever
+        the device; None leaves all of them zero, to be set later.
+      device: the device of the parameters.
+      last_gain: the factor that scales the weights of the last layer.
     """
     self.sizes = tuple(sizes)
     self._sizes = tuple(zip(sizes[:-1], sizes[1:]))
@@ -85,7 +98,7 @@ class MLP:
       start += narrow
     return layers
 
-  def activations(self, inputs):
+  def activations(self, inputs: torch.Tensor) -> list[torch.Tensor]:
     """Returns the inputs of every layer and, last, the output `[U, out]`."""
     values = [inputs]
     for index, (weight, bias) in enumerate(self._weights):
@@ -95,16 +108,17 @@ class MLP:
       values.append(value)
     return values
 
-  def __call__(self, inputs):
+  def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
     """Returns the output `[U, out]` for inputs `[U, in]`."""
     return self.activations(inputs)[-1]
 
-  def gradient(self, activations, output_gradient):
-    """Returns `[P]`, the gradient of a loss; overwritten by the next call.
+  def gradient(self, activations: list[torch.Tensor],
+               output_gradient: torch.Tensor) -> torch.Tensor:
+    """Returns `[P]`, the gradient of a loss; the next call overwrites it.
 
     Args:
-      activations: as `activations` returned them.
-      output_gradient: `[U, out]`, of the loss by the output.
+      activations: the tensors that `activations` returned.
+      output_gradient: `[U, out]`, the gradient of the loss by the output.
     """
     gradient = output_gradient
     for index in reversed(range(len(self._weights))):
@@ -120,25 +134,26 @@ class MLP:
 class NetworkStack:
   """Networks of equal shapes that answer together, each at rows of its own.
 
-  Asked one after another, many networks with a few rows each spend nearly all
-  their time on the calls; here a layer of all of them is one product.
+  If many networks with a few rows each are asked one after another, nearly all
+  the time goes into the calls. Here one product computes a layer of all.
   """
 
-  def __init__(self, policies):
+  def __init__(self, policies: Sequence["NetworkPolicy"]):
     """Makes a stack of `NetworkPolicy` with an equal `stack_key`."""
     pin_threads()
     first = policies[0]
     self._num_actions = first.num_actions
     self._temperature = first.temperature
-    self._contexts = None if first.context is None else np.stack(
-        [policy.context for policy in policies])
+    contexts = [policy.context for policy in policies
+                if policy.context is not None]
+    self._contexts = np.stack(contexts) if contexts else None
     vectors = torch.from_numpy(
         np.stack([policy.parameters for policy in policies]))
     self._layers, start = [], 0
     for wide, narrow in zip(first.sizes[:-1], first.sizes[1:]):
       weight = vectors[:, start:start + wide * narrow]
       start += wide * narrow
-      # Copies, aligned as torch does it: results may change with alignment.
+      # Copies are aligned as torch aligns; results may change with alignment.
       self._layers.append((
           weight.view(-1, narrow, wide).clone(
               memory_format=torch.contiguous_format),
@@ -146,22 +161,24 @@ class NetworkStack:
               memory_format=torch.contiguous_format)))
       start += narrow
 
-  def __call__(self, chosen, counts, observations, legal_actions_mask):
+  def __call__(self, chosen: np.ndarray, counts: np.ndarray,
+               observations: np.ndarray,
+               legal_actions_mask: np.ndarray) -> np.ndarray:
     """Returns action probabilities `[U, A]`, zero where illegal.
 
     Args:
-      chosen: int `[G]`, positions in the stack, ascending.
-      counts: int `[G]`, how many rows each of these answers; they follow each
-        other, and sum to U.
-      observations: float32 `[U, D]`.
-      legal_actions_mask: bool `[U, A]`.
+      chosen: int `[G]`, the positions of networks in the stack, ascending.
+      counts: int `[G]`, the number of rows that each of them answers; the rows
+        of a network follow those of the one before, and all sum to U.
+      observations: float32 `[U, D]`, the players' observations.
+      legal_actions_mask: bool `[U, A]`, the legal actions.
     """
     layers, size = self._layers, len(self._layers[0][0])
-    # Copying weights costs about what it costs to use them: where most are
-    # asked, all compute.
+    # Copying weights costs about as much as using them. So where most networks
+    # are asked, all of them compute.
     if 2 * len(chosen) < size:
-      index = torch.from_numpy(chosen)
-      layers = [(weight[index], bias[index]) for weight, bias in layers]
+      places = torch.from_numpy(chosen)
+      layers = [(weight[places], bias[places]) for weight, bias in layers]
       slots, size = np.arange(len(chosen)), len(chosen)
     else:
       slots = chosen
@@ -191,11 +208,13 @@ class NetworkPolicy(sampled.FunctionPolicy):
   """A network as a policy that travels, plays, and no longer learns.
 
   Attributes:
-    sizes: of its layers.
-    parameters: float32 `[P]`.
-    num_actions: A; the first A outputs count.
-    temperature: of the softmax over them; 0 plays the best action.
-    context: float32 `[C]`, follows every observation; None for nothing.
+    sizes: the widths of its layers.
+    parameters: float32 `[P]`, the parameters of the `MLP`.
+    num_actions: A; the first A outputs are logits of the actions.
+    temperature: the temperature of the softmax over the logits; 0 plays the
+      best action.
+    context: float32 `[C]`, the further inputs after every observation; None for
+      none.
   """
   sizes: tuple[int, ...]
   parameters: np.ndarray
@@ -203,12 +222,12 @@ class NetworkPolicy(sampled.FunctionPolicy):
   temperature: float = 1.0
   context: np.ndarray | None = None
 
-  # What answers for many policies.
+  # The class that answers for many policies at once.
   stack = NetworkStack
 
   @property
-  def stack_key(self):
-    """Networks with equal keys can be stacked; None for one that cannot."""
+  def stack_key(self) -> Hashable:  # type: ignore[override]
+    """The key of networks that can be stacked together; None for no stack."""
     if not self.temperature:
       return None
     return (self.sizes, self.num_actions, self.temperature,
@@ -226,22 +245,23 @@ class NetworkPolicy(sampled.FunctionPolicy):
     return {name: value for name, value in self.__dict__.items()
             if name != "_network"}
 
-  def to_data(self):
+  def to_data(self) -> dict[str, Any]:
     return dataclasses.asdict(self)
 
   @classmethod
-  def from_data(cls, data):
+  def from_data(cls, data: dict[str, Any]) -> "NetworkPolicy":
     return cls(**{**data, "sizes": tuple(data["sizes"])})
 
-  def weights(self):
+  def weights(self) -> list[np.ndarray]:
     return [self.parameters.copy()]
 
-  def with_noise(self, sigma, rng):
-    """Returns a copy whose parameters got normal noise of deviation sigma."""
+  def with_noise(self, sigma: float, rng: np.random.Generator) -> Self:
+    """Returns a copy with normal noise of deviation sigma on its parameters."""
     noise = rng.normal(0, sigma, self.parameters.shape).astype(np.float32)
     return dataclasses.replace(self, parameters=self.parameters + noise)
 
-  def __call__(self, observations, legal_actions_mask):
+  def __call__(self, observations: np.ndarray,
+               legal_actions_mask: np.ndarray) -> np.ndarray:
     """Returns action probabilities `[U, A]`, zero where illegal."""
     inputs = torch.tensor(observations)
     if self.context is not None:
@@ -257,31 +277,34 @@ class NetworkPolicy(sampled.FunctionPolicy):
     ).exp().numpy()
 
 
-def as_array(tensor):
-  """Returns a NumPy copy of a tensor, wherever it lives."""
+def as_array(tensor: torch.Tensor) -> np.ndarray:
+  """Returns a NumPy copy of a tensor on any device."""
   return tensor.detach().cpu().numpy().copy()
 
 
-def masked_log_softmax(logits, illegal):
+def masked_log_softmax(logits: torch.Tensor,
+                       illegal: torch.Tensor) -> torch.Tensor:
   """Returns log probabilities `[U, A]`, practically -inf where `illegal`."""
   return torch.log_softmax(logits.masked_fill(illegal, _ILLEGAL_LOGIT), dim=-1)
 
 
-def through_log_softmax(gradient, probabilities):
+def through_log_softmax(gradient: torch.Tensor,
+                        probabilities: torch.Tensor) -> torch.Tensor:
   """Returns the gradient by logits from the gradient by log probabilities."""
   return gradient - probabilities * gradient.sum(dim=-1, keepdim=True)
 
 
 class DeviceCopy:
-  """Keeps the tensor of an array that a simulator hands out again and again."""
+  """Keeps the tensor of an array that a simulator gives in every batch."""
 
-  def __init__(self, device, transform=np.asarray):
+  def __init__(self, device: str,
+               transform: Callable[[np.ndarray], np.ndarray] = np.asarray):
     self._device = device
     self._transform = transform
-    self._array = None
-    self._tensor = None
+    self._array: np.ndarray | None = None
+    self._tensor: Any = None
 
-  def __call__(self, array):
+  def __call__(self, array: np.ndarray) -> torch.Tensor:
     if array is not self._array:
       self._array = array
       self._tensor = torch.as_tensor(self._transform(array),

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Policy: what a population holds, and what OpenSpiel is shown of it.
+"""Policy: a value that a population keeps, and its OpenSpiel wrapper.
 
 A `Policy` is a value: it never changes, it travels to workers by pickling, and
 it goes to disk as plain data. An `OpenSpielPolicy` wraps one of them, together
@@ -22,6 +22,7 @@ with the game that it is for, as OpenSpiel and psro_v2 know policies.
 import abc
 from typing import Any
 from typing import ClassVar
+from typing import Self
 
 import numpy as np
 from open_spiel.python import policy as openspiel_policy
@@ -32,12 +33,12 @@ from open_spiel_ppsro import plain_data
 
 
 class Policy(abc.ABC):
-  """What a population holds for one of its members.
+  """A policy as a population keeps it for one of its members.
 
-  On an enumerated game that is a `tabular.TablePolicy`, on a sampled one a
-  `sampled.FunctionPolicy`. A class of one's own says how it goes to disk by
-  `to_data` and `from_data`. It is found again by its name, so the module that
-  defines it has to be imported before a run with it is resumed or read.
+  On an enumerated game it is a `tabular.TablePolicy`, on a sampled one a
+  `sampled.FunctionPolicy`. A new class defines `to_data` and `from_data`, by
+  which it goes to disk and comes back. A file names the class, so the module
+  that defines it has to be imported before a run with it is resumed or read.
   """
 
   # All classes of policies by name; Python fills it as they are defined.
@@ -49,7 +50,7 @@ class Policy(abc.ABC):
 
   @abc.abstractmethod
   def to_data(self) -> dict[str, Any]:
-    """Returns all that it is, as plain data and arrays; see `plain_data`."""
+    """Returns the whole policy as plain data and arrays; see `plain_data`."""
 
   @classmethod
   @abc.abstractmethod
@@ -57,18 +58,18 @@ class Policy(abc.ABC):
     """Returns the policy whose `to_data` was `data`."""
 
   def weights(self) -> list[np.ndarray]:
-    """Returns copies of what a learner would have learned; none by default."""
+    """Returns copies of the learned parameters; an empty list by default."""
     return []
 
-  def with_noise(self, sigma: float, rng: np.random.Generator) -> "Policy":
+  def with_noise(self, sigma: float, rng: np.random.Generator) -> Self:
     """Returns a noisy copy, for a new policy to start from.
 
     Args:
-      sigma: how much noise; 0 for none. Its unit depends on the class.
-      rng: draws the noise.
+      sigma: the amount of noise; 0 for none. Its unit depends on the class.
+      rng: the generator that draws the noise.
 
     Raises:
-      ValueError: if this class knows no noise.
+      ValueError: if this class cannot add noise.
     """
     del rng
     if sigma:
@@ -83,10 +84,10 @@ def to_data(policy: Policy) -> dict[str, Any]:
 
 
 def from_data(data: dict[str, Any]) -> Policy:
-  """Returns the policy that `to_data` was given.
+  """Returns the policy of data that `to_data` made.
 
   Raises:
-    ValueError: if its class is not defined in this process.
+    ValueError: if the policy's class is not defined in this process.
   """
   data = dict(data)
   name = data.pop("class")
@@ -98,11 +99,11 @@ def from_data(data: dict[str, Any]) -> Policy:
 
 
 def check_savable(policy: Any, owner: Any) -> None:
-  """Raises ValueError unless a policy can be held by a population.
+  """Raises ValueError unless a population can keep and save a policy.
 
   Args:
-    policy: what a learner gave.
-    owner: whose policy it is; the message names it.
+    policy: the policy that a learner returned.
+    owner: the policy's id; the message names it.
   """
   name = type(policy).__name__
   if not isinstance(policy, Policy):
@@ -125,9 +126,8 @@ def check_savable(policy: Any, owner: Any) -> None:
 class OpenSpielPolicy(openspiel_policy.Policy, abc.ABC):
   """A policy of a population, as OpenSpiel and psro_v2 know policies.
 
-  It can be asked for probabilities, frozen, copied, stepped and pickled, as
-  psro_v2 asks of an RLPolicy. It does not learn by being stepped: its learner
-  does.
+  It gives probabilities and can be frozen, copied, stepped and pickled, like an
+  RLPolicy of psro_v2. A step does not train it; its learner does.
   """
 
   def __init__(self, game: pyspiel.Game, players: list[int],
@@ -136,8 +136,8 @@ class OpenSpielPolicy(openspiel_policy.Policy, abc.ABC):
 
     Args:
       game: a turn-based pyspiel game.
-      players: the seats that it plays.
-      frozen: whether it is final.
+      players: the seats that the policy plays.
+      frozen: whether the policy is final.
     """
     super().__init__(game, players)
     self._frozen = frozen
@@ -145,28 +145,29 @@ class OpenSpielPolicy(openspiel_policy.Policy, abc.ABC):
 
   @abc.abstractmethod
   def probabilities(self, state: pyspiel.State, player: int) -> np.ndarray:
-    """Returns float `[A]`, what it plays for a player at a state."""
+    """Returns float `[A]`, the action probabilities of a player at a state."""
 
   @abc.abstractmethod
   def probabilities_of_observation(
       self, observation: np.ndarray, player: int,
       legal_actions: list[int]) -> np.ndarray:
-    """Returns float `[A]`, what it plays where a player sees float32 `[D]`."""
+    """Returns float `[A]`, the action probabilities at an observation `[D]`."""
 
   @abc.abstractmethod
   def get_weights(self) -> list[np.ndarray]:
-    """Returns copies of what was learned, a list of arrays."""
+    """Returns copies of the learned parameters, a list of arrays."""
 
   @abc.abstractmethod
   def copy_with_noise(self, sigma: float = 0.0) -> "OpenSpielPolicy":
-    """Returns an unfrozen copy; `sigma` is how much noise it gets."""
+    """Returns an unfrozen copy; `sigma` is its amount of noise."""
 
-  def action_probabilities(self, state, player_id=None):
+  def action_probabilities(self, state: pyspiel.State,
+                           player_id: int | None = None) -> dict[int, float]:
     """Returns `{action: probability}` for the legal actions of a state.
 
     Raises:
-      ValueError: if it is asked to play another seat than its own, or an
-        information state that the game does not have.
+      ValueError: if the policy does not play the seat, or the game does not
+        have the information state.
     """
     player = state.current_player() if player_id is None else player_id
     if player == pyspiel.PlayerId.SIMULTANEOUS:
@@ -177,9 +178,10 @@ class OpenSpielPolicy(openspiel_policy.Policy, abc.ABC):
     return {action: float(probabilities[action])
             for action in state.legal_actions(player)}
 
-  def step(self, time_step, is_evaluation=False):
+  def step(self, time_step: Any,
+           is_evaluation: bool = False) -> rl_agent.StepOutput | None:
     """Returns the `rl_agent.StepOutput` for an `rl_environment` time step."""
-    del is_evaluation  # It never learns here.
+    del is_evaluation  # A step never trains the policy.
     if time_step.last():
       return None
     player = time_step.observations["current_player"]
@@ -192,13 +194,13 @@ class OpenSpielPolicy(openspiel_policy.Policy, abc.ABC):
         action=int(self._rng.choice(len(probabilities), p=probabilities)),
         probs=probabilities)
 
-  def freeze(self):
+  def freeze(self) -> None:
     self._frozen = True
 
-  def unfreeze(self):
+  def unfreeze(self) -> None:
     self._frozen = False
 
-  def is_frozen(self):
+  def is_frozen(self) -> bool:
     return self._frozen
 
   def _check_seat(self, player):

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Policies of sampled games: functions of what a player sees."""
+"""Policies of sampled games: functions of a player's observations."""
 
 import abc
 from typing import Any
@@ -21,16 +21,18 @@ from typing import Sequence
 
 import numpy as np
 from open_spiel.python import policy as openspiel_policy
+import pyspiel
 
 from open_spiel_ppsro.games import state_game
 from open_spiel_ppsro.policies import policy as policy_lib
 
 
 class FunctionPolicy(policy_lib.Policy):
-  """A policy of a sampled game, as a population holds it.
+  """A policy of a sampled game, as a population keeps it.
 
-  Policies with equal `stack_key`, unless it is None, can answer together:
-  `stack(policies)` makes what does, see `networks.NetworkStack`.
+  Policies with an equal `stack_key`, unless it is None, can answer together:
+  `stack(policies)` returns an object that answers for all of them, see
+  `networks.NetworkStack`.
   """
 
   stack_key: Hashable = None
@@ -43,29 +45,30 @@ class FunctionPolicy(policy_lib.Policy):
 
     Args:
       observations: float32 `[U, D]`, see `state_game.StateGame.num_features`.
-      legal_actions_mask: bool `[U, A]`.
+      legal_actions_mask: bool `[U, A]`, the legal actions.
     """
 
 
 class UniformPolicy(FunctionPolicy):
-  """Plays every legal action with equal probability."""
+  """A policy that plays every legal action with equal probability."""
 
-  def __call__(self, observations, legal_actions_mask):
+  def __call__(self, observations: np.ndarray,
+               legal_actions_mask: np.ndarray) -> np.ndarray:
     return legal_actions_mask / legal_actions_mask.sum(axis=1, keepdims=True)
 
-  def to_data(self):
+  def to_data(self) -> dict[str, Any]:
     return {}
 
   @classmethod
-  def from_data(cls, data):
+  def from_data(cls, data: dict[str, Any]) -> "UniformPolicy":
     return cls()
 
 
 class SampledPolicy(policy_lib.OpenSpielPolicy):
-  """A function of observations as OpenSpiel knows policies.
+  """A function of observations, as an OpenSpiel policy.
 
   Attributes:
-    function: a `FunctionPolicy`.
+    function: the `FunctionPolicy`.
   """
 
   def __init__(self, game: state_game.StateGame, players: list[int],
@@ -74,9 +77,9 @@ class SampledPolicy(policy_lib.OpenSpielPolicy):
 
     Args:
       game: a `StateGame`.
-      players: the seats that it plays.
-      function: what it plays.
-      frozen: whether it is final.
+      players: the seats that the policy plays.
+      function: the `FunctionPolicy` that gives the probabilities.
+      frozen: whether the policy is final.
     """
     super().__init__(game.game, players, frozen)
     self.function = function
@@ -89,23 +92,25 @@ class SampledPolicy(policy_lib.OpenSpielPolicy):
   def __setstate__(self, state):
     self.__init__(*state)
 
-  def probabilities(self, state, player):
+  def probabilities(self, state: pyspiel.State, player: int) -> np.ndarray:
     self._observer.set_from(state, player)
     return self.probabilities_of_observation(
         np.array(self._observer.tensor), player, state.legal_actions(player))
 
-  def probabilities_of_observation(self, observation, player, legal_actions):
+  def probabilities_of_observation(
+      self, observation: np.ndarray, player: int,
+      legal_actions: list[int]) -> np.ndarray:
     mask = np.zeros((1, self._state_game.num_actions), bool)
     mask[0, legal_actions] = True
     return self.function(
         self._state_game.with_seats(observation[None], [player]), mask)[0]
 
-  def get_weights(self):
-    """Returns a copy of what its function has learned, a list of arrays."""
+  def get_weights(self) -> list[np.ndarray]:
+    """Returns copies of the function's learned parameters."""
     return self.function.weights()
 
-  def copy_with_noise(self, sigma=0.0):
-    """Returns an unfrozen copy; `sigma` as its function's `with_noise` says."""
+  def copy_with_noise(self, sigma: float = 0.0) -> "SampledPolicy":
+    """Returns an unfrozen copy; for `sigma` see the function's `with_noise`."""
     return SampledPolicy(self._state_game, self.player_ids,
                          self.function.with_noise(sigma, self._rng),
                          frozen=False)
@@ -114,13 +119,13 @@ class SampledPolicy(policy_lib.OpenSpielPolicy):
 class MixturePolicy(openspiel_policy.Policy):
   """The behaviour policy of a mixture per player, weighted by reach.
 
-  At a state each member counts by its probability times those that it gave
-  to the player's actions on the way, as perfect recall demands.
+  At a state the weight of each member is its probability in the mixture times
+  the probabilities that it gave to the player's actions on the way.
 
   Attributes:
     state_game: the `StateGame`.
-    policies: per player, the K members of its mixture, `FunctionPolicy`.
-    probabilities: per player, float `[K]`.
+    policies: per player, the K members of its mixture, each a `FunctionPolicy`.
+    probabilities: per player, float `[K]`, the probabilities of the members.
   """
 
   def __init__(self, game: state_game.StateGame,
@@ -135,7 +140,8 @@ class MixturePolicy(openspiel_policy.Policy):
         [SampledPolicy(game, [player], function) for function in chosen]
         for player, chosen in enumerate(policies)]
 
-  def action_probabilities(self, state, player_id=None):
+  def action_probabilities(self, state: pyspiel.State,
+                           player_id: int | None = None) -> dict[int, float]:
     """Returns `{action: probability}` for the legal actions of a state."""
     player = state.current_player() if player_id is None else player_id
     weights = np.array(self.probabilities[player], float)
@@ -144,13 +150,13 @@ class MixturePolicy(openspiel_policy.Policy):
       if before.current_player() == player:
         weights *= self._all(before, player)[:, action]
       before.apply_action(action)
-    if not weights.sum() > 0:  # Nobody comes here; any answer is right.
+    if not weights.sum() > 0:  # No member comes here, so any answer is right.
       weights = np.array(self.probabilities[player], float)
     mean = weights @ self._all(state, player) / weights.sum()
     return {action: float(mean[action])
             for action in state.legal_actions(player)}
 
   def _all(self, state, player):
-    """Returns `[K, A]`, what each member plays."""
+    """Returns `[K, A]`, the action probabilities of each member."""
     return np.stack([member.probabilities(state, player)
                      for member in self._members[player]])

@@ -12,8 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Policies on disk: what a run has found, in one file without pickles."""
+"""Policies on disk: the result of a run, in one file without pickles."""
 
+from collections.abc import Sequence
+import os
 import pathlib
 from typing import Any
 
@@ -22,17 +24,21 @@ from open_spiel.python import policy as openspiel_policy
 import pyspiel
 
 from open_spiel_ppsro import plain_data
+from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.policies import agent  # noqa: F401  Defines AgentPolicy.
 from open_spiel_ppsro.policies import networks
 from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.policies import tabular
 
+# The name of the file in a run directory.
 POLICY_FILE = "final_policy.npz"
 
 
-def write_policy(path, policy) -> None:
+def write_policy(path: str | os.PathLike,
+                 policy: openspiel_policy.Policy) -> None:
   """Writes a policy that plays every seat, whole or not at all.
 
   Args:
@@ -41,8 +47,8 @@ def write_policy(path, policy) -> None:
       `solver.final_policy()`.
 
   Raises:
-    OSError: if it cannot be written.
-    ValueError: if it is no such policy.
+    OSError: if the file cannot be written.
+    ValueError: if the policy is neither of these.
   """
   plain_data.write(_file(path), _to_data(policy))
 
@@ -68,39 +74,41 @@ def _to_data(policy) -> dict[str, Any]:
       "seats, such as solver.final_policy()")
 
 
-def read_policy(path) -> openspiel_policy.Policy:
-  """Returns what `write_policy` wrote, as an OpenSpiel policy.
+def read_policy(path: str | os.PathLike) -> openspiel_policy.Policy:
+  """Returns the policy that `write_policy` wrote, as an OpenSpiel policy.
 
-  It plays every seat. A simultaneous game is given turn-based, as it was
-  solved.
+  The policy plays every seat. The policy of a simultaneous game is for its
+  turn-based form, in which the game was solved.
 
   Args:
     path: a run directory, or the file itself.
 
   Returns:
-    An OpenSpiel `TabularPolicy` of an enumerated game, a `MixturePolicy` of a
-    sampled one.
+    An OpenSpiel `TabularPolicy` of an enumerated game, or a
+    `BestResponsePolicy` where OpenSpiel's table has other keys than information
+    states; a `MixturePolicy` of a sampled game.
 
   Raises:
-    ValueError: if there is none, or it cannot be read; says why.
+    ValueError: if there is no policy, or it cannot be read; the message says
+      why.
   """
-  path = _file(path)
-  if not path.exists():
-    raise ValueError(f"there is no policy in {path.parent}: {path.name} is "
+  file = _file(path)
+  if not file.exists():
+    raise ValueError(f"there is no policy in {file.parent}: {file.name} is "
                      "missing; the run has not ended, or this is no run "
                      "directory")
-  data = _read_0_1(path) or plain_data.read(path)
+  data = _read_0_1(file) or plain_data.read(file)
   try:
     if "tables" in data:
       return _tabular_policy(data)
     return _mixture_policy(data)
   except KeyError as error:
-    raise ValueError(f"{path} holds no policy: {error} is missing") from error
+    raise ValueError(f"{file} holds no policy: {error} is missing") from error
 
 
-def write_networks(path, game, mixtures) -> None:
-  """Writes a `Mixture` per player of a `StateGame`; `write_policy` does, too.
-  """
+def write_networks(path: str | os.PathLike, game: state_game.StateGame,
+                   mixtures: Sequence[Any]) -> None:
+  """Writes a `Mixture` per player of a `StateGame` as a `MixturePolicy`."""
   write_policy(path, sampled.MixturePolicy(
       game,
       [[snapshot.policy for snapshot in mixture.snapshots]
@@ -108,7 +116,7 @@ def write_networks(path, game, mixtures) -> None:
       [mixture.probabilities for mixture in mixtures]))
 
 
-# What version 0.1 called it for sampled games.
+# Version 0.1 had this name for sampled games.
 read_networks = read_policy
 
 
@@ -118,7 +126,16 @@ def _file(path):
 
 
 def _tabular_policy(data):
-  result = openspiel_policy.TabularPolicy(pyspiel.load_game(data["game"]))
+  game = pyspiel.load_game(data["game"])
+  result = openspiel_policy.TabularPolicy(game)
+  if not all(name in result.state_lookup for names in data["infostates"]
+             for name in names):
+    # OpenSpiel's table of some games, such as repeated ones, has other keys.
+    tree = game_tree.enumerate_game(game)
+    return tabular.BestResponsePolicy(game, {
+        player: (infostates, table[[names.index(n) for n in infostates.names]])
+        for player, (infostates, names, table) in enumerate(zip(
+            tree.infostates, data["infostates"], data["tables"]))}, frozen=True)
   for names, table in zip(data["infostates"], data["tables"]):
     for name, probabilities in zip(names, table):
       result.policy_for_key(name)[:] = probabilities
@@ -141,7 +158,7 @@ def _read_0_1(path):
       if "game" not in file:
         return None
       arrays = {name: file[name] for name in file.files}
-  except Exception:  # `plain_data.read` says what is wrong.
+  except Exception:  # `plain_data.read` then says why the file is unreadable.
     return None
   players = [name for name in sorted(arrays)
              if name.startswith("probabilities_")]

@@ -15,6 +15,8 @@
 """Tabular policies: action probabilities by information state."""
 
 import dataclasses
+from typing import Any
+from typing import Self
 
 import numpy as np
 import pyspiel
@@ -25,38 +27,38 @@ from open_spiel_ppsro.policies import policy as policy_lib
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TablePolicy(policy_lib.Policy):
-  """A policy of an enumerated game, as a population holds it.
+  """A policy of an enumerated game, as a population keeps it.
 
   Attributes:
-    table: float64 `[I, A]`, its action probabilities at the information states
+    table: float64 `[I, A]`, the action probabilities at the information states
       of its player, in the order of `game_tree.Infostates`.
   """
   table: np.ndarray
 
-  def to_data(self):
+  def to_data(self) -> dict[str, Any]:
     return {"table": self.table}
 
   @classmethod
-  def from_data(cls, data):
+  def from_data(cls, data: dict[str, Any]) -> "TablePolicy":
     return cls(data["table"])
 
-  def weights(self):
+  def weights(self) -> list[np.ndarray]:
     return [self.table.copy()]
 
-  def with_noise(self, sigma, rng):
+  def with_noise(self, sigma: float, rng: np.random.Generator) -> Self:
     """Returns a copy whose rows are mixed with random distributions.
 
     Args:
       sigma: the share of the random distribution, over the actions that the
         policy plays with positive probability.
-      rng: draws it.
+      rng: the generator that draws the random distributions.
     """
-    return TablePolicy(noisy_table(self.table, self.table > 0, sigma, rng))
+    return dataclasses.replace(
+        self, table=noisy_table(self.table, self.table > 0, sigma, rng))
 
 
-def as_policy(policy):
-  """Returns a policy as populations hold it: an array becomes a `TablePolicy`.
-  """
+def as_policy(policy: policy_lib.Policy | np.ndarray) -> policy_lib.Policy:
+  """Returns the policy; an array becomes a `TablePolicy`."""
   return TablePolicy(policy) if isinstance(policy, np.ndarray) else policy
 
 
@@ -65,10 +67,10 @@ def noisy_table(table: np.ndarray, mask: np.ndarray, sigma: float,
   """Returns `[I, A]`: `1 - sigma` of a table and `sigma` of a random one.
 
   Args:
-    table: `[I, A]`.
+    table: `[I, A]`, the action probabilities.
     mask: bool `[I, A]`, the actions that may be random.
-    sigma: from 0, an exact copy, to 1.
-    rng: draws the random table.
+    sigma: the share of the random table, from 0, an exact copy, to 1.
+    rng: the generator that draws the random table.
   """
   if not sigma:
     return table.copy()
@@ -78,10 +80,10 @@ def noisy_table(table: np.ndarray, mask: np.ndarray, sigma: float,
 
 
 class BestResponsePolicy(policy_lib.OpenSpielPolicy):
-  """Tables as OpenSpiel knows policies: of one seat, or of several.
+  """Tables of one seat or several, as an OpenSpiel policy.
 
-  It gives probabilities by information state, for the one seat that it plays,
-  for both in a seat-symmetric run, or for all as what a run has found.
+  It gives probabilities by information state. A best response plays one seat,
+  or both in a seat-symmetric run; the result of a run plays all seats.
   """
 
   def __init__(self, game: pyspiel.Game,
@@ -91,25 +93,25 @@ class BestResponsePolicy(policy_lib.OpenSpielPolicy):
 
     Args:
       game: a turn-based pyspiel game.
-      seats: for each player that it plays, a pair of the
+      seats: for each player that the policy plays, a pair of the
         `game_tree.Infostates` of that player and a table `[I, A]`.
-      frozen: whether it is final.
+      frozen: whether the policy is final.
     """
     super().__init__(game, sorted(seats), frozen)
     self._seats = dict(seats)
     self._rows_by_observation: dict[int, dict[bytes, int]] = {}
 
   def table(self, player: int) -> np.ndarray:
-    """Returns the table `[I, A]` of a player that it plays."""
+    """Returns the table `[I, A]` of a player that the policy plays."""
     self._check_seat(player)
     return self._seats[player][1]
 
   def infostates(self, player: int) -> game_tree.Infostates:
-    """Returns the information states of a player that it plays."""
+    """Returns the information states of a player that the policy plays."""
     self._check_seat(player)
     return self._seats[player][0]
 
-  def probabilities(self, state, player):
+  def probabilities(self, state: pyspiel.State, player: int) -> np.ndarray:
     infostates, table = self._seats[player]
     name = state.information_state_string(player)
     if name not in infostates.rows:
@@ -117,8 +119,10 @@ class BestResponsePolicy(policy_lib.OpenSpielPolicy):
                        f"player {player}")
     return table[infostates.rows[name]]
 
-  def probabilities_of_observation(self, observation, player, legal_actions):
-    del legal_actions  # The table knows them.
+  def probabilities_of_observation(
+      self, observation: np.ndarray, player: int,
+      legal_actions: list[int]) -> np.ndarray:
+    del legal_actions  # The table has no probability elsewhere.
     infostates, table = self._seats[player]
     if player not in self._rows_by_observation:
       self._rows_by_observation[player] = {
@@ -130,11 +134,11 @@ class BestResponsePolicy(policy_lib.OpenSpielPolicy):
                        f"{observation.tolist()} of player {player}")
     return table[row].copy()
 
-  def get_weights(self):
-    """Returns a copy of the table `[I, A]` of each player that it plays."""
+  def get_weights(self) -> list[np.ndarray]:
+    """Returns a copy of the table `[I, A]` of each of its players."""
     return [table.copy() for _, table in self._seats.values()]
 
-  def copy_with_noise(self, sigma=0.0):
+  def copy_with_noise(self, sigma: float = 0.0) -> "BestResponsePolicy":
     """Returns an unfrozen copy.
 
     Args:

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The simulator of a game: on arrays where it is enumerated, else on states."""
+"""The choice of a simulator: on the arrays of a game, or on its states."""
 
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import game_tree
@@ -36,7 +36,8 @@ def steps_per_batch(game: game_lib.Game,
 
   Args:
     game: a `GameTree` or a `StateGame`.
-    episodes_per_batch: by default as many as its simulator plays.
+    episodes_per_batch: the episodes of a batch; by default as many as the
+      simulator of the game plays.
   """
   if isinstance(game, state_game.StateGame):
     return game.mean_steps * (

@@ -12,21 +12,29 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Play: many episodes of a `StateGame` to their ends, all policies at once.
+"""Play: many episodes of a `StateGame` are played to their ends at once.
 
 All episodes advance together, a decision at a time: one pass over the states
-collects what their players see, every policy answers for all its episodes in
-one forward pass, and a second pass applies the actions.
+collects the players' observations, every policy answers for all its episodes
+in one forward pass, and a second pass applies the actions.
 """
 
+from collections.abc import Callable
+from collections.abc import Sequence
 import dataclasses
 import itertools
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyspiel
 
+from open_spiel_ppsro.games import state_game
+
 _CHANCE = int(pyspiel.PlayerId.CHANCE)
-# A policy asked for more rows at once than this answers alone.
+# A policy that has more rows to answer than this is asked alone, others are
+# asked together. The number changes only the time that play takes, and rounding
+# errors.
 _FEW_ROWS = 16
 
 
@@ -35,13 +43,13 @@ class Decisions:
   """Decisions of recorded policies, in the order in which they were taken.
 
   Attributes:
-    observations: float32 `[N, D]`.
-    legal_actions_mask: bool `[N, A]`.
-    probabilities: float `[N, A]`, of the policy.
-    action: int `[N]`.
-    episode: int `[N]`.
-    player: int `[N]`.
-    return_so_far: float `[N]`, what the player had got before, in game
+    observations: float32 `[N, D]`, the players' observations.
+    legal_actions_mask: bool `[N, A]`, the legal actions.
+    probabilities: float `[N, A]`, the policies' action probabilities.
+    action: int `[N]`, the actions taken.
+    episode: int `[N]`, the index of the episode.
+    player: int `[N]`, the player who decided.
+    return_so_far: float `[N]`, the player's return before the decision, in game
       utility.
   """
   observations: np.ndarray
@@ -53,24 +61,29 @@ class Decisions:
   return_so_far: np.ndarray
 
 
-def play(game, policies, assignment, rng, chance=None, recorded=None,
-         stacks=None):
+def play(game: state_game.StateGame,
+         policies: Sequence[Callable[[np.ndarray, np.ndarray], np.ndarray]],
+         assignment: npt.ArrayLike, rng: np.random.Generator,
+         chance: np.ndarray | None = None, recorded: int | None = None,
+         stacks: dict[tuple, Any] | None = None
+         ) -> tuple[np.ndarray, int, Decisions | None]:
   """Plays episodes to their ends, all at once.
 
   Args:
     game: a `StateGame`.
     policies: functions from `(observations [U, D], legal_actions_mask [U, A])`
-      to action probabilities `[U, A]`, zero where illegal. Those that have an
+      to action probabilities `[U, A]`, zero where illegal. Policies with an
       equal `stack_key` answer together, by the `stack` of their class.
     assignment: int `[n, E]`, for each player and episode the index of the
       policy that plays.
     rng: a NumPy generator.
-    chance: float `[E, C]` in [0, 1): decides the first C chance events of each
-      episode; `rng` does if not given, and the later ones. Equal numbers give
+    chance: float `[E, C]` in [0, 1), the numbers that decide the first C chance
+      events of each episode; `rng` decides the others. Equal numbers give
       equal chance events wherever the play before them was equal.
-    recorded: the indices up to this one, exclusive, are recorded.
-    stacks: a dict, given again while the same policies play: what was made
-      for them to answer together.
+    recorded: the decisions of policies with an index below this are recorded;
+      None records nothing.
+    stacks: a dict in which this function keeps the stacks of policies; the
+      caller gives it again while the same policies play.
 
   Returns:
     Returns `[n, E]` in game utility, the number of decisions of all players,
@@ -84,30 +97,30 @@ def play(game, policies, assignment, rng, chance=None, recorded=None,
   events = [0] * num_episodes
   has_rewards = (game.game.get_type().reward_model
                  == pyspiel.GameType.RewardModel.REWARDS)
-  alive = range(num_episodes)
+  alive: Sequence[int] = range(num_episodes)
   ask = _PolicyBatch(policies, {} if stacks is None else stacks)
   num_steps = 0
   records = []
   while True:
-    acting, players = [], []
+    acting, to_move = [], []
     for episode in alive:
       state = states[episode]
       player = state.current_player()
       while player == _CHANCE:
         event = events[episode]
         events[episode] += 1
-        _apply_chance(state, chance[episode, event]
+        apply_chance(state, chance[episode, event]
                       if chance is not None and event < chance.shape[1]
                       else rng.random())
         player = state.current_player()
       if player >= 0:
         acting.append(episode)
-        players.append(player)
+        to_move.append(player)
     alive = acting
     if not acting:
       break
     num_steps += len(acting)
-    episodes, players = np.array(acting), np.array(players)
+    episodes, players = np.array(acting), np.array(to_move)
     keys = assignment[players, episodes]
     order = np.argsort(keys, kind="stable")
     episodes, players, keys = episodes[order], players[order], keys[order]
@@ -118,7 +131,7 @@ def play(game, policies, assignment, rng, chance=None, recorded=None,
       set_from(state, player)
       seen.append(tensor.tobytes())
       legal.append(state.legal_actions())
-    # A bytearray, because torch warns of arrays that cannot be written to.
+    # The buffer is a bytearray, because torch warns of read-only arrays.
     observations = np.frombuffer(
         bytearray().join(seen), np.float32).reshape(len(seen), -1)
     observations = game.with_seats(observations, players)
@@ -129,7 +142,7 @@ def play(game, policies, assignment, rng, chance=None, recorded=None,
                      counts.sum())] = True
 
     probabilities = ask(keys, observations, mask)
-    actions = _choose(probabilities, rng)
+    actions = choose(probabilities, rng)
     if recorded is not None:
       count = np.searchsorted(keys, recorded)
       so_far = np.zeros(count) if not has_rewards else np.array(
@@ -147,7 +160,7 @@ def play(game, policies, assignment, rng, chance=None, recorded=None,
 
 
 class _PolicyBatch:
-  """Policies that are asked all at once, each for rows of its own."""
+  """A set of policies that answer at once, each for rows of its own."""
 
   def __init__(self, policies, stacks):
     self._policies = policies
@@ -171,9 +184,9 @@ class _PolicyBatch:
     """Returns action probabilities `[U, A]`.
 
     Args:
-      keys: int `[U]`, ascending; who answers each row.
-      observations: float32 `[U, D]`.
-      mask: bool `[U, A]`, of the legal actions.
+      keys: int `[U]`, ascending, the index of the policy that answers each row.
+      observations: float32 `[U, D]`, the players' observations.
+      mask: bool `[U, A]`, the legal actions.
     """
     bounds = np.flatnonzero(np.diff(keys, prepend=-1, append=-1))
     starts, counts = bounds[:-1], np.diff(bounds)
@@ -193,23 +206,25 @@ class _PolicyBatch:
     return probabilities
 
 
-def _apply_chance(state, uniform):
-  """Applies the chance outcome that a number in [0, 1) falls on."""
+def apply_chance(state: pyspiel.State, uniform: float) -> None:
+  """Applies the chance outcome that a number in [0, 1) selects."""
   for action, probability in state.chance_outcomes():
     uniform -= probability
     if uniform < 0:
       break
-  state.apply_action(action)  # By rounding, the last one.
+  state.apply_action(action)  # Rounding can leave only the last outcome.
 
 
-def _choose(probabilities, rng):
-  """Returns int `[U]`, an action from each row of `[U, A]`."""
+def choose(probabilities: np.ndarray, rng: np.random.Generator
+           ) -> np.ndarray:
+  """Returns int `[U]`, an action drawn from each row of `[U, A]`."""
   cumulative = probabilities.cumsum(axis=1)
   threshold = rng.random(len(cumulative)) * cumulative[:, -1]
   return (cumulative > threshold[:, None]).argmax(axis=1)
 
 
-def draw_assignment(probabilities, num_episodes, rng):
-  """Returns int `[E]`, an index drawn per episode, in random order."""
+def draw_assignment(probabilities: np.ndarray, num_episodes: int,
+                    rng: np.random.Generator) -> np.ndarray:
+  """Returns int `[E]`, an index drawn for each episode, in random order."""
   counts = rng.multinomial(num_episodes, probabilities)
   return rng.permutation(np.repeat(np.arange(len(counts)), counts))

@@ -12,14 +12,15 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Simulator: where one player's episodes come from, and in which form.
+"""Simulator: the source of one player's episodes, and their form.
 
-Learners ask a simulator for episodes of their policy against fixed opponents,
-and never see whether these were drawn on arrays or played on states.
+Learners ask a simulator for episodes of their policy against fixed opponents.
+They do not see whether the episodes are drawn on arrays or played on states.
 """
 
 import abc
 from collections.abc import Callable
+from collections.abc import Iterable
 import dataclasses
 from typing import Any
 
@@ -28,31 +29,33 @@ import numpy as np
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro.policies import policy as policy_lib
 
-# From `(observations [U, D], legal_actions_mask [U, A])` to action
-# probabilities `[U, A]`, zero where illegal.
+# A policy as play asks it: a function from `(observations [U, D],
+# legal_actions_mask [U, A])` to action probabilities `[U, A]`, zero where
+# illegal.
 PolicyFunction = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class EpisodeBatch:
-  """What one player saw, did and got in many episodes.
+  """The observations, actions and returns of one player in many episodes.
 
-  Each distinct observation stands once, and a sample names it by its row.
-  Samples that agree in observation, action and next observation are one entry
-  with a count: for whole-episode returns and for one-step targets alike, the
-  counts and the mean returns are all there is to know. U is the number of
-  information states on a small game, and N the number of its transitions.
+  Each distinct observation is stored once, and a sample refers to it by its
+  row. Samples that agree in observation, action and next observation are one
+  entry with a count: learners of whole-episode returns and of one-step targets
+  need only the counts and the mean returns. On a small game U is the number of
+  information states, and N the number of its transitions.
 
   Attributes:
-    observations: float32 `[U, D]`.
-    legal_actions_mask: bool `[U, A]`.
-    row: int `[N]`, the observation of each sample.
+    observations: float32 `[U, D]`, the observations.
+    legal_actions_mask: bool `[U, A]`, the legal actions at each observation.
+    row: int `[N]`, the row of each sample's observation.
     action: int `[N]`, the action taken.
-    count: float64 `[N]`, in how many episodes.
-    mean_return: float64 `[N]`, mean return of these episodes from here to
+    count: float64 `[N]`, the number of episodes with this sample.
+    mean_return: float64 `[N]`, the mean return of these episodes from here to
       their end, in game utility.
-    reward: float64 `[N]`, mean reward until the next observation.
-    next_row: int `[N]`, the next observation of the player; -1 at the end.
+    reward: float64 `[N]`, the mean reward until the next observation.
+    next_row: int `[N]`, the row of the player's next observation; -1 at the
+      end of an episode.
     num_episodes: how many episodes were played.
     num_steps: how many decisions all players took in them.
     episode_return: the mean return over all episodes.
@@ -83,13 +86,13 @@ class EpisodeBatch:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TrainingPayoffs:
-  """What a policy and its single opponent earned while it learned.
+  """The returns of a policy and its single opponent during training.
 
   Attributes:
-    policy_ids: the K policies that the opponent played.
-    episodes: int `[K]`, with each of them.
-    sums: float `[2, 2, K]`: sums of returns, of squared returns; of both
-      players, the learner first; with each of them.
+    policy_ids: the ids of the K policies that the opponent played.
+    episodes: int `[K]`, the episodes against each of them.
+    sums: float `[2, 2, K]`, the sums of returns and of squared returns, for the
+      learner and its opponent, against each policy.
   """
   policy_ids: tuple[population_lib.PolicyId, ...]
   episodes: np.ndarray
@@ -97,7 +100,7 @@ class TrainingPayoffs:
 
 
 class Simulator(abc.ABC):
-  """Episodes of one player of a game against opponents that stand still.
+  """The source of one player's episodes against fixed opponents.
 
   Attributes:
     num_features: D, the length of an observation.
@@ -113,14 +116,15 @@ class Simulator(abc.ABC):
   constants: dict[str, np.ndarray] = {}
 
   @abc.abstractmethod
-  def face(self, opponents: Any, random_share: float = 0.0) -> None:
+  def face(self, opponents: population_lib.Opponents,
+           random_share: float = 0.0) -> None:
     """Sets the opponents of the episodes to come.
 
     Args:
       opponents: a `population.Mixture` per player, or a `JointMixture`; one
-        policy of it is drawn per episode. The own entry is not read.
-      random_share: each opponent instead plays uniformly at random in this
-        share of the episodes.
+        policy of it is drawn per episode. The player's own entry is not read.
+      random_share: the share of the episodes in which each opponent plays
+        uniformly at random instead.
     """
 
   @abc.abstractmethod
@@ -129,9 +133,9 @@ class Simulator(abc.ABC):
     """Returns `num_episodes` episodes of a policy.
 
     Args:
-      policy: what the player plays.
-      num_episodes: how many.
-      rng: decides everything random.
+      policy: the player's policy.
+      num_episodes: how many episodes to play.
+      rng: the generator of all random numbers.
     """
 
   @abc.abstractmethod
@@ -141,8 +145,8 @@ class Simulator(abc.ABC):
     """Returns how a `Mixture` of this player plays, for imitation.
 
     Args:
-      mixture: what to show.
-      rng: decides everything random.
+      mixture: the mixture to show.
+      rng: the generator of all random numbers.
 
     Returns:
       Observations `[U, D]`, legal actions `[U, A]`, and action probabilities
@@ -159,50 +163,52 @@ class Simulator(abc.ABC):
       batch: an `EpisodeBatch` of this simulator, or several merged.
 
     Returns:
-      Its action probabilities `[U, A]`, weighted by reach, at the observations
-      of the batch.
+      Action probabilities `[U, A]` at the observations of the batch, those of
+      the policies weighted by their reach.
     """
 
   @abc.abstractmethod
   def publish(self, policy: PolicyFunction,
               copy: Callable[[], policy_lib.Policy]) -> policy_lib.Policy:
-    """Returns a policy as populations hold it.
+    """Returns a policy in the form that populations keep.
 
     Args:
-      policy: what the player plays.
-      copy: returns a copy of it that can travel. It is called on sampled games
-        alone, because on enumerated ones a table says it all.
+      policy: the player's policy.
+      copy: a function that returns a copy that can travel. Only sampled games
+        need it, because on enumerated ones a table is the whole policy.
     """
 
   def training_payoffs(self) -> TrainingPayoffs | None:
-    """Returns what was earned since `face`; None where payoffs are exact."""
+    """Returns the returns since `face`; None where payoffs are exact."""
     return None
 
 
-def pack(batch, constants):
+def pack(batch: EpisodeBatch,
+         constants: dict[str, np.ndarray]) -> dict[str, Any]:
   """Returns an `EpisodeBatch` as plain data and arrays.
 
   Args:
     batch: the batch.
     constants: `{name: array}`, the arrays that all batches of its simulator
-      share; they are left out.
+      share; the data leave them out.
   """
   return {field.name: getattr(batch, field.name)
           for field in dataclasses.fields(batch)
           if constants.get(field.name) is not getattr(batch, field.name)}
 
 
-def unpack(data, constants):
-  """Returns the `EpisodeBatch` that `pack` was given."""
+def unpack(data: dict[str, Any],
+           constants: dict[str, np.ndarray]) -> EpisodeBatch:
+  """Returns the `EpisodeBatch` of data that `pack` made."""
   return EpisodeBatch(**{**constants, **data})
 
 
-def merge(batches):
+def merge(batches: Iterable[EpisodeBatch]) -> EpisodeBatch:
   """Returns one `EpisodeBatch` that holds the samples of several.
 
   Args:
-    batches: a sequence of them. Where all name the same array of
-      observations, the result names it too.
+    batches: the batches. Where all have the same array of observations, the
+      result has it too.
   """
   batches = list(batches)
   first = batches[0]
@@ -210,7 +216,7 @@ def merge(batches):
     return first
   if all(batch.observations is first.observations for batch in batches):
     observations, mask = first.observations, first.legal_actions_mask
-    offsets = [0] * len(batches)
+    offsets = np.zeros(len(batches), int)
   else:
     observations = np.concatenate([batch.observations for batch in batches])
     mask = np.concatenate([batch.legal_actions_mask for batch in batches])

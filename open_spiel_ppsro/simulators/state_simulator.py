@@ -12,29 +12,35 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""StateSimulator: episodes of one player on the states of a pyspiel game."""
+"""StateSimulator: one player's episodes, played on the states of a game."""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from open_spiel_ppsro import population
+from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.simulators import play as play_lib
 from open_spiel_ppsro.simulators import simulator as simulator_lib
 
-# A batch of the default size has about so many decisions of the learner.
+# A batch of the default size has about this many decisions of the learner.
+# More make each update more precise and more expensive.
 _DECISIONS_PER_BATCH = 2048
-# A new policy imitates about so many decisions of the mixture that it starts
-# from.
+# A new policy imitates about this many decisions of the mixture that it starts
+# from. More make the imitation more precise and the start slower.
 _DEMONSTRATED_DECISIONS = 2048
 
 
 class StateSimulator(simulator_lib.Simulator):
-  """Episodes of one player, or of both seats, on a `StateGame`.
+  """The source of one player's episodes, or both seats', on a `StateGame`.
 
   Every episode is played, so the cost of a batch grows with its size.
   """
 
-  def __init__(self, game, player):
+  def __init__(self, game: state_game.StateGame, player: int):
     """Makes a simulator of `player` in a `StateGame`.
 
     Where one population plays both seats, the seat is drawn per episode.
@@ -44,31 +50,34 @@ class StateSimulator(simulator_lib.Simulator):
     self.num_features = game.num_features
     self.num_actions = game.num_actions
     self.episodes_per_batch = default_episodes(game)
-    self._opponents = None
+    self._opponents: population.Opponents | None = None
     self._random_share = 0.0
-    self._stacks = {}
-    # Of each draw, `(opponent [E], returns [2, E])`.
-    self._met = []
+    self._stacks: dict[tuple, Any] = {}
+    # One `(opponent [E], returns [2, E])` for each draw.
+    self._met: list[tuple[np.ndarray, np.ndarray]] = []
 
-  def face(self, opponents, random_share=0.0):
+  def face(self, opponents: population.Opponents,
+           random_share: float = 0.0) -> None:
     self._opponents = opponents
     self._random_share = random_share
     self._stacks = {}
     self._met = []
 
-  def publish(self, policy, copy):
+  def publish(self, policy: simulator_lib.PolicyFunction,
+              copy: Callable[[], policy_lib.Policy]) -> policy_lib.Policy:
     del policy
     return copy()
 
-  def draw(self, policy, num_episodes, rng):
+  def draw(self, policy: simulator_lib.PolicyFunction, num_episodes: int,
+           rng: np.random.Generator) -> simulator_lib.EpisodeBatch:
     returns, num_steps, decisions, own, others = self._play(
         [policy], np.ones(1), num_episodes, rng)
     if others is not None:
       self._met.append((others, np.stack([own, returns.sum(axis=0) - own])))
     episode, player = decisions.episode, decisions.player
     count = len(episode)
-    # Chronological within each episode; so the next entry of the same episode
-    # is the next decision.
+    # The order is chronological within each episode, so the next entry of the
+    # same episode is the next decision.
     order = np.argsort(episode, kind="stable")
     follows = np.append(episode[order][1:] == episode[order][:-1], False)
     next_row = np.full(count, -1)
@@ -89,13 +98,14 @@ class StateSimulator(simulator_lib.Simulator):
         num_steps=num_steps,
         episode_return=float(own.mean()))
 
-  def training_payoffs(self):
+  def training_payoffs(self) -> simulator_lib.TrainingPayoffs | None:
     """Returns the `TrainingPayoffs` of all draws since `face`.
 
-    None if there are none, or if the player has several opponents.
+    It returns None if nothing was drawn, or if there are several opponents.
     """
     if not self._met:
       return None
+    assert self._opponents is not None
     snapshots = self._opponents[1 - self._player].snapshots
     others, returns = (np.concatenate(part, axis=-1)
                        for part in zip(*self._met))
@@ -110,11 +120,12 @@ class StateSimulator(simulator_lib.Simulator):
         np.array([[tally(of_player ** power) for of_player in returns]
                   for power in (1, 2)]))
 
-  def demonstrate(self, mixture, rng):
-    """Returns how a `Mixture` plays against the opponents that it faces.
+  def demonstrate(self, mixture: population.Mixture, rng: np.random.Generator
+                  ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns how a `Mixture` plays against the opponents set by `face`.
 
     One of its policies is drawn per episode; the probabilities are those of
-    the policy that played.
+    the drawn policy.
     """
     decisions = self._play(
         [snapshot.policy for snapshot in mixture.snapshots],
@@ -124,18 +135,20 @@ class StateSimulator(simulator_lib.Simulator):
     return (decisions.observations, decisions.legal_actions_mask,
             decisions.probabilities)
 
-  def behaviour(self, mixture, batch):
+  def behaviour(self, mixture: population.Mixture,
+                batch: simulator_lib.EpisodeBatch) -> np.ndarray:
+    functions: list[Any] = [snapshot.policy for snapshot in mixture.snapshots]
     policies = np.stack([
-        snapshot.policy(batch.observations, batch.legal_actions_mask)
-        for snapshot in mixture.snapshots])
-    # How likely each policy is to be the one that played so far: a row is a
-    # sample here, and the rows of an episode follow each other.
+        function(batch.observations, batch.legal_actions_mask)
+        for function in functions])
+    # The reach is how likely each policy is to be the one that has played so
+    # far: a row is a sample here, and the rows of an episode form a chain.
     reach = np.empty(policies.shape[:2])
     rows = np.setdiff1d(batch.row, batch.next_row)
     reach[:, rows] = mixture.probabilities[:, None]
     while len(rows):
       taken = reach[:, rows] * policies[:, rows, batch.action[rows]]
-      # Only the ratios matter; products of many small numbers would vanish.
+      # Only ratios matter, and products of many small numbers would vanish.
       taken /= np.maximum(taken.sum(axis=0), np.finfo(float).tiny)
       going_on = batch.next_row[rows] >= 0
       rows = batch.next_row[rows[going_on]]
@@ -145,10 +158,11 @@ class StateSimulator(simulator_lib.Simulator):
     return np.einsum("ku,kua->ua", reach / reach.sum(axis=0), policies)
 
   def _play(self, own_policies, own_probabilities, num_episodes, rng):
-    """Returns what `play` does, the own returns `[E]`, and who was met.
+    """Returns what `play` does, the player's returns `[E]`, and the opponents.
 
-    That is int `[E]`, the policy of its mixture that a single opponent played,
-    -1 where it played at random; None of several opponents.
+    The opponents are int `[E]`, the index of the policy that a single opponent
+    drew from its mixture, -1 where it played at random. They are None if there
+    are several opponents.
     """
     game, player = self._game, self._player
     policies = [*own_policies, sampled.UniformPolicy()]
@@ -175,7 +189,7 @@ class StateSimulator(simulator_lib.Simulator):
     assignment[player] = play_lib.draw_assignment(
         own_probabilities, num_episodes, rng)
     seat = np.full(num_episodes, player)
-    if game.plays_all_seats:  # As often one as the other.
+    if game.plays_all_seats:  # Each seat is taken in half of the episodes.
       seat = rng.permutation(np.arange(num_episodes) % 2)
       assignment[:, seat != player] = assignment[::-1, seat != player]
     returns, num_steps, decisions = play_lib.play(
@@ -185,7 +199,7 @@ class StateSimulator(simulator_lib.Simulator):
             returns[seat, np.arange(num_episodes)], others)
 
 
-def default_episodes(game):
-  """Returns the episodes of a batch of the default size."""
+def default_episodes(game: state_game.StateGame) -> int:
+  """Returns how many episodes a batch of the default size has."""
   return max(16, round(
       _DECISIONS_PER_BATCH * game.num_players / game.mean_steps))

@@ -12,20 +12,26 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""TreeSimulator: many episodes at once on an enumerated game."""
+"""TreeSimulator: one player's episodes, drawn on the arrays of a game."""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from open_spiel_ppsro import population
+from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.policies import tabular
 from open_spiel_ppsro.simulators import simulator as simulator_lib
 
-# A batch costs the same whatever its size; so many episodes leave little noise.
+# The episodes of a batch of the default size. A batch costs the same whatever
+# its size; with this many episodes little noise is left. Fewer add noise.
 EPISODES_PER_BATCH = 2 ** 20
 
 
-def mean_steps(tree):
+def mean_steps(tree: game_tree.GameTree) -> float:
   """Returns the mean decisions in an episode of uniformly random play."""
   plans = [sequence_form.realization_plan(tree, tree.uniform_table(p), p)
            for p in range(tree.num_players)]
@@ -33,22 +39,23 @@ def mean_steps(tree):
                @ tree.terminal_steps)
 
 
-def opponents_reach(tree, opponents, player, random_share=0.0):
+def opponents_reach(tree: game_tree.GameTree, opponents: population.Opponents,
+                    player: int, random_share: float = 0.0) -> np.ndarray:
   """Returns `[T]`: chance reach times the reach of the opponents.
 
   Args:
     tree: a `GameTree`.
     opponents: a `Mixture` per player, or a `JointMixture`, with tables as
-      policies; the own entry is not read.
-    player: whose opponents they are.
-    random_share: each opponent instead plays uniformly at random in this
-      share of the episodes.
+      policies; the player's own entry is not read.
+    player: the player whose opponents they are.
+    random_share: the share of the episodes in which each opponent plays
+      uniformly at random instead.
   """
 
   def uniform(other):
     return tree.uniform_table(other)[None]
 
-  plans = [None] * tree.num_players
+  plans: list[Any] = [None] * tree.num_players
   if isinstance(opponents, population.JointMixture):
     for other, mixture in enumerate(opponents.mixtures):
       if other != player:
@@ -69,19 +76,19 @@ def opponents_reach(tree, opponents, player, random_share=0.0):
 
 
 class TreeSimulator(simulator_lib.Simulator):
-  """Episodes of one player on an enumerated game.
+  """The source of one player's episodes on an enumerated game.
 
   Episodes are drawn from their exact distribution, all at once: the reach
-  probabilities of the terminal histories are known, and how many of
-  `num_episodes` independent episodes end at each of them is a multinomial
-  draw. The cost does not grow with the number of episodes.
+  probabilities of the terminal histories are known, and a multinomial draw
+  tells how many of `num_episodes` independent episodes end at each of them.
+  The cost does not grow with the number of episodes.
 
-  One opponent is drawn from its mixture per episode. In a game of perfect
-  recall the mixture's behaviour policy, weighted by reach, gives the same
-  distribution over episodes, and is what is used.
+  By definition one opponent is drawn from its mixture per episode. In a game
+  of perfect recall the mixture's behaviour policy, weighted by reach, gives the
+  same distribution over episodes, so the simulator uses that.
   """
 
-  def __init__(self, tree, player):
+  def __init__(self, tree: game_tree.GameTree, player: int):
     """Makes a simulator of `player` in a `GameTree`."""
     self._tree = tree
     self._player = player
@@ -91,10 +98,10 @@ class TreeSimulator(simulator_lib.Simulator):
     self.num_features = self.observations.shape[1]
     self.num_actions = tree.num_actions
     self.episodes_per_batch = EPISODES_PER_BATCH
-    self._reach = None
+    self._reach: np.ndarray | None = None
     # A sample ends at the next information state of the player, or at the end
-    # of the episode: one entry for each of the former, reached from its parent
-    # sequence, and one for each sequence at which some history ends.
+    # of the episode. So there is one entry for each information state that has
+    # a parent sequence, and one for each sequence at which some history ends.
     later = np.arange(infostates.levels[0].stop if infostates.levels else 0,
                       len(infostates))
     last = np.unique(tree.terminal_sequences[player])
@@ -103,42 +110,48 @@ class TreeSimulator(simulator_lib.Simulator):
     self._later, self._last = later, last
     self._row, self._action = np.divmod(sequences, tree.num_actions)
     self._next_row = np.concatenate([later, np.full(len(last), -1)])
-    # What all batches share, see `episodes.pack`.
+    # All batches share these arrays, see `simulator.pack`.
     self.constants = {
         "observations": self.observations,
         "legal_actions_mask": self.legal_actions_mask,
         "row": self._row, "action": self._action, "next_row": self._next_row}
 
-  def face(self, opponents, random_share=0.0):
+  def face(self, opponents: population.Opponents,
+           random_share: float = 0.0) -> None:
     self._reach = opponents_reach(self._tree, opponents, self._player,
                                   random_share)
 
-  def demonstrate(self, mixture, rng):
+  def demonstrate(self, mixture: population.Mixture, rng: np.random.Generator
+                  ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     del rng  # The answer is exact.
     return (self.observations, self.legal_actions_mask,
             self.behaviour(mixture, None))
 
-  def behaviour(self, mixture, batch):
+  def behaviour(self, mixture: population.Mixture,
+                batch: simulator_lib.EpisodeBatch | None) -> np.ndarray:
     del batch  # All batches have the same observations.
     plan = sequence_form.mixture_table_plan(
         self._tree, mixture.tables(), mixture.probabilities, self._player)
     return sequence_form.behaviour(self._tree, plan, self._player)
 
-  def tabulate(self, policy):
-    """Returns float64 `[I, A]`: the policy at every information state."""
+  def tabulate(self, policy: simulator_lib.PolicyFunction) -> np.ndarray:
+    """Returns float64 `[I, A]`, the policy at every information state."""
     table = np.asarray(policy(self.observations, self.legal_actions_mask),
                        float)
     table = np.where(self.legal_actions_mask, table, 0)
     return table / table.sum(axis=1, keepdims=True)
 
-  def publish(self, policy, copy):
+  def publish(self, policy: simulator_lib.PolicyFunction,
+              copy: Callable[[], policy_lib.Policy]) -> policy_lib.Policy:
     del copy
     return tabular.TablePolicy(self.tabulate(policy))
 
-  def draw(self, policy, num_episodes, rng):
+  def draw(self, policy: simulator_lib.PolicyFunction, num_episodes: int,
+           rng: np.random.Generator) -> simulator_lib.EpisodeBatch:
     tree, player = self._tree, self._player
     plan = sequence_form.realization_plan(tree, self.tabulate(policy), player)
     sequences = tree.terminal_sequences[player]
+    assert self._reach is not None, "face comes first"
     reach = self._reach * plan[sequences]
     ends = rng.multinomial(num_episodes, reach / reach.sum()).astype(float)
 
@@ -166,7 +179,7 @@ class TreeSimulator(simulator_lib.Simulator):
         episode_return=float(returns.sum() / num_episodes))
 
   def _below(self, values):
-    """Returns `[I]`: the sum of `values` `[S]` at and below each infostate."""
+    """Returns `[I]`, the sum of `values` `[S]` at and below each infostate."""
     infostates = self._tree.infostates[self._player]
     values = values.copy()
     rows = values[:-1].reshape(self.legal_actions_mask.shape)
