@@ -31,9 +31,9 @@ from absl import flags
 # The package imports its modules when they are used: the workers, which read
 # the example again, need few of them.
 import open_spiel_ppsro as ppsro
+from open_spiel_ppsro.runs import output_directory
 from open_spiel_ppsro.runs import progress
 from open_spiel_ppsro.runs import provenance
-from open_spiel_ppsro.runs import run_directory
 
 FLAGS = flags.FLAGS
 
@@ -267,7 +267,7 @@ def make_output_dir(name):
   Args:
     name: of the default directory.
   """
-  return run_directory.make(FLAGS.output_dir, name, FLAGS.overwrite)
+  return output_directory.make(FLAGS.output_dir, name, FLAGS.overwrite)
 
 
 def import_modules():
@@ -519,7 +519,7 @@ def start(main):
   def guarded(_):
     try:
       return main()
-    except run_directory.OccupiedError as error:
+    except output_directory.OccupiedError as error:
       ways = (["go on with --resume"] if "resume" in FLAGS else []) + [
           "choose another --output_dir", "or replace it with --overwrite"]
       print(f"error: {error.path} holds {error.content}: {', '.join(ways)}",

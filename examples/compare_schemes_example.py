@@ -33,6 +33,7 @@ from absl import flags
 
 import common_flags
 import open_spiel_ppsro as ppsro
+from open_spiel_ppsro.runs import output_directory
 from open_spiel_ppsro.runs import run_directory
 from open_spiel_ppsro.runs import signals
 
@@ -81,7 +82,7 @@ def chosen_seeds():
 def find_output_dir():
   """Returns the directory to resume, and sets the flags as its runs had them.
   """
-  path = FLAGS.output_dir or run_directory.latest(_name())
+  path = FLAGS.output_dir or output_directory.latest(_name())
   configs = sorted(pathlib.Path(path).glob("*/config.json"))
   if not configs:
     raise ValueError(f"there is no run in {path}")
@@ -132,7 +133,8 @@ def main():
   runs, exit_code = {}, 0
   try:
     for seed, name in itertools.product(seeds, schemes):
-      path = os.path.join(output_dir, f"{run_directory.slug(name)}-seed{seed}")
+      path = os.path.join(output_dir,
+                          f"{output_directory.slug(name)}-seed{seed}")
       code, rounds = run(game, name, seed, path)
       if rounds and code not in signals.EXIT_CODES.values():
         runs.setdefault(name, []).append(path)

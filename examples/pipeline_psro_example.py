@@ -34,7 +34,7 @@ _START = time.perf_counter()  # Before the imports: they are part of the wall.
 from absl import flags  # noqa: E402
 
 import common_flags  # noqa: E402
-from open_spiel_ppsro.runs import run_directory  # noqa: E402
+from open_spiel_ppsro.runs import output_directory  # noqa: E402
 
 FLAGS = flags.FLAGS
 common_flags.define()
@@ -47,8 +47,8 @@ flags.adopt_module_key_flags(common_flags)
 
 def main():
   if FLAGS.resume:
-    common_flags.adopt(FLAGS.output_dir or run_directory.latest(
-        run_directory.run_name(FLAGS.game_name, FLAGS.scheme, FLAGS.oracle,
+    common_flags.adopt(FLAGS.output_dir or output_directory.latest(
+        output_directory.run_name(FLAGS.game_name, FLAGS.scheme, FLAGS.oracle,
                                FLAGS.seed)))
   common_flags.check([FLAGS.scheme])
   summary = common_flags.run(

@@ -119,7 +119,7 @@ from .lower_bound import LowerBound as LowerBound
 from .runs.run import run as run
 from .runs.limits import Limits as Limits
 from .runs.run_summary import RunSummary as RunSummary
-from .runs.run_directory import OccupiedError as OccupiedError
+from .runs.output_directory import OccupiedError as OccupiedError
 from .runs.run_directory import RunDirectory as RunDirectory
 from .runs.run_directory import read_checkpoint as read_checkpoint
 from .runs.run_directory import read_config as read_config

@@ -20,6 +20,7 @@ import math
 import os
 import pathlib
 import resource
+import shutil
 import signal
 import time
 from unittest import mock
@@ -32,6 +33,7 @@ from open_spiel.python.algorithms import exploitability
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.games import open_game
+from open_spiel_ppsro.runs import output_directory
 from open_spiel_ppsro.runs import report
 from open_spiel_ppsro.runs import run_directory
 from open_spiel_ppsro.runs import signals
@@ -243,7 +245,7 @@ class RunTest(RunTestCase):
     with self.assertRaisesRegex(RuntimeError, "enough"):
       ppsro.run("kuhn_poker", "sequential", EXACT, output_dir=self.run_path,
                 callbacks=[fail])
-    run_directory.check_free(self.run_path, overwrite=True)
+    output_directory.check_free(self.run_path, overwrite=True)
 
   def test_the_lower_bound_of_a_sampled_game(self):
     summary = ppsro.run(
@@ -304,6 +306,11 @@ class DirectoryTest(RunTestCase):
     resumed = ppsro.run("kuhn_poker", "sequential", EXACT, resume=True,
                         limits=limits(max_rounds=2))
     self.assertEqual((resumed.path, resumed.rounds), (second, 2))
+    # Whatever else is there.
+    shutil.rmtree("runs/kuhn-poker-sequential-exact-seed1")
+    os.mkdir("runs/kuhn-poker-sequential-exact-seed1-mine")
+    self.assertEqual(output_directory.latest(
+        "kuhn_poker-sequential-exact-seed1"), second)
 
 
 class TimeTest(RunTestCase):

@@ -38,6 +38,7 @@ from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
 from open_spiel_ppsro.runs import exploiter_budget
 from open_spiel_ppsro.runs import limits as limits_lib
+from open_spiel_ppsro.runs import output_directory
 from open_spiel_ppsro.runs import progress as progress_lib
 from open_spiel_ppsro.runs import provenance
 from open_spiel_ppsro.runs import recorder as recorder_lib
@@ -133,16 +134,16 @@ def run(game: str | pyspiel.Game | game_lib.Game,
     scheme = _scheme(scheme)
     config = _config(config, scheme)
     _check_arguments(limits, keep_checkpoints, callbacks)
-    name = run_directory.run_name(
+    name = output_directory.run_name(
         _game_name(game), settings_lib.scheme_name(scheme),
         settings_lib.oracle_name(config), seed)
     if resume and output_dir is None:
-      output_dir = run_directory.latest(name)
+      output_dir = output_directory.latest(name)
     checkpoint = None
     if resume and output_dir is not None:
       checkpoint = run_directory.read_checkpoint(output_dir)
     elif output_dir is not None:
-      run_directory.check_free(output_dir, overwrite)
+      output_directory.check_free(output_dir, overwrite)
     progress = stack.enter_context(progress_lib.Progress(label))
     signals = stack.enter_context(signals_lib.Signals())
 
@@ -165,7 +166,7 @@ def run(game: str | pyspiel.Game | game_lib.Game,
           **{"game_name": _game_name(game), **(settings or {})})
       # Only now, so that what is refused leaves no directory behind.
       if checkpoint is None or output_dir is None:
-        output_dir = run_directory.make(output_dir, name, overwrite)
+        output_dir = output_directory.make(output_dir, name, overwrite)
       directory = run_directory.RunDirectory(output_dir)
       stack.callback(directory.close)
       recorder = recorder_lib.Recorder(

@@ -32,11 +32,9 @@ import contextlib
 import csv
 import fcntl
 import io
-import itertools
 import json
 import os
 import pathlib
-import re
 import threading
 from typing import Any
 
@@ -90,70 +88,10 @@ _CHECKPOINTS = "checkpoint_*.npz"
 # All that a run writes, and what it clears when it is told to overwrite.
 _OURS = (_CONFIG, _METRICS, _RESULT, FINAL_POLICY, BEST_POLICY, FINAL_JOINT,
          PLOT, _CHECKPOINTS)
-# Runs whose directory nobody named have theirs in here.
-_DEFAULT_PARENT = "runs"
-# So many names of what is in a directory are shown.
-_NAMES_SHOWN = 3
 
 
-class OccupiedError(ValueError):
-  """A directory that was named for a new run holds something already.
-
-  Attributes:
-    path: of the directory.
-    content: what it holds, in words.
-  """
-
-  def __init__(self, path, content):
-    super().__init__(
-        f"{path} holds {content}: resume it with resume=True, choose another "
-        "output_dir, or overwrite it with overwrite=True")
-    self.path = path
-    self.content = content
-
-
-def run_name(game: str, scheme: str, oracle: str, seed: int) -> str:
-  """Returns the name of a run whose directory nobody named."""
-  return f"{game}-{scheme}-{oracle}-seed{seed}"
-
-
-def slug(text: str) -> str:
-  """Returns a name for files: letters and digits, with `-` between them."""
-  return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")
-
-
-def make(output_dir: str | os.PathLike | None, name: str,
-         overwrite: bool = False) -> pathlib.Path:
-  """Makes a directory for what is new and returns its path.
-
-  Args:
-    output_dir: its path. By default it is made of `name`, below `runs`, with
-      a number where that is taken.
-    name: the default name.
-    overwrite: whether it may hold something; files are then replaced by those
-      that have the same names.
-
-  Raises:
-    OccupiedError: if it holds something and `overwrite` does not say so.
-    ValueError: if it cannot be made or written to, or belongs to a run that
-      is still alive.
-  """
-  if output_dir is not None:
-    check_free(output_dir, overwrite)
-    return _writable(output_dir)
-  for path in _numbered(name):
-    try:
-      path.mkdir(parents=True)  # Of two that start at once one gets it.
-      break
-    except FileExistsError:
-      continue
-    except OSError:
-      break  # The next line says why.
-  return _writable(path)
-
-
-def _writable(path):
-  """Returns the path of a directory, made if it was not there.
+def writable(path: str | os.PathLike) -> pathlib.Path:
+  """Makes a directory, if it is not there, and returns its path.
 
   Raises:
     ValueError: if it cannot be made or written to.
@@ -169,57 +107,8 @@ def _writable(path):
   return path
 
 
-def check_free(path: str | os.PathLike, overwrite: bool = False) -> None:
-  """Raises what `make` would, of a directory that was named; makes nothing."""
-  path = pathlib.Path(path)
-  if path.is_dir():
-    os.close(_lock(path))
-    content = _content(path)
-    if content and not overwrite:
-      raise OccupiedError(path, content)
-
-
-def latest(name: str) -> pathlib.Path:
-  """Returns the directory that `make` made last by a default name.
-
-  Raises:
-    ValueError: if it has made none.
-  """
-  found = None
-  for path in _numbered(name):
-    if not path.exists():
-      break
-    found = path
-  if found is None:
-    raise ValueError(f"there is no run in {path}")
-  return found
-
-
-def _numbered(name):
-  """Yields the default directories of a name, in the order of their making."""
-  base = pathlib.Path(_DEFAULT_PARENT) / slug(name)
-  yield base
-  for number in itertools.count(2):
-    yield base.with_name(f"{base.name}-{number}")
-
-
-def _content(path):
-  """Returns in words what a directory holds; nothing if it is empty."""
-  names = sorted(entry.name for entry in path.iterdir())
-  if not names:
-    return ""
-  with contextlib.suppress(ValueError, OSError, KeyError, TypeError):
-    config = read_config(path)
-    rounds = max(0, (path / _METRICS).read_text().count("\n") - 1)
-    return (f"a run of {config['game_name']} by {config['scheme']}, "
-            f"{rounds} round{'' if rounds == 1 else 's'}")
-  shown = ", ".join(names[:_NAMES_SHOWN])
-  more = len(names) - _NAMES_SHOWN
-  return shown + (f" and {more} more" if more > 0 else "")
-
-
-def _lock(path):
-  """Locks a directory for this process and returns the descriptor.
+def lock(path: str | os.PathLike) -> int:
+  """Locks a directory and returns the descriptor, which unlocks it if closed.
 
   Raises:
     ValueError: if another process holds the lock.
@@ -245,7 +134,7 @@ class RunDirectory:
     Raises:
       ValueError: if it cannot be made or written to.
     """
-    self.path = _writable(path)
+    self.path = writable(path)
     self._claimed: int | None = None  # The descriptor of the lock.
     self._writer: threading.Thread | None = None
     self._unwritten: list[str] = []  # Rows of metrics.
@@ -307,7 +196,7 @@ class RunDirectory:
   def _claim(self):
     """Locks the directory for as long as this process lives."""
     if self._claimed is None:
-      self._claimed = _lock(self.path)
+      self._claimed = lock(self.path)
     self._clear(f".{name}.tmp" for name in _OURS)  # Of a run that was killed.
 
   def _clear(self, patterns):
@@ -513,6 +402,15 @@ def read_checkpoint(path):
       if index == len(candidates) - 1:
         raise ValueError(str(error)) from error
       logging.warning("%s; the one before it is used.", error)
+
+
+def count_rounds(path: str | os.PathLike) -> int:
+  """Returns how many rounds a run has recorded.
+
+  Raises:
+    OSError: if there is no run in that directory.
+  """
+  return max(0, (pathlib.Path(path) / _METRICS).read_text().count("\n") - 1)
 
 
 def read_metrics(path: str | os.PathLike) -> dict[str, list]:
