@@ -36,12 +36,12 @@ def in_team(size, work):
   """Returns what `work(team)` returns to each of `size` workers."""
   answers = [None] * size
 
-  def run(meeting):
-    answers[meeting.rank] = work(data_parallel.join(meeting))
+  def run(rendezvous):
+    answers[rendezvous.rank] = work(data_parallel.join(rendezvous))
 
-  meetings = data_parallel.Meetings("127.0.0.1")
-  threads = [threading.Thread(target=run, args=(meeting,))
-             for meeting in meetings.of("policy", size)]
+  store = data_parallel.RendezvousStore("127.0.0.1")
+  threads = [threading.Thread(target=run, args=(rendezvous,))
+             for rendezvous in store.of("policy", size)]
   for thread in threads:
     thread.start()
   for thread in threads:
@@ -113,7 +113,7 @@ class TrainingTest(parameterized.TestCase):
     self.assertLess(result.of_frozen.nash_conv, 0.1)
 
   @parameterized.parameters(
-      (ppo.PPOConfig(), 0, 2, "takes 1 or more"),
+      (ppo.PPOConfig(), 0, 2, "takes a whole number, 1 or more"),
       (ppo.PPOConfig(), 3, 2, "3 workers per level need as many"),
       (ppo.PPOConfig(), 2, None, "use processes, 2 or more"),
       (exact.ExactConfig(), 2, 2, "for PPO and DQN"))

@@ -255,7 +255,8 @@ class ExecutorTest(parameterized.TestCase):
       ({"worker_timeout_seconds": "9"}, "worker_timeout_seconds is '9'"),
       ({"worker_timeout_seconds": float("nan")}, "seconds is nan"),
       ({"imports": "my_games"}, r"'my_games'; .* as in \['my_games'\]"),
-      ({"imports": [sys]}, "takes a sequence of module names"))
+      ({"imports": None}, "imports is None"),
+      ({"imports": [sys]}, "takes a list of module names"))
   def test_refuses_wrong_arguments(self, arguments, message):
     with self.assertRaisesRegex(ValueError, message):
       process_executor.ProcessExecutor(**{"num_workers": 1, **arguments})

@@ -49,6 +49,8 @@ IMPORTS = {
     "solver": "evaluation games lower_bound meta_games oracles plateau "
               "policies population psro_v2_arguments round_result schemes "
               "simulators",
+    "testing": "executors games oracles plain_data policies population "
+               "simulators",
     "runs": "executors games lower_bound oracles plain_data plateau policies "
             "schemes simulators solver",
 }

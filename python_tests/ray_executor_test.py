@@ -44,7 +44,7 @@ class LocalTest(absltest.TestCase):
 
   def test_as_the_other_executors_do(self):
     # One start of Ray for all of it: a start takes seconds.
-    with ray_executor.RayExecutor(3) as executor:
+    with ray_executor.RayExecutor(3, imports=["colorsys"]) as executor:
       executor.start("shared")
       for name in range(5):
         executor.create(name, executors_test.Counter, 10 * name)
@@ -56,7 +56,9 @@ class LocalTest(absltest.TestCase):
       self.assertEqual(executor.call([(2, "add", (1,)), (0, "add", (5,))]),
                        [("shared", 101), ("shared", 6)])
       self.assertEqual(executor.call([]), [])
-      self.assertEqual(executor.call([(0, "threads", ())]), ["1"])
+      self.assertEqual(executor.call([(0, "threads", ()),
+                                      (1, "has_imported", ("colorsys",))]),
+                       ["1", True])
       executor.create("bad", executors_test.Counter, -1)
       with self.assertRaisesRegex(executor_lib.WorkerError,
                                   "(?s)bad.*cannot start at -1"):
@@ -134,6 +136,15 @@ class ClusterTest(absltest.TestCase):
         executor.create("counter", executors_test.Counter, 1)
         self.assertEqual(executor.call([("counter", "add", (1,))]),
                          [("shared", 2)])
+      with ray_executor.RayExecutor(
+          1, cluster.address, imports=["module_of_nobody"]) as executor:
+        executor.start("shared")
+        executor.create("counter", executors_test.Counter, 1)
+        with self.assertRaisesRegex(
+            executor_lib.WorkerError,
+            "^the worker of counter failed: it cannot import "
+            "'module_of_nobody'.*No module named 'module_of_nobody'.*$"):
+          executor.call([("counter", "add", (1,))])
     finally:
       cluster.shutdown()
 

@@ -39,27 +39,30 @@ from open_spiel_ppsro.executors import actor_host
 from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.executors import worker_executor
 
-# Each worker computes with one thread: there are as many workers as cores.
+# Each of these is 1 in a worker, so that it computes with one thread: there are
+# usually as many workers as cores.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
                      "MKL_NUM_THREADS")
-# Seconds between the end of a worker's pipe and that of its process, after
-# which the exit code is known; it takes milliseconds.
+# Seconds to wait, after a worker's pipe has ended, for the end of its process,
+# which tells the exit code; it takes milliseconds.
 _EXIT_SECONDS = 0.5
-# The first message of a worker: it has imported all that it has to.
+# The first message of a worker. It says that the worker has imported all that
+# it has to.
 _READY = b"ready"
+# What a script needs if it can be imported, as one-line errors quote it.
 _GUARD = "`if __name__ == \"__main__\":`"
 
 
 class _WorkerWanted(BaseException):
-  """The main script asks for workers while a worker imports it.
+  """It ends the import of a main script that asks for workers in a worker.
 
-  Scripts catch exceptions, but rarely a `BaseException`.
+  It is no `Exception`, because scripts catch these.
   """
 
 
-# Set in a worker while it imports the main script.
+# This is set in a worker while it imports the main script.
 _is_importing_main = threading.Event()
-# Held while `_hidden_main` has changed the main module.
+# A thread holds this while `_hidden_main` has changed the main module.
 _hiding = threading.Lock()
 
 
@@ -146,15 +149,15 @@ def _serve(pipe: Any, main: dict[str, Any], imports: Sequence[str]) -> None:
   """Does what a worker process does, from its start to its end.
 
   Args:
-    pipe: where messages come from and answers go to.
-    main: see `_main_script`.
+    pipe: the connection that brings messages and takes answers.
+    main: how to import the main script, from `_main_script`.
     imports: the names of modules to import first.
   """
   _ignore_signals()
   threading.Thread(target=_end_with_the_parent, daemon=True).start()
   host = actor_host.ActorHost(imports)
   _import_main(main, host)
-  _ignore_signals()  # Scripts may have changed that.
+  _ignore_signals()  # The script may have set handlers of its own.
   with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
     pipe.send_bytes(_READY)
     shared = pipe.recv_bytes()
@@ -172,13 +175,13 @@ class _Process:
   does not.
 
   Attributes:
-    pipe: where the answers of the worker come from.
-    is_ready: whether the worker has said so.
+    pipe: the connection that brings the answers of the worker.
+    is_ready: whether the worker has said that it has imported everything.
   """
 
   def __init__(self, name: str, imports: Sequence[str]) -> None:
-    # open_spiel's utils.spawn sets the global start method to fork; ask for
-    # the context by name.
+    # The context is asked for by name, because open_spiel's utils.spawn sets
+    # the global start method to fork.
     context = multiprocessing.get_context("spawn")
     self.pipe, theirs = context.Pipe()
     self.is_ready = False
@@ -222,6 +225,7 @@ class _Process:
 
 
 def _kill_all(processes: dict[int, _Process]) -> None:
+  """Tells the workers of an executor to end; waits for none."""
   for process in processes.values():
     process.kill()
 
@@ -249,8 +253,9 @@ class ProcessExecutor(worker_executor.WorkerExecutor):
 
   def _start_workers(self, shared: bytes) -> None:
     self._shared = shared
-    # Without it, a script that does not close its executor never ends:
-    # multiprocessing would wait for workers at exit, which ignore its SIGTERM.
+    # Without the finalizer, a script that does not close its executor would
+    # never end: at exit multiprocessing sends SIGTERM to the workers, which
+    # ignore it, and waits for them.
     self._finalizer = util.Finalize(self, _kill_all, (self._workers,),
                                     exitpriority=0)
     for worker in range(self.num_workers):
@@ -274,11 +279,11 @@ class ProcessExecutor(worker_executor.WorkerExecutor):
   def _post(self, worker: int, message: bytes, is_call: bool) -> None:
     self._workers[worker].post(message)
 
-  def _receive(self, workers: Sequence[int], timeout: float | None
-               ) -> dict[int, tuple[list[tuple[bool, Any]], str | None]]:
+  def _receive(self, workers: Sequence[int],
+               timeout: float | None) -> worker_executor.Heard:
     pipes: dict[Any, int] = {self._workers[worker].pipe: worker
                              for worker in workers}
-    found: dict[int, tuple[list[tuple[bool, Any]], str | None]] = {}
+    found: worker_executor.Heard = {}
     pipe: Any
     for pipe in connection.wait(list(pipes), timeout):
       worker = pipes[pipe]

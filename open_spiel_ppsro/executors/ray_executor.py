@@ -202,12 +202,12 @@ class RayExecutor(worker_executor.WorkerExecutor):
     if is_call:
       self._calls[worker].append(reference)
 
-  def _receive(self, workers: Sequence[int], timeout: float | None
-               ) -> dict[int, tuple[list[tuple[bool, Any]], str | None]]:
+  def _receive(self, workers: Sequence[int],
+               timeout: float | None) -> worker_executor.Heard:
     ray = self._ray
     oldest = {self._calls[worker][0]: worker for worker in workers}
     ready, _ = ray.wait(list(oldest), timeout=timeout)
-    found: dict[int, tuple[list[tuple[bool, Any]], str | None]] = {}
+    found: worker_executor.Heard = {}
     for reference in ready:
       worker = oldest[reference]
       try:

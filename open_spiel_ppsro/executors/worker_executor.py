@@ -56,6 +56,11 @@ _SAVE_SECONDS = 10.0
 _GRACE_SECONDS = 1.0
 
 
+# What workers have said, by worker: some of the `(succeeded, answer)` of its
+# `ActorHost`, and why the worker is dead, or None if it lives.
+Heard = dict[int, tuple[list[tuple[bool, Any]], str | None]]
+
+
 class Placement:
   """The worker that each actor lives on; one rule spreads actors evenly."""
 
@@ -162,9 +167,9 @@ class WorkerExecutor(executor_lib.Executor):
       raise ValueError(
           f"worker_timeout_seconds is {worker_timeout_seconds!r}; it takes a "
           "number of seconds above 0, or None for no limit")
-    if isinstance(imports, str) or not all(
+    if not isinstance(imports, (list, tuple)) or not all(
         isinstance(name, str) for name in imports):
-      raise ValueError(f"imports is {imports!r}; it takes a sequence of module "
+      raise ValueError(f"imports is {imports!r}; it takes a list of module "
                        "names, as in ['my_games']")
     self.num_workers = int(num_workers)
     self._timeout = worker_timeout_seconds
@@ -220,8 +225,8 @@ class WorkerExecutor(executor_lib.Executor):
     """
 
   @abc.abstractmethod
-  def _receive(self, workers: Sequence[int], timeout: float | None
-              ) -> dict[int, tuple[list[tuple[bool, Any]], str | None]]:
+  def _receive(self, workers: Sequence[int],
+               timeout: float | None) -> Heard:
     """Waits until some workers have something to say.
 
     Args:
@@ -229,9 +234,7 @@ class WorkerExecutor(executor_lib.Executor):
       timeout: how many seconds to wait at most; None for no limit.
 
     Returns:
-      `{worker: (answers, reason)}` of the workers that were heard: some of the
-      `(succeeded, answer)` of its `ActorHost`, and why the worker is dead, or
-      None if it lives.
+      What was said, of the workers that have said anything.
 
     Raises:
       WorkerError: if a worker cannot work, and another in its place could not
