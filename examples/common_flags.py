@@ -37,7 +37,6 @@ from open_spiel_ppsro.runs import run_directory
 
 FLAGS = flags.FLAGS
 
-ORACLES = ("ppo", "dqn", "exact")
 _DEFAULT_STALENESS = 8
 
 # Flags that set a field of the scheme, of the learner's configuration, of the
@@ -69,10 +68,11 @@ def define():
   flags.DEFINE_string(
       "game_name", "leduc_poker",
       "The OpenSpiel game, with parameters if any: 'kuhn_poker(players=3)'.")
-  flags.DEFINE_enum(
-      "oracle", "ppo", ORACLES,
-      "What trains a best response; exact: dynamic programming, which makes "
-      "sequential PSRO double oracle.")
+  flags.DEFINE_string(
+      "oracle", "ppo",
+      "What trains a best response: ppo, dqn, exact (dynamic programming, "
+      "which makes sequential PSRO double oracle), or what a module of "
+      "--import_module has added.")
   flags.DEFINE_string(
       "meta_strategy", "nash",
       "How a meta-game is solved: nash and fictitious_play for two-player "
@@ -218,9 +218,9 @@ def define():
   flags.DEFINE_list(
       "import_module", None,
       "Modules of yours to import first, here and in the workers, separated "
-      "by commas: they may register games, add to ppsro.SCHEMES and "
-      "ppsro.METHODS, and define policies. They are also looked for in the "
-      "current directory.")
+      "by commas: they may register games, add to ppsro.SCHEMES, ppsro.ORACLES "
+      "and ppsro.METHODS, and define policies. They are also looked for in "
+      "the current directory.")
 
 
 def define_one_run(output_dir_help):
@@ -293,13 +293,15 @@ def check(scheme_names):
     scheme_names: the names of the schemes that will run.
   """
   import_modules()
-  for name in scheme_names:
-    if name not in ppsro.SCHEMES:
-      close = difflib.get_close_matches(name, ppsro.SCHEMES)
-      raise ValueError(
-          f"unknown scheme {name!r}; "
-          + (f"did you mean {' or '.join(close)}?" if close else
-             f"use one of {', '.join(ppsro.SCHEMES)}"))
+  for kind, names, known in (("scheme", scheme_names, ppsro.SCHEMES),
+                             ("oracle", [FLAGS.oracle], ppsro.ORACLES)):
+    for name in names:
+      if name not in known:
+        close = difflib.get_close_matches(name, known)
+        raise ValueError(
+            f"unknown {kind} {name!r}; "
+            + (f"did you mean {' or '.join(close)}?" if close else
+               f"use one of {', '.join(known)}"))
   limits()
   for kind, readers_of, chosen in (
       ("--scheme", _schemes_that_read, scheme_names),
@@ -341,22 +343,17 @@ def _schemes_that_read(flag):
 def _oracles_that_read(flag):
   """Returns the names of oracles that a flag says something to, or None."""
   if flag in _LEARNER_FIELDS:
-    return [name for name in ORACLES
-            if takes(_config_class(name), _LEARNER_FIELDS[flag])]
+    return [name for name, config in ppsro.ORACLES.items()
+            if takes(config, _LEARNER_FIELDS[flag])]
   if flag == "workers_per_level":
-    return [name for name in ORACLES
-            if _config_class(name).takes_team]
+    return [name for name, config in ppsro.ORACLES.items()
+            if config.takes_team]
   return None
 
 
 def takes(function, argument):
   """Returns whether a function or a constructor has an argument."""
   return argument in inspect.signature(function).parameters
-
-
-def _config_class(oracle):
-  return {"ppo": ppsro.PPOConfig, "dqn": ppsro.DQNConfig,
-          "exact": ppsro.ExactConfig}[oracle]
 
 
 def _given(fields, owner):
@@ -378,7 +375,7 @@ def make_scheme(name):
 
 def make_config(scheme):
   """Returns the configuration of the learners of a scheme."""
-  config = _config_class(FLAGS.oracle)
+  config = ppsro.ORACLES[FLAGS.oracle]
   options = {}
   if scheme.shares_learner and FLAGS.oracle == "ppo":
     config = ppsro.NeuPLConfig

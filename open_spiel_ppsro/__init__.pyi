@@ -88,12 +88,15 @@ from .oracles.ppo import PPOConfig as PPOConfig
 from .oracles.dqn import DQNConfig as DQNConfig
 from .oracles.exact import ExactConfig as ExactConfig
 from .oracles.gradual import GradualConfig as GradualConfig
+from .oracles.rl_agent import RLAgentConfig as RLAgentConfig
+from .oracles.configurations import ORACLES as ORACLES
 from .oracles.neupl import NeuPLConfig as NeuPLConfig
 from .oracles.neupl import NeuPLOracle as NeuPLOracle
 from .oracles.pipelined import PipelinedOracle as PipelinedOracle
 from .simulators.simulator import EpisodeBatch as EpisodeBatch
 from .simulators.simulator import Simulator as Simulator
 from .simulators.of_game import make_simulator as make_simulator
+from .simulators.of_game import steps_per_batch as steps_per_batch
 
 # Where they run.
 from .executors.executor import Executor as Executor
@@ -128,3 +131,6 @@ from .runs.report import plot_curves as plot_curves
 from .runs.report import plot_run as plot_run
 from .runs.report import read_curve as read_curve
 from .runs.report import read_published as read_published
+
+# For the tests of those who extend the package.
+from . import testing as testing

@@ -80,6 +80,53 @@ def check(data: Any) -> None:
   _pack(data, _Arrays())
 
 
+def first_difference(one, other, place=""):
+  """Returns what differs first in two pieces of plain data, in words.
+
+  Args:
+    one: as `write` takes it; a tuple equals a list.
+    other: to be compared with it, to the last bit.
+    place: where in larger data they stand.
+
+  Returns:
+    Such as "learner.rng is 1 in one and 2 in the other"; "" if they are equal.
+  """
+  if isinstance(one, dict) and isinstance(other, dict) and (
+      one.keys() == other.keys()):
+    pairs = [(f"{place}.{key}" if place else key, one[key], other[key])
+             for key in one]
+  elif isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)) and (
+      len(one) == len(other)):
+    pairs = [(f"{place}[{index}]", *pair)
+             for index, pair in enumerate(zip(one, other))]
+  else:
+    if _is_same(one, other):
+      return ""
+    return (f"{place or 'it'} is {_shown(one)} in one and {_shown(other)} in "
+            "the other")
+  return next(filter(None, (first_difference(left, right, where)
+                            for where, left, right in pairs)), "")
+
+
+def _is_same(one, other):
+  """Returns whether two leaves are equal in kind and bits."""
+  if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+    return (one.dtype, one.shape, one.tobytes()) == (
+        other.dtype, other.shape, other.tobytes())
+  one, other = (value.item() if isinstance(value, np.generic) else value
+                for value in (one, other))
+  # NaN is unequal to itself.
+  return type(one) is type(other) and (one == other or one != one)
+
+
+def _shown(value):
+  """Returns a leaf as a message shows it."""
+  if isinstance(value, np.ndarray):
+    value = np.array2string(value, max_line_width=10 ** 6, threshold=8)
+  text = " ".join(str(value).split())
+  return text if len(text) <= 60 else text[:60] + "..."
+
+
 class _Arrays:
   """Collects arrays, end to end, by dtype."""
 

@@ -12,15 +12,15 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Schemes: who opens, who trains against whom, and who may freeze.
+"""Schemes: which policies open, against whom they train, and who may freeze.
 
-A PSRO variant is an interaction graph that grows: for each policy in training,
-the policies that it trains against and their probabilities. A `Scheme` says
-which policies open, what each one faces, and whether they freeze at all; the
-freeze rule is one for all: *a policy freezes when it has plateaued and
-everything it trains against is frozen*, so a best response is to something
-that stands still. For the pipeline that is "only the lowest active level is
-promoted".
+A PSRO variant is an interaction graph that grows. The graph has, for each
+policy in training, the policies that it trains against and their probabilities.
+A `Scheme` decides which policies open, which opponents each one faces, and
+whether policies freeze at all. All schemes share one freeze rule: *a policy
+freezes when it has plateaued and all its opponents are frozen*. So a frozen
+policy is a best response to fixed opponents. In the pipeline this rule means
+that only the lowest active level is promoted.
 """
 
 import abc
@@ -40,20 +40,27 @@ from open_spiel_ppsro.meta_games import sub_game_solver
 
 # The readings of PSRO_rN, see `Rectified`.
 RECTIFY_RULES = ("subset", "relu")
-# A policy with at most this probability is not in the support of PSRO_rN.
+# A policy is in the support of PSRO_rN if its probability is above this. A
+# larger number gives a generation fewer children.
 _SUPPORT = 1e-4
-# A payoff of at least this counts as not losing, in game utility: rounding
-# makes a draw a little less than zero.
+# A payoff of at least this counts as not losing, in game utility, because
+# rounding makes a draw a little less than zero.
 _NOT_LOSING = -1e-9
 
-# From a sub-game, the indices of its policies per population, to its solution.
+# A function from a sub-game, the indices of its policies per population, to its
+# meta-strategy.
 SolveFunction = Callable[[tuple[tuple[int, ...], ...]],
                          meta_game_lib.MetaStrategy]
 
 
 @dataclasses.dataclass(frozen=True)
 class Opening:
-  """A policy that starts: for which player, and from which parent's index."""
+  """A policy that opens.
+
+  Attributes:
+    player: the population that the policy joins.
+    parent: the index of the policy that it springs from, if any.
+  """
   player: int
   parent: int | None = None
 
@@ -61,7 +68,7 @@ class Opening:
 class Scheme(abc.ABC):
   """One PSRO variant; a frozen dataclass of plain data.
 
-  Its fields are what a run is resumed by, and what the command line offers.
+  A checkpoint holds its fields, and the command line has a flag for each.
 
   Attributes:
     freezes: whether policies ever freeze.
@@ -77,7 +84,7 @@ class Scheme(abc.ABC):
   num_levels: int = 1
 
   def settings(self) -> dict[str, Any]:
-    """Returns its fields, what the bits of a run depend on."""
+    """Returns its fields, on which the bits of a run depend."""
     assert dataclasses.is_dataclass(self)
     return {name: list(value) if isinstance(value, tuple) else value
             for name, value in dataclasses.asdict(self).items()}
@@ -104,21 +111,22 @@ class Scheme(abc.ABC):
       policy_id: an active policy.
 
     Returns:
-      Per population, the indices of the eligible policies. The policy trains
-      against the meta-strategy of this sub-game, its own side's part of it
-      included in the solution.
+      Per population, the indices of the eligible policies, those of the
+      policy's own side included. The policy trains against the meta-strategy
+      of this sub-game.
     """
 
   def weigh(self, population: population_lib.Population,
             policy_id: population_lib.PolicyId,
             probabilities: tuple[np.ndarray, ...],
             meta_game: meta_game_lib.MetaGame) -> tuple[np.ndarray, ...]:
-    """Returns what a policy faces, from the meta-strategy of its sub-game.
+    """Returns the probabilities of a policy's opponents.
 
     Args:
       population: the population.
       policy_id: an active policy.
-      probabilities: per population, those of the meta-strategy.
+      probabilities: per population, the probabilities of the meta-strategy of
+        its sub-game.
       meta_game: the `MetaGame`.
 
     Returns:
@@ -137,7 +145,8 @@ class Scheme(abc.ABC):
                  solve: SolveFunction) -> SolveFunction:
     """Returns the function that solves the sub-games of policies in training.
 
-    One that remembers something has `state()` and `restore(state)`.
+    A function that keeps something between calls has `state()` and
+    `restore(state)`.
 
     Args:
       meta_game: the `MetaGame`.
@@ -157,7 +166,7 @@ class Pipeline(Scheme):
   starts once the level below it has trained `warmup_steps`.
 
   Attributes:
-    num_levels: active levels per player, usually 3 to 10.
+    num_levels: the number of active levels per player, usually 3 to 10.
     warmup_steps: environment steps that every policy of a level trains before
       the level above it starts.
   """
@@ -177,13 +186,14 @@ class Pipeline(Scheme):
       for level in range(size, size + wanted):
         below = [m for p in range(len(sizes))
                  for m in population.members(p)[level - 1:level]]
-        # A level below that opens in this same round has trained nothing.
+        # If the level below opens in this same round, it has not trained.
         trained = len(below) == len(sizes) and all(
             m.frozen or m.steps >= self.warmup_steps for m in below)
         if not trained and self.warmup_steps > 0:
           break
         opened.append((level, player))
-    # Level by level: workers that take turns then have as many new policies.
+    # The order is level by level, so that workers that take turns get equally
+    # many policies.
     return [Opening(player) for _, player in sorted(opened)]
 
   def opponents(self, population: population_lib.Population,
@@ -204,17 +214,17 @@ class Sequential(Pipeline):
 class DCH(Pipeline):
   """Deep cognitive hierarchies (Lanctot et al. 2017, Algorithm 3).
 
-  `num_levels` levels of each player, opened once, train for ever against the
-  levels below; none freezes, and none is added. What it finds is the
+  `num_levels` levels of each player open once and train for ever against the
+  levels below; none freezes, and none is added. The result is the
   meta-strategy over all levels.
 
   Attributes:
-    num_levels: levels per player.
+    num_levels: the number of levels per player.
     warmup_steps: environment steps that a level trains before the level above
       it starts.
-    meta_solver: `nash`: the rows are meta-strategies of the live payoffs;
-      `online`: each player and level has a decoupled regret-matching solver
-      that takes one step a round, as the paper describes.
+    meta_solver: with `nash`, rows are meta-strategies of the current payoffs;
+      with `online`, each player and level has a decoupled regret-matching
+      solver that takes one step a round, as the paper describes.
     exploration: the uniform share of online meta-strategies, the paper's gamma.
   """
 
@@ -243,7 +253,7 @@ class NaiveParallel(Scheme):
   """Naive parallel PSRO (the baseline of McAleer et al. 2020, section 4).
 
   `num_levels` policies per player train at once, each against the meta-Nash
-  of what was frozen when it opened; they do not know of each other.
+  of the policies that were frozen when it opened; they ignore each other.
 
   Attributes:
     num_levels: how many policies per player train at once.
@@ -271,20 +281,22 @@ class Rectified(Scheme):
   """PSRO_rN (Balduzzi et al. 2019, Algorithm 4), in either of two readings.
 
   A generation has one child for each policy in the support of the meta-Nash;
-  the next one opens when all of them have frozen. A child trains against the
-  meta-Nash of its parents' generation, rectified:
+  the next generation opens when all children have frozen. A child trains
+  against the meta-Nash of its parents' generation, rectified by one of two
+  rules:
 
-  * `subset`: kept where its parent does not lose; what the reference
-    implementation of Pipeline PSRO does.
-  * `relu`: the objective as it is written, the payoffs against the opponents
-    weighted by the meta-Nash, each cut at zero; its gradient comes from the
-    opponents that the child itself does not lose to, and the child begins
-    with a response to all of them.
+  * `subset` keeps the opponents that its parent does not lose to, as the
+    reference implementation of Pipeline PSRO does.
+  * `relu` is the objective as the paper writes it: payoffs against the
+    opponents, each cut at zero, are weighted by the meta-Nash. Its gradient
+    comes from the opponents that the child itself does not lose to, and the
+    child begins with a response to all of them.
 
-  It needs one population; it plays an asymmetric game with random seats.
+  The scheme needs one population; an asymmetric game is played with seats drawn
+  at random.
 
   Attributes:
-    rectify: `subset` or `relu`.
+    rectify: the rule, `subset` or `relu`.
   """
 
   one_population = True
@@ -312,7 +324,8 @@ class Rectified(Scheme):
 
   def is_stationary(self, population: population_lib.Population,
                     policy_id: population_lib.PolicyId) -> bool:
-    # What a `relu` child faces depends on itself, from its second round on.
+    # From its second round on, the opponents of a `relu` child depend on the
+    # child itself.
     return self.rectify == "subset" or population[policy_id].rounds > 0
 
   def weigh(self, population: population_lib.Population,
@@ -338,13 +351,14 @@ class Rectified(Scheme):
 class NeuPL(DCH):
   """Neural population learning (Liu et al. 2022, Algorithms 1 and 3).
 
-  One conditional network is every policy: what it is told is its row of the
-  interaction graph, the meta-Nash of the policies below. All unique rows train
-  at once and for ever; the first policy, the sink, never does. With an exact
-  response per row in place of the network it is double oracle.
+  One conditional network is every policy: its input holds a row of the
+  interaction graph, which is the meta-Nash of the policies below. All unique
+  rows train at once and for ever; the first policy, the sink, never trains.
+  With an exact response per row in place of the network, the scheme is double
+  oracle.
 
   Attributes:
-    num_levels: the number of rows, the sink aside.
+    num_levels: the number of rows, without the sink.
   """
 
   one_population = True
@@ -386,7 +400,7 @@ def check_scheme(scheme: Any) -> None:
 
 def check_openings(scheme: Scheme, openings: Iterable[Opening],
                    num_populations: int) -> None:
-  """Raises ValueError unless a scheme's `openings` are openings."""
+  """Raises ValueError unless a scheme's `openings` can be opened."""
   for opening in openings:
     if not isinstance(opening, Opening) or not (
         0 <= opening.player < num_populations):
@@ -397,7 +411,7 @@ def check_openings(scheme: Scheme, openings: Iterable[Opening],
 
 
 def _sub_game_of(scheme, population, policy_id):
-  """Returns whom a policy faces, as its scheme says, checked."""
+  """Returns the sub-game that a scheme gives for a policy, once checked."""
   answer = scheme.opponents(population, policy_id)
   sizes = population.sizes()
   try:
@@ -415,8 +429,7 @@ def _sub_game_of(scheme, population, policy_id):
 
 
 def _checked_weights(scheme, indices, weights):
-  """Returns what `Scheme.weigh` gave, if it is a distribution per population.
-  """
+  """Returns the weights that a scheme gave, once checked."""
   arrays = tuple(np.asarray(array, float) for array in weights)
   if [array.shape for array in arrays] != [
       (len(chosen),) for chosen in indices] or not all(
@@ -429,6 +442,7 @@ def _checked_weights(scheme, indices, weights):
   return arrays
 
 
+# The schemes by the names that the command line has for them.
 SCHEMES: dict[str, type[Scheme]] = {
     "sequential": Sequential,
     "naive": NaiveParallel,
@@ -441,12 +455,12 @@ SCHEMES: dict[str, type[Scheme]] = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Row:
-  """One row of the interaction graph: what a policy in training faces.
+  """One row of the interaction graph: the opponents of a policy in training.
 
   Attributes:
-    meta_strategy: which policies it faces, with which probabilities. Rows that
-      face the same thing share the object.
-    stationary: whether what it faces is final.
+    meta_strategy: the `MetaStrategy` that the policy faces. Rows with the same
+      opponents share the object.
+    stationary: whether the opponents and their probabilities are final.
   """
   meta_strategy: meta_game_lib.MetaStrategy
   stationary: bool
@@ -462,10 +476,10 @@ def interaction_graph(
   Args:
     scheme: a `Scheme`.
     population: a `Population`.
-    meta_game: its `MetaGame`.
+    meta_game: the population's `MetaGame`.
     solve: a function from the policies of a sub-game, indices per population,
-      to its `MetaStrategy`; asked for the smallest sub-game first.
-    policy_ids: which active policies; all by default.
+      to its `MetaStrategy`; the smallest sub-game is solved first.
+    policy_ids: the active policies whose rows are returned; all by default.
   """
   if policy_ids is None:
     policy_ids = [m.policy_id for m in population.active()]

@@ -14,10 +14,10 @@
 
 """PipelinePSROSolver: the round loop around a scheme, an oracle, a meta-game.
 
-One round: mix the opponents of every active policy, train all of them at
-once, publish their snapshots, measure the payoffs that changed, judge who
-freezes, and let the scheme open new policies. The solver is the only writer
-of the population and the meta-game.
+In a round the scheme opens new policies; the solver mixes the opponents of
+every active policy, trains all of them at once, publishes their snapshots,
+measures the payoffs that changed, and decides which policies freeze. The solver
+is the only writer of the population and the meta-game.
 """
 
 from collections.abc import Callable
@@ -58,21 +58,23 @@ from open_spiel_ppsro.policies import tabular
 from open_spiel_ppsro.simulators import of_game
 
 # Steps per round, in batches of random play. 1.4 gives two batches in practice:
-# episodes get shorter near equilibrium, and the last batch is finished.
+# episodes get shorter near equilibrium, and the last batch is finished. More
+# let policies train longer against the same opponents.
 _BATCHES_PER_ROUND = 1.4
-# NeuPL trains one batch a round, because its rows move every round.
+# Steps per round of NeuPL, in batches of random play. 0.7 gives one batch,
+# because the rows of NeuPL change every round.
 _NEUPL_BATCHES_PER_ROUND = 0.7
 # Episodes of measuring payoffs per episode of training, on a sampled game, with
 # rounds counted as above; they take about a tenth of the time. With a fifth as
-# many, and payoffs drawn more towards what is expected of them, Leduc poker's
-# policy after two minutes was 0.61 exploitable instead of 0.36.
+# many, and payoffs closer to their priors, the exploitability of Leduc poker's
+# policy after two minutes was 0.61 instead of 0.36.
 _PAYOFF_SHARE = 0.25
-# The same of NeuPL, whose evaluation takes 0.3 of all episodes (Liu et al.
-# 2022).
+# Episodes of measuring payoffs per episode of training for NeuPL, whose
+# evaluation takes 0.3 of all episodes (Liu et al. 2022).
 _NEUPL_SHARE = 0.3 / 0.7
 
-
-# The arguments of a solver, for the hint where one is misspelt.
+# The names of a solver's arguments, and of arguments of its scheme, for the
+# hint where one is misspelt.
 _ARGUMENTS = (
     "game", "oracle", "scheme", "meta_strategy_method", "initial_policies",
     "opponent_update_freq", "plateau", "sweep", "payoff_episodes",
@@ -83,18 +85,18 @@ _OF_SCHEMES = ("num_levels", "warmup_steps", "rectify")
 class PipelinePSROSolver(psro_v2.PSROSolver):
   """PSRO by any scheme of `schemes.py`, outwardly a psro_v2 solver.
 
-  `get_policies()`, `get_meta_game()` and `get_meta_strategies()` speak of the
+  `get_policies()`, `get_meta_game()` and `get_meta_strategies()` range over the
   frozen policies, in opening order, with psro_v2's shapes.
 
   Attributes:
-    scheme: who trains against whom, a `Scheme`.
+    scheme: the `Scheme`, which decides which policies train against which.
     opponent_update_freq: environment steps that each policy trains in a round.
     plateau_rule: the `PlateauRule` of all policies.
     played_game: the `Game` that is played, seats drawn or not.
-    is_exact: whether payoffs are exact, of an enumerated game.
+    is_exact: whether the game is enumerated, so that payoffs are exact.
     max_staleness: the bound of `staleness`; 0 in lockstep.
-    staleness: the most rounds ago that the opponents of a policy were drawn
-      when it reported, since this solver was made.
+    staleness: the age of the oldest opponents that a policy has trained against
+      since this solver was made, in rounds since they were drawn.
   """
 
   def __init__(
@@ -122,22 +124,23 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       plateau: the `PlateauRule` of all policies; `default_plateau(oracle)` if
         not given.
       sweep: whether the levels of a round train one after another, from the
-        lowest up, each against what those below have just become, instead of
-        all at once against what they were a round ago.
-      payoff_episodes: of a sampled game, episodes to play per round to measure
-        payoffs, in all; by default about a sixth of those trained, and 0.3 of
-        all of NeuPL's.
-      max_staleness: 0 is lockstep: a round waits for all who train. With n,
-        it takes the results that are there, one at least, and waits only for
-        those whose opponents were drawn n rounds ago: nobody waits for a slow
-        worker, and no two runs are the same.
-      **meta_strategy_options: reach the meta-strategy through `get_kwargs()`.
-        psro_v2's own arguments are accepted, too, with a warning.
+        lowest up, each against the new snapshots of those below, instead of all
+        at once against the snapshots of the round before.
+      payoff_episodes: on a sampled game, the episodes per round that measure
+        payoffs, in all; by default about a sixth of the episodes trained, and
+        0.3 of all episodes of NeuPL.
+      max_staleness: with 0, in lockstep, a round ends when all policies have
+        trained. With n, it takes the results that are there, one at least, and
+        waits only for policies whose opponents were drawn n rounds ago. No
+        policy then waits for a slow worker, and no two runs are the same.
+      **meta_strategy_options: options that the meta-strategy reads by
+        `get_kwargs()`. psro_v2's own arguments are accepted, too, with a
+        warning.
 
     Raises:
       ValueError: if the game is not the oracle's, if the meta-strategy cannot
         solve it, or if a value is out of range.
-      TypeError: if an option has no reader; names the nearest argument.
+      TypeError: if there is no such option; the message names the nearest one.
     """
     meta_strategy_options = psro_v2_arguments.drop_from_solver(
         meta_strategy_options, callable(meta_strategy_method),
@@ -230,7 +233,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         self._empirical_game, meta_strategy_method, meta_strategy_options)
     self._solve_row: Any = self.scheme.row_solver(
         self._empirical_game, self._solve)
-    # psro_v2's constructors print, and this library does not.
+    # The constructors of psro_v2 print, which this library does not.
     with contextlib.redirect_stdout(io.StringIO()):
       super().__init__(
           oracle.original_game.game, oracle, sims_per_entry=0,
@@ -253,14 +256,15 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
   @property
   def num_policies(self) -> tuple[int, ...]:
-    """Per population, over how many policies the result ranges."""
+    """The number of policies per population that the result ranges over."""
     return tuple(map(len, self._answer.indices))
 
   @property
   def iterations(self) -> int:
-    """How many policies have frozen for every player, initial ones aside.
+    """The number of policies that have frozen for every player.
 
-    Of a scheme that never freezes, how many rounds have been played.
+    Initial policies do not count. If a scheme never freezes, this is the number
+    of rounds that have been played.
     """
     if not self.scheme.freezes:
       return self._rounds
@@ -268,12 +272,12 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
   @property
   def rounds(self) -> int:
-    """How many rounds have been played."""
+    """The number of rounds that have been played."""
     return self._rounds
 
   @property
   def in_training(self) -> int:
-    """How many policies are in training between rounds; 0 in lockstep."""
+    """The number of policies in training between rounds; 0 in lockstep."""
     return len(self._in_training)
 
   @property
@@ -286,7 +290,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     """All episodes so far, of training and of measuring payoffs."""
     return self._training_episodes + self._evaluator.episodes
 
-  # What psro_v2's constructor and `iteration` call.
+  # The constructor and `iteration` of psro_v2 call the following methods.
 
   def _initialize_policy(self, initial_policies):
     self._policies = [[] for _ in range(self.played_game.num_populations)]
@@ -305,8 +309,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     """Brings the payoffs up to date after some policies changed.
 
     Args:
-      changed: their ids.
-      share: of a round's episodes, how many to spend, if any are played.
+      changed: the ids of these policies.
+      share: the share of a round's measuring episodes to play now.
     """
     start = time.perf_counter()
     self._evaluator.measure(self._population, self._empirical_game, changed,
@@ -320,17 +324,19 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       self.round()
 
   def update_empirical_gamestate(self, seed: int | None = None) -> None:
-    """Does nothing: every round measures what it changed."""
+    """Does nothing, because every round measures the payoffs it changed."""
 
   def update_meta_strategies(self) -> None:
-    """Solves the meta-game of the result: of the frozen policies, or of all
-    where none ever freezes."""
+    """Solves the meta-game of the result.
+
+    It ranges over the frozen policies, or over all where none ever freezes.
+    """
     indices = (self._population.frozen_indices() if self.scheme.freezes
                else self._everyone())
     solution = self._solve(indices)
     self._meta_games = self._empirical_game.sub_game(indices).get_meta_game()
     self._meta_strategy_probabilities = list(solution.probabilities)
-    if not self.scheme.freezes:  # Yesterday's snapshots are gone.
+    if not self.scheme.freezes:  # All policies have new snapshots.
       self._policies = [[] for _ in indices]
     for population_index, chosen in enumerate(indices):
       policies = self._policies[population_index]
@@ -343,7 +349,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
   def _everyone(self):
     return tuple(tuple(range(size)) for size in self._population.sizes())
 
-  # The rounds.
+  # The following methods are the rounds.
 
   def run(self) -> Iterator[round_result.RoundResult]:
     """Plays rounds for ever and yields a `RoundResult` after each."""
@@ -355,10 +361,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     return self._round(begins=True)
 
   def catch_up(self) -> round_result.RoundResult:
-    """Plays a round that begins nothing and waits for all who train.
+    """Plays a round that begins no training and ends all that is under way.
 
     Returns:
-      Its `RoundResult`. Nobody is in training then, so that `state` works.
+      Its `RoundResult`. No policy is in training then, so that `state` works.
     """
     return self._round(begins=False)
 
@@ -383,8 +389,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       self._plateaus.pop(policy_id, None)
     self.update_meta_strategies()
     of_all = self._solve(self._everyone())
-    # Where to measure: weight in the answer over frozen policies plus weight in
-    # the answer over all.
+    # The importance of a policy is its probability in the meta-strategy over
+    # frozen policies plus that in the meta-strategy over all.
     self._importance = [weights.copy() for weights in of_all.probabilities]
     for weights, chosen, probabilities in zip(
         self._importance, self._answer.indices, self._answer.probabilities):
@@ -424,7 +430,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         self.scheme, self._population, self._empirical_game, self._solve_row,
         policy_ids)
     opponents = {}
-    for row in graph.values():  # Players and levels may share what they face.
+    for row in graph.values():  # Players and levels may share opponents.
       if row.meta_strategy not in opponents:
         opponents[row.meta_strategy] = self._as_opponents(row.meta_strategy)
     start = time.perf_counter()
@@ -438,9 +444,9 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       self._in_training[policy_id] = self._rounds, row
 
   def _as_opponents(self, meta_strategy):
-    """Returns a meta-strategy as learners face it."""
+    """Returns the opponents that a meta-strategy is for learners."""
     if self.played_game.num_players == 2:
-      # A single opponent is faced as its marginal says.
+      # For a learner, a single opponent is described by its marginal.
       meta_strategy = dataclasses.replace(meta_strategy, joint=None)
     if self.is_exact and meta_strategy.joint is None and (
         not self._oracle.needs_separate_opponents):
@@ -451,10 +457,11 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     """Publishes and measures the policies that have ended their training.
 
     Args:
-      max_staleness: policies that began so many rounds ago are waited for.
+      max_staleness: the age, in rounds since a policy began, from which on the
+        call waits for the policy.
 
     Returns:
-      The `LevelStatus` of each.
+      The `LevelStatus` of each policy that has ended its training.
     """
     if not self._in_training:
       return []
@@ -474,21 +481,22 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       self.staleness = max(self.staleness, self._rounds - begun)
       found.append(round_result.LevelStatus(
           policy_id, self._population[policy_id].steps, report.mean_return,
-          # Of sampled payoffs those met in training are the most precise.
+          # On sampled games the returns of training are more precise than the
+          # measured payoffs.
           self._empirical_game.expected_return(policy_id, row.meta_strategy)
           if self.is_exact else report.mean_return,
           row.stationary, self._rounds - begun, report.is_exact))
     return found
 
   def exploitability(self) -> evaluator_lib.Exploitability:
-    """Returns the `Exploitability` of what the run has found.
+    """Returns the `Exploitability` of the run's result.
 
     It is NaN for a sampled game; see `lower_bound`.
     """
     return self._evaluator.exploitability(self._answer)
 
   def final_joint(self) -> np.ndarray | None:
-    """Returns the joint distribution that the run has found.
+    """Returns the joint distribution of the run's result.
 
     Returns:
       `[K_0, ..., K_{n-1}]`, over the profiles of `get_policies()`; None where
@@ -497,24 +505,22 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     return self._answer.joint
 
   def final_mixtures(self) -> tuple[population_lib.Mixture, ...]:
-    """Returns what the run has found as a `Mixture` per player.
+    """Returns the run's result as a `Mixture` per player.
 
-    Of a joint distribution they are the marginals.
-
-    An interrupt in the middle of a round leaves it at what the round before
-    had found.
+    The mixtures of a joint distribution are its marginals. After an interrupt
+    in the middle of a round, the result is that of the round before.
     """
     return evaluator_lib.mixtures(
         self.played_game.roles, self._answer, self._population)
 
   def lower_bound(self, exploiter_steps: int, num_episodes: int | None = None,
                   **options: Any) -> lower_bound_lib.LowerBound:
-    """Trains an exploiter of what the run has found, for each population.
+    """Trains an exploiter of the run's result for each population.
 
     Args:
-      exploiter_steps: environment steps that each one trains.
-      num_episodes: see `lower_bound.lower_bound`.
-      **options: `go_on` and `until`, see there.
+      exploiter_steps: environment steps that each exploiter trains.
+      num_episodes: the episodes per estimate, see `lower_bound.lower_bound`.
+      **options: `go_on` and `until`, see `lower_bound.lower_bound`.
 
     Returns:
       A `LowerBound` of the NashConv of `final_mixtures`.
@@ -531,10 +537,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         num_episodes, **options)
 
   def final_tables(self) -> list[np.ndarray]:
-    """Returns what an exact run has found as a table `[I, A]` per player.
+    """Returns the result of an exact run as a table `[I, A]` per player.
 
-    They are the behaviour policies of `final_mixtures`, weighted by reach, in
-    the original game.
+    The tables are the behaviour policies of `final_mixtures`, weighted by
+    reach, in the original game.
 
     Raises:
       ValueError: if the game is sampled, and too large for tables.
@@ -547,12 +553,13 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         self._evaluator.mixture_tables(self._answer))
 
   def final_policy(self) -> openspiel_policy.Policy:
-    """Returns what the run has found as one OpenSpiel policy of all seats.
+    """Returns the run's result as one OpenSpiel policy of all seats.
 
     Returns:
       The behaviour policy of `final_mixtures`, weighted by reach: a
       `BestResponsePolicy` of an enumerated game, a `MixturePolicy` of a
-      sampled one. Of a joint distribution it plays the marginals.
+      sampled one. If the result is a joint distribution, it plays the
+      marginals.
     """
     game = self.original_game
     if isinstance(game, game_tree.GameTree):
@@ -569,21 +576,23 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         [mixture.probabilities for mixture in mixtures])
 
   def payoff_standard_errors(self) -> np.ndarray:
-    """Returns `[n, K_0, ...]`, those of the payoffs among all policies.
+    """Returns the standard errors of the payoffs among all policies.
 
-    In game utility; zeros where payoffs are exact.
+    Returns:
+      `[n, K_0, ...]`, in game utility; zeros where payoffs are exact.
     """
     if self.is_exact:
       return np.zeros_like(self._empirical_game.payoffs)
     assert isinstance(self._evaluator, sampled_evaluator.SampledEvaluator)
     return self._evaluator.standard_errors()
 
-  # What it takes to go on later.
+  # The following methods save a run and resume it.
 
   def settings(self) -> dict[str, Any]:
-    """Returns what a run depends on: two equal ones give the same bits.
+    """Returns the settings of the run, as names and plain data.
 
-    Names and plain data; versions of packages are not among them.
+    Two runs with equal settings have the same bits, in lockstep and with the
+    same versions of all packages.
     """
     oracle, scheme = self._oracle, self.scheme
     return {
@@ -607,7 +616,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
            dataclasses.asdict(self.plateau_rule).items()}}
 
   def state(self) -> dict[str, Any]:
-    """Returns all that the run is between two rounds, for `restore`.
+    """Returns the whole state of the run between two rounds, for `restore`.
 
     Returns:
       Plain data and arrays that do not change later, as `plain_data.write`
@@ -639,18 +648,17 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         "oracle": self._oracle.state(active)}
 
   def restore(self, state: dict[str, Any]) -> None:
-    """Makes this solver go on where another was.
+    """Makes this solver continue the run of another.
 
-    What it does from here on has the same bits as what the other did, in
-    lockstep and with the same versions of its packages.
+    All later rounds have the same bits as those of the other solver, in
+    lockstep and with the same versions of all packages.
 
     Args:
-      state: what the other's `state` returned, or what was read from a
-        checkpoint of it.
+      state: the other's `state`, or the data of its checkpoint.
 
     Raises:
-      ValueError: if this solver has played rounds, or the state is of one
-        with other settings; names those that differ.
+      ValueError: if this solver has played rounds, or if its settings differ
+        from those of the state; the message names the differences.
     """
     if self._rounds:
       raise ValueError("restore needs a solver that has played no rounds; this "
@@ -685,14 +693,14 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
   def _read_policy(self, policy_id, data):
     """Returns a policy from its data in a checkpoint, of version 0.1 too."""
-    if data is None:  # The initial policy was not kept by 0.1.
+    if data is None:  # Version 0.1 did not save the initial policy.
       return self._population[policy_id].snapshot.policy
     if isinstance(data, np.ndarray):
       return tabular.TablePolicy(data)
     return policy_lib.from_data({"class": "NetworkPolicy", **data})
 
   def _open(self, openings):
-    """Opens policies and publishes what they are before any training."""
+    """Opens policies and publishes their snapshots before any training."""
     openings = list(openings)
     schemes.check_openings(self.scheme, openings,
                            self.played_game.num_populations)
@@ -702,7 +710,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     for policy_id, policy in zip(policy_ids, self._oracle.open(
         policy_ids, wait=not self.max_staleness)):
       self._population.publish(policy_id, policy)
-    if policy_ids:  # They will be played when they have trained.
+    if policy_ids:  # Matches of these policies begin once they have trained.
       self._measure(policy_ids, share=0.0)
 
   def _publish(self, policy_id, report):
@@ -728,7 +736,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
 
 def _check_game(game, original_game):
-  """Raises ValueError unless a solver's game is that of its oracle.
+  """Raises ValueError unless a solver and its oracle have the same game.
 
   Args:
     game: a pyspiel game, a game string, a `GameTree` or a `StateGame`.
@@ -751,7 +759,7 @@ def _settings_of_0_1(settings):
   settings = dict(settings)
   if "scheme rule" in settings:
     settings["scheme rectify"] = settings.pop("scheme rule")
-  # Knobs that nobody set, and which are gone.
+  # Version 0.1 had these settings, which always had these values.
   for name, value in (("plateau count_moving", True),
                       ("oracle row_tolerance", 1e-3)):
     if settings.get(name) == value:

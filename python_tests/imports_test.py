@@ -49,6 +49,8 @@ IMPORTS = {
     "solver": "evaluation games lower_bound meta_games oracles plateau "
               "policies population psro_v2_arguments round_result schemes "
               "simulators",
+    "testing": "executors games oracles plain_data policies population "
+               "simulators",
     "runs": "executors games lower_bound oracles plain_data plateau policies "
             "schemes simulators solver",
 }
@@ -58,6 +60,7 @@ HEAVY = {
     "torch": ("oracles", "policies"),
     "matplotlib": ("runs/report.py",),
     "ray": ("executors/ray_executor.py",),
+    "numba": ("evaluation/interval/board_kernel.py",),
     "absl.flags": (),  # Flags are the business of command lines.
 }
 

@@ -32,6 +32,7 @@ from open_spiel_ppsro.evaluation.interval import seat_policy
 from open_spiel_ppsro.evaluation.interval import state_walk
 from open_spiel_ppsro.evaluation.interval import walk
 from open_spiel_ppsro.policies import networks
+import testing
 
 HAS_NUMBA = importlib.util.find_spec("numba") is not None
 if HAS_NUMBA:
@@ -203,6 +204,22 @@ class BoardWalkTest(parameterized.TestCase):
         executor.close()
     self.assertLessEqual(found.nodes, 3_000_000)
     self.assertEqual(results[1:], results[:1] * 2)
+
+
+@unittest.skipUnless(HAS_NUMBA, "it takes Numba")
+class BenchmarkTest(absltest.TestCase):
+
+  @pytest.mark.slow
+  def test_runs(self):
+    # After one round the initial policy alone is frozen.
+    code, lines, errors = testing.call_example(
+        "interval_benchmark", "--game_name=dark_hex(board_size=2)",
+        "--training_seconds=0", "--thresholds=0.1,0", "--repeats=1")
+    self.assertEqual(code, 0, errors)
+    self.assertEndsWith(lines[0], "1/1 policies")
+    wide, exact = (line.split() for line in lines[2:])
+    self.assertEqual(exact[1:4], ["[0.62500,", "0.62500]", "0.00000"])
+    self.assertGreater(float(wide[3]), 0)
 
 
 class WithoutNumbaTest(absltest.TestCase):

@@ -241,9 +241,9 @@ class RefusalsTest(parameterized.TestCase):
   @parameterized.parameters(
       ({"seconds": 0}, "seconds is 0"), ({"max_nodes": -1}, "max_nodes is -1"),
       ({"threshold": 1}, "threshold is 1"),
-      ({"policies": None}, "policies is None; give"),
+      ({"policies": None}, "policies is a NoneType; give"),
       ({"policies": [uniform]}, "one entry per player"),
-      ({"policies": [uniform, 3]}, "player 1 plays 3; a policy is"),
+      ({"policies": [uniform, 3]}, "player 1 plays a int; a policy is"),
       ({"policies": [([uniform], [.5, .5]), uniform]},
        "player 0 has 1 policies and probabilities of shape"),
       ({"policies": [([uniform, uniform], [1.5, -.5]), uniform]},

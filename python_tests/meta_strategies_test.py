@@ -58,7 +58,9 @@ class SolveZeroSumTest(parameterized.TestCase):
   )
   def test_value_and_regret(self, payoffs):
     scale = max(np.abs(payoffs).max(), 1e-30)
-    hints = [None, ([0], [0]), (range(len(payoffs)), [payoffs.shape[1] - 1])]
+    rows, columns = payoffs.shape
+    hints = [None, (np.eye(rows)[0], np.eye(columns)[-1]),
+             (np.full(rows, np.nan), np.eye(columns)[0])]
     for hint in hints:
       x, y = zero_sum.solve_zero_sum(payoffs, hint)
       for p in (x, y):

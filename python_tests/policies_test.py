@@ -240,6 +240,18 @@ class StorageTest(parameterized.TestCase):
       self.assertTrue(np.isfinite(expected_game_score.policy_value(
           ours.game.new_initial_state(), [theirs] * 2)).all())
 
+  def test_games_whose_tables_have_other_keys(self):
+    game = "repeated_game(stage_game=matrix_mp(),num_repetitions=2)"
+    with ppsro.PipelinedOracle(game, EXACT) as oracle:
+      solver = ppsro.PipelinePSROSolver(game, oracle, ppsro.Sequential())
+      for _ in range(3):
+        solver.round()
+    ppsro.write_policy(self.path, solver.final_policy())
+    theirs = ppsro.read_policy(self.path)
+    for state in all_states(theirs.game):
+      self.assertEqual(theirs.action_probabilities(state),
+                       solver.final_policy().action_probabilities(state))
+
   def test_refusals_are_one_line(self):
     for path, message in ((self.path, "there is no policy in"),
                           (self.path / "none.npz", "there is no policy in")):

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Evaluator: what measures the payoffs of policy profiles, and NashConv."""
+"""Evaluator: the interface that measures payoffs of profiles, and NashConv."""
 
 import abc
 from collections.abc import Sequence
@@ -29,16 +29,17 @@ from open_spiel_ppsro.simulators import simulator
 
 @dataclasses.dataclass(frozen=True)
 class Exploitability:
-  """How far a policy profile is from equilibrium, in game utility.
+  """The distance of a policy profile from equilibrium, in game utility.
 
   Attributes:
-    nash_conv: the sum over players of their best-response gains; exact, and
-      NaN where it is not known.
+    nash_conv: the sum over players of their best-response gains; it is exact,
+      or NaN where it is not known.
     exploitability: NashConv divided by the number of players.
-    cce_gap: of a joint distribution over profiles, the sum over players of
-      what the best deviation gains, by a player that leaves before it is told
-      its policy; None where all play independently, or where it is not known.
-      NashConv is then that of the marginals, each played independently.
+    cce_gap: the sum over players of the gains of their best deviations from a
+      joint distribution over profiles, where a player deviates before it is
+      told its policy; None where players draw independently, or where the gap
+      is not known. With a joint distribution, NashConv is that of the
+      marginals, each played independently.
   """
   nash_conv: float
   exploitability: float
@@ -65,32 +66,32 @@ class Evaluator(abc.ABC):
 
     Args:
       population: the population.
-      meta_game: its `MetaGame`; is grown, and filled.
+      meta_game: the population's `MetaGame`, which is grown and filled.
       changed: the ids of the policies with a new snapshot since the last
         call.
-      share: of the episodes that a round has for measuring, how many to play
-        now. With 0 the payoffs of new policies are what is expected of them.
-        Where payoffs are exact it means nothing.
+      share: the share of a round's measuring episodes to play now. With 0, new
+        policies get the payoffs that are expected of them. Exact payoffs do not
+        depend on it.
     """
 
   def set_importance(self, importance: list[np.ndarray]) -> None:
-    """Says where precise payoffs matter; nothing to do where all are exact.
+    """Sets where precise payoffs matter; exact evaluators ignore it.
 
     Args:
-      importance: per population, a weight for each policy: where the
-        meta-strategies are.
+      importance: per population, a weight for each policy, from its
+        probabilities in the meta-strategies.
     """
 
   def add_training_payoffs(self, policy_id: population_lib.PolicyId,
                            payoffs: simulator.TrainingPayoffs) -> None:
-    """Takes what a policy earned in training; call it before `measure`.
+    """Adds the returns of a policy in training; call it before `measure`.
 
-    It was earned by the policy as it was before its new snapshot. Where
-    payoffs are exact it says nothing new.
+    The policy earned them before its new snapshot. Where payoffs are exact, the
+    method does nothing.
 
     Args:
-      policy_id: who trained, in a two-player game.
-      payoffs: what it earned.
+      policy_id: the policy that trained, in a two-player game.
+      payoffs: the `TrainingPayoffs` of its training.
     """
 
   @abc.abstractmethod
@@ -100,12 +101,12 @@ class Evaluator(abc.ABC):
 
   @abc.abstractmethod
   def state(self) -> dict[str, Any]:
-    """Returns all that it has measured, in plain data and arrays."""
+    """Returns all measurements, in plain data and arrays."""
 
   @abc.abstractmethod
   def restore(self, state: dict[str, Any],
               population: population_lib.Population) -> None:
-    """Makes it, newly made, know what another knew.
+    """Makes this new evaluator equal to another by its `state`.
 
     Args:
       state: the `state` of the other.
@@ -115,10 +116,10 @@ class Evaluator(abc.ABC):
   def opponents(self, meta_strategy: meta_game_lib.MetaStrategy,
                 population: population_lib.Population
                 ) -> population_lib.Opponents:
-    """Returns a meta-strategy as learners face it.
+    """Returns the opponents that a meta-strategy is for learners.
 
     Args:
-      meta_strategy: over some policies of the population.
+      meta_strategy: a `MetaStrategy` over some policies of the population.
       population: the population.
 
     Returns:
@@ -158,11 +159,12 @@ def joint_mixture(meta_strategy: meta_game_lib.MetaStrategy,
 def mixtures(roles: Sequence[int], meta_strategy: meta_game_lib.MetaStrategy,
              population: population_lib.Population
              ) -> tuple[population_lib.Mixture, ...]:
-  """Returns a `Mixture` of snapshots per player; no zero probabilities.
+  """Returns a `Mixture` of snapshots per player, without zero probabilities.
 
   Args:
-    roles: for each player, its population.
-    meta_strategy: a `MetaStrategy`; of a joint one, the marginals count.
+    roles: for each player, the population of its policies.
+    meta_strategy: a `MetaStrategy`; if it is joint, the mixtures are its
+      marginals.
     population: the `Population`.
   """
   per_population = [

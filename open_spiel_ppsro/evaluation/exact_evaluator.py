@@ -28,7 +28,7 @@ from open_spiel_ppsro.policies import tabular
 
 
 class ExactEvaluator(evaluator_lib.Evaluator):
-  """Measures policies by their realization plans, which it keeps."""
+  """An evaluator that keeps the realization plans of all policies."""
 
   game: game_tree.GameTree
 
@@ -62,7 +62,7 @@ class ExactEvaluator(evaluator_lib.Evaluator):
     for player, role in enumerate(game.roles):
       if stale[role]:
         # Where policies of several players changed, the cells that they share
-        # are met once: by the first of these players.
+        # are filled once, for the first of these players.
         rows = [list(range(sizes[r])) for r in game.roles]
         for earlier in range(player):
           rows[earlier] = [index for index in rows[earlier]
@@ -73,7 +73,7 @@ class ExactEvaluator(evaluator_lib.Evaluator):
                    for r, chosen in zip(game.roles, rows)]))
 
   def state(self) -> dict[str, Any]:
-    """Returns nothing: what it knows follows from the population."""
+    """Returns no data: all measurements follow from the population."""
     return {}
 
   def restore(self, state: dict[str, Any],
@@ -88,9 +88,10 @@ class ExactEvaluator(evaluator_lib.Evaluator):
 
   def mixture_tables(
       self, meta_strategy: meta_game_lib.MetaStrategy) -> list[np.ndarray]:
-    """Returns `[I, A]` per population: a mixture's behaviour policy.
+    """Returns the behaviour policy of each population's mixture, `[I, A]`.
 
-    A mixture draws one policy per episode, so it is weighted by reach.
+    A mixture draws one policy per episode, so each policy is weighted by its
+    reach.
     """
     return [
         sequence_form.behaviour(
@@ -119,7 +120,7 @@ class ExactEvaluator(evaluator_lib.Evaluator):
     probabilities = joint[joint > 0]
     returns = game.terminal_returns @ sequence_form.joint_reach(
         game, plans, profiles, probabilities)
-    # A player that was better off told what to do has nothing to gain.
+    # A gain below zero counts as zero: the player does better by following.
     return float(sum(
         max(0.0, sequence_form.best_value_of_reach(
             game, sequence_form.joint_reach(
@@ -129,10 +130,11 @@ class ExactEvaluator(evaluator_lib.Evaluator):
 
   def behaviour_opponents(self, meta_strategy: meta_game_lib.MetaStrategy
                           ) -> tuple[population_lib.Mixture, ...]:
-    """Returns a meta-strategy as learners face it, a policy per player.
+    """Returns the opponents of a meta-strategy as one policy per player.
 
-    Each mixture is its behaviour policy, weighted by reach, which gives the
-    same distribution over episodes and travels as one table.
+    Each policy is the behaviour policy of a mixture, weighted by reach. It
+    gives the same distribution over episodes as the mixture, and travels as one
+    table.
 
     Args:
       meta_strategy: a `MetaStrategy` whose players draw independently.

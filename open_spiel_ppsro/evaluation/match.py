@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Match: plays policies of a `StateGame` against each other, in a worker."""
+"""Match: the actor that plays policies of a `StateGame`, in a worker."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,21 +25,23 @@ from open_spiel_ppsro.games import state_game
 from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.simulators import play as play_lib
 
-# The first chance events of an episode, so many of them, are balanced:
+# The number of chance events, from the start of an episode, that are
+# stratified. With fewer, later events are independent and payoffs noisier.
 _BALANCED_EVENTS = 64
-# of this many episodes in a row, each gets another stratum of [0, 1).
+# The number of strata of [0, 1). Of this many episodes in a row, each has its
+# chance events in another stratum.
 _STRATA = 32
 
 
 class Match:
-  """Plays policies against each other; lives in a worker."""
+  """An actor that stores policies and plays them against each other."""
 
   def __init__(self, game: state_game.StateGame):
     self._game = game
     self._stored: dict[population.PolicyId, policy_lib.Policy] = {}
 
   def state(self) -> dict[population.PolicyId, policy_lib.Policy]:
-    """Returns the policies that it has stored, a dict by `PolicyId`."""
+    """Returns the stored policies, a dict by `PolicyId`."""
     return dict(self._stored)
 
   def restore(self,
@@ -49,14 +51,13 @@ class Match:
 
   def store(self,
             policies: dict[population.PolicyId, policy_lib.Policy]) -> None:
-    """Stores policies, a dict by `PolicyId`, in place of their versions before.
-    """
+    """Stores policies, a dict by `PolicyId`, and drops their old versions."""
     self._stored.update(policies)
 
   def play_stored(self, profiles: Sequence[Sequence[population.PolicyId]],
                   num_episodes: Sequence[int], seed: np.random.SeedSequence
                   ) -> tuple[np.ndarray, int]:
-    """Plays like `play`; profiles are of ids of policies that it has stored."""
+    """Plays like `play`; profiles hold the ids of stored policies."""
     return self.play([[self._stored[policy_id] for policy_id in profile]
                       for profile in profiles], num_episodes, seed)
 
@@ -67,15 +68,15 @@ class Match:
 
     Args:
       profiles: a list of profiles; each has a policy per player.
-      num_episodes: for each profile, how many episodes.
-      seed: a `SeedSequence` of everything random. Chance events are
+      num_episodes: for each profile, the number of episodes.
+      seed: the `SeedSequence` of all random numbers. Chance events are
         stratified over episodes that follow each other; where one population
         plays both seats, both seatings get the same ones.
 
     Returns:
-      Per player and profile, the sum of the returns and the sum of their
-      squares `[2, n, len(profiles)]`; and the decisions played. Where one
-      population plays both seats, a return is the mean over both seatings.
+      The sums of the returns and of their squares `[2, n, len(profiles)]`, and
+      the number of decisions played. Where one population plays both seats, a
+      return is the mean over both seatings.
     """
     game = self._game
     chance_seed, play_seed = seed.spawn(2)
@@ -109,7 +110,7 @@ class Match:
 
 
 def _stratified(count, events, rng):
-  """Returns `[count, events]` in [0, 1), columns stratified along the way."""
+  """Returns `[count, events]` in [0, 1), each column stratified by blocks."""
   blocks = -(-count // _STRATA)
   strata = rng.permuted(np.broadcast_to(
       np.arange(_STRATA)[:, None], (blocks, _STRATA, events)), axis=1)

@@ -16,40 +16,44 @@
 
 import numpy as np
 
-# What is expected of a cell before it is played counts for as many episodes as
-# it is good for, in these bounds. The upper one is low because the prior knows
-# of better and worse policies and of no cycles: believed too much, it is a
-# game whose equilibrium is pure.
+# The prior of a cell is the payoff that the other cells predict. It counts for
+# at least and at most this many episodes; between them, for more the better it
+# fits. The upper bound is low because the prior has better and worse policies
+# but no cycles: with too much weight on it the equilibrium becomes pure.
 _PRIOR_EPISODES = (1.0, 4.0)
+# The rounds in which the weight of the prior and its fit are found in turn, and
+# the sweeps over the axes per fit. More are more precise and slower.
 _PRIOR_ROUNDS, _PRIOR_SWEEPS = 2, 4
-# A cell's variance is its own, once it has many more episodes than this.
+# The variance of all cells counts for this many episodes of each one. Once a
+# cell has many more, its variance is its own.
 _VARIANCE_EPISODES = 8.0
 
 
 def estimate(weight: np.ndarray, sums: np.ndarray, squares: np.ndarray
              ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns what cells are expected to hold, and how far off that may be.
+  """Returns the estimated payoffs of cells, and their standard errors.
 
   Args:
-    weight: of the episodes of each cell, any shape.
-    sums: of their returns.
-    squares: of their squared returns.
+    weight: the number of episodes of each cell, or their total weight, in an
+      array of any shape.
+    sums: the sums of their returns, in the same shape.
+    squares: the sums of their squared returns, in the same shape.
 
   Returns:
-    Means and standard errors, of that shape. A cell that was never played has
-    the expected mean, and the deviation of cells from it as its error.
+    Means and standard errors, in the same shape. A cell that was never played
+    has the mean of its prior, and an error by which cells differ from theirs.
   """
   played = weight > 0
   total = max(weight.sum(), 1e-300)
   own = np.divide(sums, weight, out=np.zeros(weight.shape), where=played)
   within = np.maximum(squares - own * sums, 0)  # Times the weight.
-  # A mean takes an episode, or less where episodes count for less than one.
+  # A mean takes up one episode, so cells with two or more show a variance.
   several = weight >= 2
   freedom = (weight - 1)[several].sum()
   variance = within[several].sum() / freedom if freedom > 0 else 0.0
   if not variance > 0:
     variance = (squares / total).sum() or 1.0
-    if freedom > 0:  # Nothing here is random.
+    if freedom > 0:  # No return has differed within a cell.
       variance *= 1e-2
   least, most = _PRIOR_EPISODES
   episodes = most
@@ -60,7 +64,7 @@ def estimate(weight: np.ndarray, sums: np.ndarray, squares: np.ndarray
     fit = _additive(own, trust)
     if count <= parameters:
       break
-    # How far cells are from the fit, beyond what chance explains.
+    # The spread is the variance around the fit that chance does not explain.
     spread = (trust * ((own - fit) ** 2 * count / (count - parameters)
                        - variance / np.where(played, weight, 1))
               ).sum() / trust.sum()

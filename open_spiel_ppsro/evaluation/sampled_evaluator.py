@@ -14,7 +14,7 @@
 
 """SampledEvaluator: payoffs of a `StateGame`, means with standard errors.
 
-It plays policies against each other in the workers. It does not know NashConv.
+It plays policies against each other in the workers. It cannot compute NashConv.
 """
 
 from collections.abc import Sequence
@@ -32,37 +32,39 @@ from open_spiel_ppsro.games import state_game
 from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
 from open_spiel_ppsro.simulators import simulator
 
-# Matches are cut into at most this many tasks, of not much fewer episodes each
-# than this: small ones spend their time on calls, few ones leave workers idle.
+# The matches of a round are cut into at most this many tasks. Fewer leave
+# workers idle; more make smaller tasks.
 _MATCH_TASKS = 8
+# A task has about this many episodes or more. Smaller tasks spend their time on
+# calls.
 _EPISODES_PER_TASK = 160
 # When a policy gets a new snapshot, the weights of its cells are multiplied by
 # this: the old payoff is a prior for the new one.
 _KEPT = 0.5
-# Where the episodes go: the policies of each meta-strategy together weigh 1,
-# the policies in training, which every round makes new, weigh this together,
+# The episodes of a round are shared by weights. The policies of each
+# meta-strategy together weigh 1. The policies in training, which change in
+# every round, together weigh this. More gives the others fewer episodes.
 _IN_TRAINING = 1.0
-# and all policies together weigh this, because what is out of use today may be
-# wanted later.
+# All policies together weigh this, because a policy without probability today
+# may be needed later.
 _ANYWHERE = 0.3
 
 
 class SampledEvaluator(evaluator_lib.Evaluator):
-  """Estimates payoffs by playing, in the workers.
+  """An evaluator that estimates payoffs by playing, in the workers.
 
-  In two-player games it also takes what learners earn in training, against
-  each of their opponents: that is most of what is known of these.
+  In two-player games it also adds the returns of learners in training, against
+  each of their opponents; most episodes of such cells come from there.
 
-  Every cell keeps the sums of all its episodes, those of frozen policies for
-  ever. When a policy has learned on, its episodes so far count half: they were
-  played by what it was a round ago, so that they are off by what it learned
-  since, and episodes of k rounds ago count 2 ** -k.
+  Every cell keeps the sums of all its episodes; frozen policies keep theirs for
+  ever. When a policy gets a new snapshot, its earlier episodes count half,
+  because an older version played them: episodes of k rounds ago count 2 ** -k.
 
-  A payoff is a mean of the episodes of its cell and of what is expected of the
-  cell without them: the fit of all cells by an effect of each player's policy.
-  This prior counts for some episodes, by how well it fits. So a cell that was
-  hardly played is no lottery ticket for the meta-strategy, a cell that was not
-  played at all has a payoff, and one that was played a lot is its own mean.
+  A payoff is a weighted mean of the episodes of its cell and of a prior. The
+  prior is the fit of all cells by an effect of each player's policy, and counts
+  for more episodes the better it fits. So chance in a cell with few episodes
+  does not attract the meta-strategy, a cell without episodes has a payoff, and
+  a cell with many is the mean of these.
   """
 
   game: state_game.StateGame
@@ -74,11 +76,12 @@ class SampledEvaluator(evaluator_lib.Evaluator):
 
     Args:
       game: a `StateGame`.
-      executor: a started executor; the matches are played by its actors.
-      seed: of the matches.
+      executor: a started executor, whose actors play the matches.
+      seed: the seed of the matches.
       payoff_episodes: how many episodes to play per round, in all.
       wait: whether `measure` waits for its matches. If not, it begins new
-        ones when those before have been played, and takes what there is.
+        matches only when all earlier ones have been played, and adds the
+        returns that are there.
     """
     self.game = game
     self.episodes = 0
@@ -87,8 +90,8 @@ class SampledEvaluator(evaluator_lib.Evaluator):
     self._calls = 0
     self._payoff_episodes = payoff_episodes
     n = game.num_players
-    # Per cell: weight of its episodes, and per player the weighted sums of
-    # returns and of squared returns.
+    # Every cell has the weight of its episodes, and per player the weighted
+    # sums of their returns and of their squared returns.
     self._weight = np.zeros((0,) * n)
     self._sums = np.zeros((2, n) + (0,) * n)
     self._names = [("match", worker) for worker in range(
@@ -105,11 +108,11 @@ class SampledEvaluator(evaluator_lib.Evaluator):
       self._stored[name] = {}
 
   def set_importance(self, importance: list[np.ndarray]) -> None:
-    """Says where precise payoffs matter.
+    """Sets where precise payoffs matter.
 
     Args:
-      importance: per population, a weight for each policy: the episodes go to
-        cells where these and the standard errors are large.
+      importance: per population, a weight for each policy. The episodes go to
+        cells where these weights and the standard errors are large.
     """
     self._importance = importance
 
@@ -128,12 +131,12 @@ class SampledEvaluator(evaluator_lib.Evaluator):
           cells = (slice(None),) * player + (policy_id.index,)
           self._weight[cells] *= _KEPT
           self._sums[(slice(None),) * 2 + cells] *= _KEPT
-    self._take(at_least=0)
+    self._collect_returns(at_least=0)
     plan = self._plan(population, share * self._payoff_episodes)
     if plan and not self._under_way:
       self._begin(population, plan)
     if self._wait:
-      self._take()
+      self._collect_returns()
     means, _ = self._estimate()
     meta_game.fill([range(size) for size in shape], means)
 
@@ -149,11 +152,11 @@ class SampledEvaluator(evaluator_lib.Evaluator):
         self._add(cell[::-1], payoffs.episodes[number], sums[:, ::-1])
 
   def state(self) -> dict[str, Any]:
-    """Returns all that it has measured, in plain data and arrays.
+    """Returns all measurements, in plain data and arrays.
 
-    It waits for matches under way.
+    The call returns when all matches under way have been played.
     """
-    self._take()
+    self._collect_returns()
     return {"weight": self._weight.copy(), "sums": self._sums.copy(),
             "calls": self._calls, "episodes": self.episodes}
 
@@ -164,7 +167,10 @@ class SampledEvaluator(evaluator_lib.Evaluator):
     self._calls, self.episodes = state["calls"], state["episodes"]
 
   def standard_errors(self) -> np.ndarray:
-    """Returns `[n, K_0, ...]`, those of all payoffs, in game utility."""
+    """Returns the standard errors of all payoffs, `[n, K_0, ...]`.
+
+    They are in game utility.
+    """
     return self._estimate()[1]
 
   def _grow(self, shape):
@@ -181,7 +187,7 @@ class SampledEvaluator(evaluator_lib.Evaluator):
     if self.game.plays_all_seats:  # A policy against itself earns nothing.
       weight[diagonal, diagonal] = 0
     sums = self._sums.swapaxes(0, 1)
-    if weight.ndim == 2 and self.game.is_zero_sum:  # One says it for both.
+    if weight.ndim == 2 and self.game.is_zero_sum:  # One player is enough.
       mean, error = payoff_estimate.estimate(weight, *sums[0])
       if self.game.plays_all_seats:
         mean = (mean - mean.T) / 2
@@ -198,7 +204,7 @@ class SampledEvaluator(evaluator_lib.Evaluator):
     for player, role in enumerate(self.game.roles):
       weights = np.full(shape[player], _ANYWHERE / shape[player])
       if self._importance is not None:
-        # A policy that opened since then has no weight yet.
+        # Policies that opened after `set_importance` have no weight yet.
         known = self._importance[role]
         weights[:len(known)] += known
         active = [member.policy_id.index for member in population.active(role)]
@@ -206,11 +212,12 @@ class SampledEvaluator(evaluator_lib.Evaluator):
       value = np.multiply.outer(value, weights)
     value = value * self._estimate()[1].max(axis=0)
     if self.game.plays_all_seats:
-      # (i, j) tells of (j, i), and a match is an episode in either seating.
+      # Cell (i, j) determines (j, i), and a match has an episode per seating.
       value, num_episodes = np.triu(value, 1), num_episodes / 2
     if not value.sum() > 0:
       return {}
-    # So that each cell gets its share on average, be it less than an episode.
+    # Rounding with a random start gives each cell its share on average, even a
+    # share of less than an episode.
     total = value.cumsum() / value.sum() * round(num_episodes)
     start = np.random.default_rng(np.random.SeedSequence(
         self._seed, spawn_key=(
@@ -240,11 +247,11 @@ class SampledEvaluator(evaluator_lib.Evaluator):
     self._under_way = dict(zip(tickets, [[]] * len(unknown) + [
         [(cell, plan[cell]) for cell in task] for task in tasks]))
 
-  def _take(self, at_least=None):
-    """Adds up the returns of matches that have been played.
+  def _collect_returns(self, at_least=None):
+    """Adds the returns of matches that have been played to their cells.
 
     Args:
-      at_least: how many calls to wait for; all by default.
+      at_least: the number of calls that have to end first; all by default.
     """
     answers = self._executor.collect(list(self._under_way), at_least)
     seats = 2 if self.game.plays_all_seats else 1
@@ -257,7 +264,7 @@ class SampledEvaluator(evaluator_lib.Evaluator):
         self.episodes += seats * episodes
 
   def _unknown(self, population, names, profiles):
-    """Returns the tasks that tell the matches of policies new to them."""
+    """Returns the tasks that store policies which are new to the matches."""
     fresh = {}
     for name, chosen in zip(names, profiles):
       stored = self._stored[name]
@@ -275,19 +282,23 @@ class SampledEvaluator(evaluator_lib.Evaluator):
 
   def exploitability(self, meta_strategy: meta_game_lib.MetaStrategy
                      ) -> evaluator_lib.Exploitability:
-    """Returns an `Exploitability` of NaN: it is not known."""
+    """Returns an `Exploitability` of NaN, because it is not known."""
     del meta_strategy
     return evaluator_lib.Exploitability(float("nan"), float("nan"))
 
   def mean_returns(self, profiles: Sequence[tuple[Sequence[Any], float]],
                    num_episodes: int, key: int
                    ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns means and standard errors `[n]` of a mixture of profiles.
+    """Returns the mean returns of a mixture of profiles, and standard errors.
 
     Args:
-      profiles: a list of pairs: a policy per player, and its probability.
-      num_episodes: in all.
-      key: tells the random numbers of this call from those of others.
+      profiles: a list of profiles, each a pair of a list with a policy per
+        player, and the probability of the profile.
+      num_episodes: the number of episodes, in all.
+      key: a number that gives this call random numbers of its own.
+
+    Returns:
+      Two arrays `[n]`, in game utility.
     """
     seed = np.random.SeedSequence(self._seed, spawn_key=(
         population_lib.EXPLOITER_SEED_KEY, key))
@@ -311,11 +322,11 @@ class SampledEvaluator(evaluator_lib.Evaluator):
 
 
 def _cut(plan):
-  """Returns lists of cells of about equally many episodes, in order.
+  """Returns lists of cells with about equally many episodes, in order.
 
-  They are the same whatever the number of workers, so that the same seeds play
-  the same cells. Cells of one row stay together, and its policy is asked once
-  for all of them.
+  The lists do not depend on the number of workers, so that the same seeds play
+  the same cells. Cells of one row stay together, so that its policy answers for
+  all of them at once.
   """
   cells, counts = list(plan), np.array(list(plan.values()))
   number = 1

@@ -318,6 +318,25 @@ class _Collector:
         observations=observations), new_row
 
 
+def _check_names_infostates(game):
+  """Raises NotEnumerableError if a game has no information state strings.
+
+  Its type does not always tell, so its first decision is asked.
+  """
+  state = game.new_initial_state()
+  while state.is_chance_node():
+    state.apply_action(state.legal_actions()[0])
+  if state.is_terminal():
+    return
+  try:
+    with loading.silent_stderr():
+      state.information_state_string(state.current_player())
+  except (pyspiel.SpielError, NotImplementedError) as error:
+    raise NotEnumerableError(
+        f"OpenSpiel gives {game} no information state strings, so it cannot be "
+        "enumerated: evaluation='sampled' plays it") from error
+
+
 def enumerate_game(game: pyspiel.Game | str,
                    max_histories: int = DEFAULT_MAX_HISTORIES) -> GameTree:
   """Returns the `GameTree` of a game.
@@ -336,10 +355,7 @@ def enumerate_game(game: pyspiel.Game | str,
   if isinstance(game, str):
     game = loading.load_game(game)
   game = loading.playable(game)
-  if not game.get_type().provides_information_state_string:
-    raise NotEnumerableError(
-        f"OpenSpiel gives {game} no information state strings, so it cannot be "
-        "enumerated: evaluation='sampled' plays it")
+  _check_names_infostates(game)
   too_large = TooLargeError(
       f"{game} has more than {max_histories} histories, too many to "
       "enumerate for exact evaluation: choose smaller game parameters or raise "

@@ -39,7 +39,7 @@ def load_game(name: str) -> pyspiel.Game:
         "; pyspiel.registered_names() lists those it has")
     raise ValueError(f"OpenSpiel has no game {short_name!r}{hint}")
   try:
-    with _silent_stderr():
+    with silent_stderr():
       return pyspiel.load_game(name)
   # Some games, such as nfg_game, raise IndexError if a parameter is missing.
   except (pyspiel.SpielError, IndexError, RuntimeError) as error:
@@ -48,7 +48,7 @@ def load_game(name: str) -> pyspiel.Game:
 
 
 @contextlib.contextmanager
-def _silent_stderr():
+def silent_stderr():
   """Silences standard error, where OpenSpiel repeats its C++ exceptions."""
   sys.stderr.flush()
   saved = os.dup(2)

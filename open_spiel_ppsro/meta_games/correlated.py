@@ -16,10 +16,10 @@
 
 A coarse correlated equilibrium (CCE) is a joint distribution over profiles from
 which no player gains by leaving for one strategy of its own before it is told
-anything (Moulin & Vial 1978). It exists in every game, of any number of players
-and any sums, and a linear program finds it; JPSRO (Marris et al. 2021) plays it
-as its meta-strategy. Of the many there are this one has the largest sum of
-expected returns.
+anything (Moulin & Vial 1978). Every game has one, for any number of players and
+any sums, and a linear program finds it. JPSRO (Marris et al. 2021) plays a CCE
+as its meta-strategy. A game can have many; this module finds one with the
+largest sum of expected returns.
 """
 
 from collections.abc import Sequence
@@ -29,17 +29,20 @@ import numpy.typing as npt
 
 from open_spiel_ppsro.meta_games import linear_program
 
-# Gains, relative to the largest payoff, up to which none is gained.
+# A gain up to this counts as none, relative to the largest payoff. It is above
+# rounding errors; a larger one makes the equilibrium less exact.
 _EXACT = 1e-9
-# Programs of at most this many profiles are solved whole; in larger ones
-# profiles join as they are wanted, so many at a time.
+# A program of at most this many profiles is solved whole. A larger one begins
+# with some profiles, and others join by their prices.
 _WHOLE = 400
+# At most this many profiles join at a time. More make fewer and larger
+# programs; the answer is as exact.
 _AT_A_TIME = 50
 
 
 def deviation_gains(payoffs: Sequence[np.ndarray],
                     joint: np.ndarray) -> list[np.ndarray]:
-  """Returns a list with `[K_p]` per player: what each strategy would gain.
+  """Returns the gain of a deviation to each strategy, `[K_p]` per player.
 
   Args:
     payoffs: per player, a tensor `[K_0, ..., K_{n-1}]`.
@@ -70,23 +73,24 @@ def max_welfare_cce(payoffs: Sequence[npt.ArrayLike]) -> np.ndarray:
     raise ValueError("the payoffs of n players are n finite tensors [K_0, ..., "
                      f"K_{{n-1}}], got shape {tensors.shape}")
   shape = tensors.shape[1:]
-  # Constants per player change no gain; so large ones lose no digits.
+  # A constant per player changes no gain. Without it no digits are lost.
   tensors = tensors - tensors.mean(axis=tuple(range(1, tensors.ndim)),
                                    keepdims=True)
   tensors = tensors / (np.abs(tensors).max() or 1.0)
   welfare = tensors.sum(axis=0).ravel()
-  if np.ptp(welfare) <= _EXACT:  # Then any CCE is as good.
+  if np.ptp(welfare) <= _EXACT:  # All profiles have equal welfare.
     welfare = np.zeros_like(welfare)
   count = welfare.size
   chosen = np.arange(count)
   if count > _WHOLE:
-    # Every strategy of every player in some profile, and what is good for all.
+    # The first profiles hold every strategy of every player, and those of the
+    # largest welfare.
     chosen = np.union1d(
         np.ravel_multi_index([np.arange(max(shape)) % size for size in shape],
                              shape),
         welfare.argsort()[-_AT_A_TIME:])
-  # First the least gain that the players can be left with, which is none; then
-  # without gains the largest welfare.
+  # The first loop finds the least gain that any distribution leaves, which is
+  # none; the second one the largest welfare without gains.
   while True:
     weights, prices, gain = _least_gain(tensors, chosen)
     more = _wanted(prices, chosen) if gain > _EXACT else ()
@@ -105,7 +109,7 @@ def max_welfare_cce(payoffs: Sequence[npt.ArrayLike]) -> np.ndarray:
 
 
 def _wanted(prices, chosen):
-  """Returns the profiles not yet `chosen` with the lowest prices below zero."""
+  """Returns the profiles outside `chosen` with the lowest prices below zero."""
   prices[chosen] = 0
   candidates = np.argpartition(
       prices, min(_AT_A_TIME, len(prices) - 1))[:_AT_A_TIME]
@@ -113,11 +117,11 @@ def _wanted(prices, chosen):
 
 
 def _least_gain(payoffs, chosen):
-  """Returns the weights `[C]` of the chosen profiles that leave least to gain.
+  """Returns the weights of the chosen profiles with the least gain.
 
   Returns:
-    The weights, what adding each profile would do to the gain `[P]`, and the
-    gain of the best deviation of any player.
+    The weights `[C]`, the change of the gain by adding each profile `[P]`, and
+    the gain of the best deviation of any player.
   """
   gains = _gains(payoffs, chosen)
   # The last variable is the gain.
@@ -131,7 +135,10 @@ def _least_gain(payoffs, chosen):
 
 
 def _most_welfare(payoffs, welfare, chosen, gain):
-  """As `_least_gain`: the largest welfare of which nobody gains more."""
+  """Returns the weights `[C]` with the largest welfare, and prices `[P]`.
+
+  No player gains more than `gain` by a deviation from them.
+  """
   gains = _gains(payoffs, chosen)
   solution, duals = linear_program.minimise(
       -welfare[chosen], np.vstack([gains, np.ones(len(chosen))]),
@@ -141,7 +148,7 @@ def _most_welfare(payoffs, welfare, chosen, gain):
 
 
 def _gains(payoffs, profiles):
-  """Returns `[sum K_p, C]`: what each deviation gains in each profile."""
+  """Returns `[sum K_p, C]`, the gain of each deviation in each profile."""
   coordinates = np.unravel_index(profiles, payoffs.shape[1:])
   parts = []
   for player, tensor in enumerate(payoffs):
@@ -152,7 +159,7 @@ def _gains(payoffs, profiles):
 
 
 def _prices(payoffs, duals):
-  """Returns `[P]`, minus the worth of each profile's column by the duals."""
+  """Returns `[P]`, the negative value of each profile's column by the duals."""
   prices = np.full(payoffs.shape[1:], -duals[-1])
   start = 0
   for player, tensor in enumerate(payoffs):

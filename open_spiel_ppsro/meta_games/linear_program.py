@@ -14,7 +14,9 @@
 
 """Small dense linear programs on HiGHS, silently and on one thread."""
 
+from collections.abc import Mapping
 import dataclasses
+from typing import Any
 
 import highspy
 import numpy as np
@@ -29,55 +31,13 @@ _TOLERANCE = 1e-9
 class _Highs(highspy.Highs):
   """HiGHS for many small programs, silent."""
 
-  def __init__(self):
+  def __init__(self, **options):
     # Past the constructor of highspy.Highs, which prints a banner and sets up
     # callbacks before it can be told not to.
     super(highspy.Highs, self).__init__()
-    self.setOptionValue("output_flag", False)
-    self.setOptionValue("presolve", "off")
-    self.setOptionValue("threads", 1)
-
-
-def minimise(cost, matrix, row_lower, row_upper):
-  """Returns `(x, duals)`: the `x >= 0` of least `cost @ x`, and its duals.
-
-  Args:
-    cost: `[N]`.
-    matrix: `[M, N]`.
-    row_lower: `[M]`, the least that `matrix @ x` may be; -inf for no limit.
-    row_upper: `[M]`, the most that it may be; inf for no limit.
-
-  Returns:
-    `[N]` and `[M]`. The reduced cost of a column is its cost less
-    `duals @ column`.
-
-  Raises:
-    ValueError: if there is no such x, or if HiGHS does not find it.
-  """
-  num_rows, num_columns = matrix.shape
-  program = highspy.HighsLp()
-  program.num_row_, program.num_col_ = num_rows, num_columns
-  program.col_cost_ = np.asarray(cost, float)
-  program.col_lower_ = np.zeros(num_columns)
-  program.col_upper_ = np.full(num_columns, highspy.kHighsInf)
-  program.row_lower_ = np.asarray(row_lower, float)
-  program.row_upper_ = np.asarray(row_upper, float)
-  rows = program.a_matrix_
-  rows.format_ = highspy.MatrixFormat.kRowwise
-  rows.num_row_, rows.num_col_ = num_rows, num_columns
-  rows.start_ = np.arange(num_rows + 1) * num_columns
-  rows.index_ = np.tile(np.arange(num_columns), num_rows)
-  rows.value_ = np.ravel(matrix)
-  highs = _Highs()
-  highs.passModel(program)
-  highs.run()
-  if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-    raise ValueError(
-        f"HiGHS could not solve a linear program of {num_rows} rows and "
-        f"{num_columns} columns: "
-        f"{highs.modelStatusToString(highs.getModelStatus())}")
-  solution = highs.getSolution()
-  return np.asarray(solution.col_value), np.asarray(solution.row_dual)
+    for name, value in {"output_flag": False, "presolve": "off", "threads": 1,
+                        **options}.items():
+      self.setOptionValue(name, value)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -100,6 +60,64 @@ class Basis:
         np.pad(self.columns, (0, num_columns - len(self.columns))),
         np.pad(self.slacks, (0, num_rows - len(self.slacks)),
                constant_values=True))
+
+  def of_highs(self) -> highspy.HighsBasis:
+    """Returns it in the form that HiGHS takes."""
+    basis = highspy.HighsBasis()
+    basis.col_status, basis.row_status = (
+        [highspy.HighsBasisStatus.kBasic if is_basic else
+         highspy.HighsBasisStatus.kNonbasic for is_basic in part]
+        for part in (self.columns, self.slacks))
+    basis.valid = True
+    return basis
+
+
+def minimise(
+    cost: np.ndarray, matrix: np.ndarray, row_lower: np.ndarray,
+    row_upper: np.ndarray,
+    start: Basis | None = None,
+    options: Mapping[str, Any] | None = None, must_be_optimal: bool = True,
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns `(x, duals)`: the `x >= 0` of least `cost @ x`, and its duals.
+
+  Args:
+    cost: `[N]`.
+    matrix: `[M, N]`.
+    row_lower: `[M]`, the least that `matrix @ x` may be; -inf for no limit.
+    row_upper: `[M]`, the most that it may be; inf for no limit.
+    start: what the simplex method starts from. It is passed over if it is no
+      basis, which is M columns and slacks.
+    options: of HiGHS.
+    must_be_optimal: if False, what HiGHS ends with is returned even where HiGHS
+      does not call it optimal; it is often close, and the caller has to check.
+
+  Returns:
+    `[N]` and `[M]`. The reduced cost of a column is its cost less
+    `duals @ column`.
+
+  Raises:
+    ValueError: if an optimum is asked for and HiGHS does not find it.
+  """
+  num_rows, num_columns = matrix.shape
+  highs = _Highs(**(options or {}))
+  highs.passModel(
+      num_columns, num_rows, matrix.size, int(highspy.MatrixFormat.kRowwise),
+      int(highspy.ObjSense.kMinimize), 0.0, cost, np.zeros(num_columns),
+      np.full(num_columns, highspy.kHighsInf), row_lower, row_upper,
+      np.arange(num_rows + 1) * num_columns,
+      np.tile(np.arange(num_columns), num_rows), np.ravel(matrix),
+      np.zeros(num_columns, int))
+  if start is not None and (
+      start.columns.sum() + start.slacks.sum() == num_rows):
+    highs.setBasis(start.of_highs())
+  highs.run()
+  status = highs.getModelStatus()
+  if must_be_optimal and status != highspy.HighsModelStatus.kOptimal:
+    raise ValueError(
+        f"HiGHS could not solve a linear program of {num_rows} rows and "
+        f"{num_columns} columns: {highs.modelStatusToString(status)}")
+  solution = highs.getSolution()
+  return np.asarray(solution.col_value), np.asarray(solution.row_dual)
 
 
 class GrowingProgram:
@@ -146,7 +164,8 @@ class GrowingProgram:
     self._add_rows(matrix[self._num_rows:])
     if is_first:
       self._highs.changeRowBounds(0, 1.0, 1.0)
-      self._highs.setBasis(self._first_basis())
+      self._highs.setBasis(self._start.grown(
+          self._num_columns, self._num_rows).of_highs())
     self._highs.run()
     if self._highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
       return None
@@ -170,19 +189,6 @@ class GrowingProgram:
         count, np.zeros(count), np.full(count, highspy.kHighsInf), rows.nnz,
         rows.indptr[:-1], rows.indices, rows.data)
     self._num_rows += count
-
-  def _first_basis(self):
-    start = self._start.grown(self._num_columns, self._num_rows)
-    status = highspy.HighsBasisStatus
-    basis = highspy.HighsBasis()
-    basis.col_status = [
-        status.kBasic if is_basic else
-        status.kZero if column < self._num_free else status.kLower
-        for column, is_basic in enumerate(start.columns)]
-    basis.row_status = [status.kBasic if is_basic else status.kLower
-                        for is_basic in start.slacks]
-    basis.valid = True
-    return basis
 
   def basis(self) -> Basis:
     """Returns the basis of the last solution."""

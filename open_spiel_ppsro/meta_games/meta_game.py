@@ -12,11 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""MetaGame: the payoffs of all policy profiles, and how they are played.
+"""MetaGame: the payoffs of all policy profiles, and meta-strategies over them.
 
-The empirical game of PSRO (Lanctot et al. 2017): player `p` chooses one of its
-`K_p` policies; cell `[k_0, ..., k_{n-1}]` holds the expected return of each
-player, in game utility.
+It is the empirical game of PSRO (Lanctot et al. 2017): player `p` chooses one
+of its `K_p` policies, and cell `[k_0, ..., k_{n-1}]` holds the expected return
+of each player, in game utility.
 """
 
 from collections.abc import Mapping
@@ -30,18 +30,19 @@ import numpy.typing as npt
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class MetaStrategy:
-  """Which policies are played, with which probabilities, and how good that is.
+  """A distribution over some policies of each population, and its regret.
 
   Attributes:
-    indices: per population, the indices of the K_p policies that it ranges
-      over.
-    probabilities: one float array `[K_p]` per population: per player, but a
-      single one where all players choose from the same policies.
-    method: the name of the method that gave them.
-    regret: per player, what its best policy gains over it, in game utility.
+    indices: per population, the indices of the K_p policies that the
+      meta-strategy ranges over.
+    probabilities: one float array `[K_p]` per population: there is one per
+      player, or a single one where all players choose from the same policies.
+    method: the name of the method that gave the probabilities.
+    regret: per player, the gain of its best policy over the meta-strategy, in
+      game utility.
     joint: `[K_0, ..., K_{n-1}]`, the distribution over profiles, where it is
       not the product of `probabilities`, which are then its marginals; None
-      where all play independently.
+      where all players draw independently.
   """
   indices: tuple[tuple[int, ...], ...]
   probabilities: tuple[np.ndarray, ...]
@@ -50,14 +51,14 @@ class MetaStrategy:
   joint: np.ndarray | None = None
 
   def state(self) -> dict[str, Any]:
-    """Returns all but its indices, in plain data and arrays."""
+    """Returns all fields but the indices, in plain data and arrays."""
     return {"probabilities": self.probabilities, "method": self.method,
             "regret": self.regret, "joint": self.joint}
 
   @classmethod
   def restored(cls, indices: Sequence[Sequence[int]],
                state: dict[str, Any]) -> "MetaStrategy":
-    """Returns the meta-strategy of `indices` whose `state` this was."""
+    """Returns the meta-strategy of `indices` whose `state` is given."""
     return cls(tuple(map(tuple, indices)), **{
         **state, "probabilities": tuple(state["probabilities"])})
 
@@ -65,18 +66,21 @@ class MetaStrategy:
 class MetaGame:
   """A payoff tensor per player that grows with the population.
 
-  Indices of policies are given per population. Usually each player has its
-  own; in a symmetric game all players choose from one.
+  Indices of policies are given per population. Usually each player has a
+  population of its own; in a symmetric game all players choose from one.
   """
 
   def __init__(self, roles: Sequence[int]):
     """Makes an empty meta-game.
 
     Args:
-      roles: for each player, the population it chooses from.
+      roles: for each player, the population that it chooses from.
     """
     self._roles = tuple(roles)
     self._payoffs = np.zeros((len(roles),) + (0,) * len(roles))
+    # The number of the `fill` that last changed each profile, from 1.
+    self._versions = np.zeros((0,) * len(roles), int)
+    self._fills = 0
 
   @property
   def payoffs(self) -> np.ndarray:
@@ -85,32 +89,52 @@ class MetaGame:
 
   def grow(self, sizes: Sequence[int]) -> None:
     """Makes room for `sizes[p]` policies of population `p`."""
-    grown = np.full((len(self._roles),) + tuple(self.per_player(sizes)),
-                    np.nan)
-    grown[tuple(slice(k) for k in self._payoffs.shape)] = self._payoffs
-    self._payoffs = grown
+    shape = tuple(self.per_player(sizes))
+    grown = np.full((len(self._roles), *shape), np.nan)
+    versions = np.zeros(shape, int)
+    old = tuple(slice(k) for k in self._versions.shape)
+    grown[:, *old], versions[old] = self._payoffs, self._versions
+    self._payoffs, self._versions = grown, versions
 
   def fill(self, indices: Sequence[Sequence[int]],
            payoffs: np.ndarray) -> None:
     """Sets the cells of the product of `indices`, one sequence per player.
 
     Args:
-      indices: per player, policy indices.
-      payoffs: `[n, len(indices[0]), ...]`.
+      indices: per player, the indices of policies.
+      payoffs: `[n, len(indices[0]), ...]`, the payoffs of each player.
 
     Raises:
-      FloatingPointError: if one is not finite.
+      FloatingPointError: if a payoff is not finite.
     """
     if not np.isfinite(payoffs).all():
       raise FloatingPointError(
           f"payoffs among the policies {[list(i) for i in indices]} are not "
           "finite: check the returns of the game")
-    for player, tensor in enumerate(payoffs):
-      self._payoffs[player][np.ix_(*indices)] = tensor
+    cells = np.ix_(*indices)
+    of_all_players: Any = (slice(None), *cells)
+    is_changed = (self._payoffs[of_all_players] != payoffs).any(axis=0)
+    self._payoffs[of_all_players] = payoffs
+    self._fills += 1
+    self._versions[cells] = np.where(is_changed, self._fills,
+                                     self._versions[cells])
+
+  def version(self, indices: Sequence[Sequence[int]]) -> int:
+    """Returns a number that grows whenever payoffs among policies change.
+
+    Args:
+      indices: per population, the policies.
+    """
+    return int(self._versions[np.ix_(*self.per_player(indices))].max())
 
   def restore(self, payoffs: np.ndarray) -> None:
-    """Makes the payoffs those of another meta-game, `[n, K_0, ...]`."""
+    """Sets the payoffs to those of another meta-game, `[n, K_0, ...]`.
+
+    All versions are 0 then.
+    """
     self._payoffs = payoffs.copy()
+    self._versions = np.zeros(payoffs.shape[1:], int)
+    self._fills = 0
 
   def per_player(self, per_population: Sequence[Any]) -> list[Any]:
     """Returns a list with, for each player, the entry of its population."""
@@ -118,11 +142,12 @@ class MetaGame:
 
   def payoffs_against(self, policy_id: tuple[int, int],
                       indices: Sequence[Sequence[int]]) -> np.ndarray:
-    """Returns `[..., k_q, ...]` over the other players: a policy's payoffs.
+    """Returns a policy's payoffs `[..., k_q, ...]`, an axis per other player.
 
     Args:
-      policy_id: `(population, index)`; it plays the first of its roles.
-      indices: per population, the policies of the others.
+      policy_id: `(population, index)`, the policy, which plays as the first
+        player of its population.
+      indices: per population, the indices of the others' policies.
     """
     population, index = policy_id
     player = self._roles.index(population)
@@ -132,11 +157,11 @@ class MetaGame:
 
   def expected_return(self, policy_id: tuple[int, int],
                       meta_strategy: MetaStrategy) -> float:
-    """Returns what a policy expects against what the other players play.
+    """Returns the expected return of a policy against a meta-strategy.
 
     Args:
-      policy_id: `(population, index)`.
-      meta_strategy: a `MetaStrategy`; the own side of it is not read.
+      policy_id: `(population, index)`, the policy.
+      meta_strategy: a `MetaStrategy`; the policy's own side of it is not read.
     """
     player = self._roles.index(policy_id[0])
     values = self.payoffs_against(policy_id, meta_strategy.indices)
@@ -161,7 +186,7 @@ class MetaGame:
 
 
 class SubGame:
-  """Some policies of each player; what psro_v2 meta-strategies ask a solver.
+  """The payoffs of some policies of each player, as psro_v2 asks for them.
 
   Any psro_v2 meta-strategy callable `(solver, return_joint=False)` accepts it
   as the solver.

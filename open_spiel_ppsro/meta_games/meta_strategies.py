@@ -14,18 +14,19 @@
 
 """Meta-strategies: from the payoffs of a meta-game to play probabilities.
 
-Every method is a psro_v2 callable `f(solver, return_joint=False)`; psro_v2's
-own methods and ours stand in one table, `METHODS`, and any of them works in
-psro_v2's solver and in ours. Ours:
+Every method is a psro_v2 callable `f(solver, return_joint=False)`. One table,
+`METHODS`, holds psro_v2's methods and those of this package, and each of them
+works in both solvers. This package has:
 
 * `nash`: an exact equilibrium of a two-player zero-sum game, by linear
-  programming on HiGHS. psro_v2's needs a solver that cvxpy no longer ships.
+  programming on HiGHS. The `nash` of psro_v2 needs a solver that cvxpy no
+  longer ships.
 * `fictitious_play`: the average play of simultaneous fictitious play (Brown
   1951), which the reference implementation of Pipeline PSRO uses.
 * `cce`: a coarse correlated equilibrium, a joint distribution over profiles,
   by linear programming, for any game; see `correlated.py`.
-* `prd`, `rm`, `alpharank`: those of psro_v2, several times as fast, for any
-  number of players; see `population_dynamics.py`.
+* `prd`, `rm`, `alpharank`: the methods of psro_v2, several times as fast, for
+  any number of players; see `population_dynamics.py`.
 """
 
 
@@ -41,8 +42,10 @@ from open_spiel_ppsro.meta_games import meta_game
 from open_spiel_ppsro.meta_games import population_dynamics
 from open_spiel_ppsro.meta_games import zero_sum
 
+# The methods that solve two-player zero-sum games alone.
 _ZERO_SUM_ONLY = ("nash", "fictitious_play")
-# Probabilities may be negative, and their sum off 1, by this much: rounding.
+# Rounding may make probabilities negative, or their sum differ from 1, by this
+# much. A method that returns worse ones is refused.
 _PROBABILITY_ERROR = 1e-6
 
 
@@ -72,8 +75,8 @@ def _answer(result, return_joint):
 
 def _zero_sum_payoffs(solver, method):
   meta_games = [np.asarray(tensor) for tensor in solver.get_meta_game()]
-  if len(meta_games) != 2 or np.abs(sum(meta_games)).max() > 1e-6 * max(
-      1.0, np.abs(meta_games[0]).max()):
+  if len(meta_games) != 2 or np.abs(meta_games[0] + meta_games[1]).max() > (
+      1e-6 * max(1.0, np.abs(meta_games[0]).max())):
     works = [name for name in METHODS if name not in _ZERO_SUM_ONLY]
     raise ValueError(
         f"meta-strategy {method!r} needs a two-player zero-sum game; for "
@@ -82,11 +85,11 @@ def _zero_sum_payoffs(solver, method):
 
 
 def nash_strategy(solver: Any, return_joint: bool = False) -> Any:
-  """An exact Nash equilibrium of a two-player zero-sum meta-game.
+  """Returns an exact Nash equilibrium of a two-player zero-sum meta-game.
 
   Args:
-    solver: answers `get_meta_game()`; if it has an attribute `hint`, that is
-      passed on to `solve_zero_sum`.
+    solver: an object with `get_meta_game()`; if it has an attribute `hint`,
+      `solve_zero_sum` gets it.
     return_joint: whether to return the flat joint distribution too.
 
   Returns:
@@ -103,11 +106,11 @@ def nash_strategy(solver: Any, return_joint: bool = False) -> Any:
 
 
 def fictitious_play_strategy(solver: Any, return_joint: bool = False) -> Any:
-  """The averages of fictitious play on a two-player zero-sum meta-game.
+  """Returns the average play of fictitious play on a zero-sum meta-game.
 
   Args:
-    solver: answers `get_meta_game()`, and `get_kwargs()` with, optionally,
-      `fictitious_play_iterations` (default 2,000).
+    solver: an object with `get_meta_game()`, and with `get_kwargs()`, which may
+      hold `fictitious_play_iterations` (default 2,000).
     return_joint: whether to return the flat joint distribution too.
 
   Returns:
@@ -131,11 +134,11 @@ def fictitious_play_strategy(solver: Any, return_joint: bool = False) -> Any:
 
 
 def prd_strategy(solver: Any, return_joint: bool = False) -> Any:
-  """The averages of projected replicator dynamics, for any number of players.
+  """Returns the average of projected replicator dynamics, for any players.
 
   Args:
-    solver: answers `get_meta_game()`, and `get_kwargs()` with, optionally, the
-      options of `population_dynamics.projected_replicator_dynamics`.
+    solver: an object with `get_meta_game()`, and with `get_kwargs()`, which may
+      hold options of `population_dynamics.projected_replicator_dynamics`.
     return_joint: whether to return the flat joint distribution too.
 
   Returns:
@@ -147,11 +150,11 @@ def prd_strategy(solver: Any, return_joint: bool = False) -> Any:
 
 
 def rm_strategy(solver: Any, return_joint: bool = False) -> Any:
-  """The averages of regret matching, for any number of players.
+  """Returns the average play of regret matching, for any number of players.
 
   Args:
-    solver: answers `get_meta_game()`, and `get_kwargs()` with, optionally, the
-      options of `population_dynamics.regret_matching`.
+    solver: an object with `get_meta_game()`, and with `get_kwargs()`, which may
+      hold options of `population_dynamics.regret_matching`.
     return_joint: whether to return the flat joint distribution too.
 
   Returns:
@@ -162,10 +165,10 @@ def rm_strategy(solver: Any, return_joint: bool = False) -> Any:
 
 
 def alpharank_strategy(solver: Any, return_joint: bool = False) -> Any:
-  """The marginals of alpha-rank, for any number of players.
+  """Returns the marginals of alpha-rank, for any number of players.
 
   Args:
-    solver: answers `get_meta_game()`.
+    solver: an object with `get_meta_game()`.
     return_joint: whether to return the flat joint distribution too.
 
   Returns:
@@ -181,10 +184,10 @@ def alpharank_strategy(solver: Any, return_joint: bool = False) -> Any:
 
 
 def cce_strategy(solver: Any, return_joint: bool = False) -> Any:
-  """A coarse correlated equilibrium with the largest sum of returns.
+  """Returns a coarse correlated equilibrium with the largest sum of returns.
 
   Args:
-    solver: answers `get_meta_game()`.
+    solver: an object with `get_meta_game()`.
     return_joint: whether to return the flat joint distribution too.
 
   Returns:
@@ -216,14 +219,14 @@ META_STRATEGIES = {
     "nash": nash_strategy,
     "fictitious_play": fictitious_play_strategy,
 }
-METHODS = META_STRATEGIES  # What version 0.1 called it.
+METHODS = META_STRATEGIES  # Version 0.1 had this name.
 
 
 def resolve(method: str | Callable) -> tuple[str, Callable]:
   """Returns `(name, callable)` for a name in METHODS or a psro_v2 callable.
 
   Raises:
-    ValueError: if it is neither.
+    ValueError: if `method` is neither.
   """
   if callable(method):
     return getattr(method, "__name__", str(method)), method
@@ -251,19 +254,19 @@ def solve(method: str | Callable, sub_game: meta_game.SubGame
           ) -> tuple[str, list[np.ndarray], np.ndarray | None]:
   """Returns the solution of a `SubGame`.
 
-  A callable whose attribute `plays_joint` is true is played as the joint
-  distribution that it returns, any other as its marginals.
+  If a callable's attribute `plays_joint` is true, the joint distribution that
+  it returns is played; of any other callable the marginals are played.
 
   Returns:
-    The name of the method, `[K_p]` per player, and `[K_0, ..., K_{n-1}]`, or
-    None if the method has all players play independently.
+    The name of the method, the marginals `[K_p]` per player, and the joint
+    distribution `[K_0, ..., K_{n-1}]`, None if all players draw independently.
 
   Raises:
-    ValueError: if what the method returned are no probabilities.
+    ValueError: if the method does not return probabilities.
   """
   name, function = resolve(method)
   shape = sub_game.get_meta_game()[0].shape
-  # psro_v2's own alpharank answers something else without.
+  # Without a joint distribution, psro_v2's alpharank returns something else.
   answer = function(solver=sub_game, return_joint=True)
   try:
     marginals, joint = answer

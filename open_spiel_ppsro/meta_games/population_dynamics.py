@@ -15,17 +15,18 @@
 """Learning dynamics of n players on the payoff tensors of a meta-game.
 
 Projected replicator dynamics (Lanctot et al. 2017, section 3.1) and regret
-matching (Hart & Mas-Colell 2000), step for step those of OpenSpiel, but all
-players at once on arrays that are never allocated anew: a step costs a dozen
-array operations on a few hundred bytes. Alpha-rank too, by linear systems.
-By default a solve takes 5,000 steps, for several of them are due every round;
-OpenSpiel's takes 100,000 that are about 20 times as short.
+matching (Hart & Mas-Colell 2000) take the same steps as in OpenSpiel, but for
+all players at once and on arrays that are never allocated anew: a step costs a
+dozen array operations on a few hundred bytes. Alpha-rank is computed by linear
+systems. By default a solve takes 5,000 steps, because every round needs several
+solves; OpenSpiel's takes 100,000 steps that are about 20 times as short.
 
 In two-player zero-sum games the averages of regret matching approach an
-equilibrium. With more players or general sums nothing is known of either but
-that the joint average play of regret matching approaches the set of coarse
-correlated equilibria; the product of the averages, which is what is returned,
-need not be near anything. Alpha-rank ranks, and is no equilibrium concept.
+equilibrium. With more players or general sums there is no such guarantee for
+either of the dynamics. The joint average play of regret matching approaches the
+set of coarse correlated equilibria, but the functions here return the product
+of the averages, which need not be near that set. Alpha-rank ranks strategies;
+it is no equilibrium concept.
 """
 
 from collections.abc import Sequence
@@ -33,24 +34,30 @@ from typing import Any
 
 import numpy as np
 
+# The steps of a solve. More are more precise and take longer.
 _ITERATIONS = 5_000
-# Length of a step times the range of payoffs: so many steps of this length come
-# as far as OpenSpiel's where payoffs range over 2.
+# The length of a step times the range of payoffs. With it, 5,000 steps come as
+# far as OpenSpiel's 100,000 where payoffs range over 2. Longer steps come
+# further and are less precise.
 _STEP = 0.03
-# What regret matching starts from, as OpenSpiel does.
+# The regret of every strategy at the start of regret matching, as in OpenSpiel.
 _FIRST_REGRET = 1e-6
-# Of alpha-rank: the largest walk, which takes seconds, and how often its
-# epsilon is halved.
+# The most profiles that alpha-rank walks over; a solve of so many takes
+# seconds. Its time grows with the cube of this number.
 MAX_PROFILES = 1_000
+# The fewest and the most times that alpha-rank halves its epsilon. More come
+# closer to the limit of infinite selection.
 _FEWEST_HALVINGS = 10
 _MOST_HALVINGS = 46
 
 
 class _Values:
-  """What each strategy of each player is worth against the others'.
+  """The expected return of each strategy against the others' strategies.
 
   Players and strategies are rows and columns of one array; where a player has
-  fewer strategies than another, the rest of its row stays zero.
+  fewer strategies than another, the rest of its row stays zero. `strategies`
+  has to be changed in place, because the products are computed from views of
+  it.
   """
 
   def __init__(self, payoffs, scale):
@@ -58,7 +65,7 @@ class _Values:
 
     Args:
       payoffs: per player, a tensor `[K_0, ..., K_{n-1}]`.
-      scale: multiplies all values.
+      scale: the factor that multiplies all values.
     """
     payoffs = [np.asarray(tensor, float) for tensor in payoffs]
     self.sizes = payoffs[0].shape
@@ -73,7 +80,8 @@ class _Values:
     self.strategies = np.where(
         self.exists, 1 / np.array(self.sizes)[:, None], 0.0)
     self.values = np.zeros(shape)
-    self._outer = []  # (factor, factor, product): joints of the others.
+    # Entries `(factor, factor, product)` of the others' joint distributions.
+    self._outer = []
     self._matrices = []
     rows = [row[:size] for row, size in zip(self.strategies, self.sizes)]
     for player, tensor in enumerate(payoffs):
@@ -97,7 +105,7 @@ class _Values:
       row[:size] = given
 
   def update(self):
-    """Brings `values` `[n, K]` up to date with `strategies` `[n, K]`."""
+    """Computes `values` `[n, K]` from `strategies` `[n, K]`."""
     for left, right, product in self._outer:
       np.multiply(left, right, product)
     for matrix, joint, values in self._matrices:
@@ -109,7 +117,7 @@ class _Values:
 
 
 def _first_averaged(iterations, window):
-  """Returns from which step on strategies are averaged; 0 is the start."""
+  """Returns the first step whose strategies count; 0 is the start."""
   if iterations < 1:
     raise ValueError(f"iterations is {iterations}; it takes 1 or more")
   if window is not None and window < 1:
@@ -130,11 +138,12 @@ def projected_replicator_dynamics(
   Args:
     payoffs: per player, a tensor `[K_0, ..., K_{n-1}]`.
     prd_initial_strategies: `[K_p]` per player; uniform by default.
-    prd_iterations: steps.
-    prd_dt: length of a step; by default 0.03 divided by the range of payoffs,
-      so that the answer does not depend on their unit.
+    prd_iterations: the number of steps.
+    prd_dt: the length of a step; by default 0.03 divided by the range of
+      payoffs, so that the answer does not depend on their unit.
     prd_gamma: the least probability of any strategy.
-    average_over_last_n_strategies: of the steps; all by default.
+    average_over_last_n_strategies: how many of the last steps are averaged; all
+      by default.
     **unused_kwargs: options of other meta-strategies.
 
   Raises:
@@ -178,10 +187,10 @@ def projected_replicator_dynamics(
 def _projection(strategies, least):
   """Returns a function that projects `strategies`, in place.
 
-  Onto the closest distributions, in the Euclidean norm, with at least these
-  probabilities: what falls short is raised, the others of the player pay for
-  it in equal parts, and if one of them then falls short, again (Michelot
-  1986).
+  It projects onto the closest distributions, in the Euclidean norm, with at
+  least the given probabilities. Probabilities below these are raised, and the
+  player's other strategies pay for it in equal parts. This is repeated until no
+  probability is too low (Michelot 1986).
 
   Args:
     strategies: `[n, K]`, rows that sum to 1 when the function is called.
@@ -193,7 +202,9 @@ def _projection(strategies, least):
   excess_column = excess[:, None]
   one, ones = np.ones_like(excess), np.ones_like(strategies)
   part = np.empty_like(strategies)
-  shares = {}  # Bytes of `is_free` -> what each pays of its player's excess.
+  # By the bytes of `is_free`, the share of its player's excess that each
+  # strategy pays.
+  shares = {}
 
   def project():
     np.less(strategies, least, is_low)
@@ -223,9 +234,10 @@ def regret_matching(
   Args:
     payoffs: per player, a tensor `[K_0, ..., K_{n-1}]`.
     initial_strategies: `[K_p]` per player; uniform by default.
-    iterations: steps.
+    iterations: the number of steps.
     gamma: the share of uniformly random play.
-    average_over_last_n_strategies: of the steps; all by default.
+    average_over_last_n_strategies: how many of the last steps are averaged; all
+      by default.
     **unused_kwargs: options of other meta-strategies.
 
   Raises:
@@ -247,7 +259,7 @@ def regret_matching(
   mean, weight = np.empty((2, len(strategies)))
   mean_column, weight_column = mean[:, None], weight[:, None]
   missing = ~game.exists if not game.exists.all() else None
-  # Whole arrays: NumPy is slower with numbers.
+  # These are whole arrays, because NumPy is slower with numbers.
   zero, ones = np.zeros_like(strategies), np.ones_like(strategies)
   for step in range(1, iterations + 1):
     game.update()
@@ -258,7 +270,7 @@ def regret_matching(
       regret[missing] = 0
     np.maximum(regret, zero, out=strategies)
     np.vecdot(strategies, ones, weight)
-    if np.count_nonzero(weight) < len(weight):  # Nothing is regretted.
+    if np.count_nonzero(weight) < len(weight):  # Some player has no regret.
       strategies[weight == 0] = uniform[weight == 0]
       weight[weight == 0] = 1
     np.divide(exploited, weight, weight)
@@ -272,11 +284,12 @@ def regret_matching(
 def alpha_rank(payoffs: Sequence[np.ndarray]) -> np.ndarray:
   """Returns `[K_0, ..., K_{n-1}]`, the alpha-rank of each profile.
 
-  The stationary distribution of a random walk over profiles in which one
+  It is the stationary distribution of a random walk over profiles in which one
   player at a time changes to a strategy that earns it more (Omidshafiei et al.
-  2019, in the limit of infinite selection), or, with a probability that is
-  halved until the answer stands, to one that does not. What OpenSpiel's
-  `sweep_pi_vs_epsilon` computes, by linear systems instead of eigenvectors.
+  2019, in the limit of infinite selection), or, with a probability epsilon, to
+  one that does not. Epsilon is halved until the distribution no longer changes.
+  OpenSpiel's `sweep_pi_vs_epsilon` computes the same, by eigenvectors instead
+  of linear systems.
 
   Args:
     payoffs: per player, a tensor `[K_0, ..., K_{n-1}]`. The walk takes memory
@@ -298,7 +311,7 @@ def alpha_rank(payoffs: Sequence[np.ndarray]) -> np.ndarray:
   better, tied, worse = np.zeros((3, count, count))
   profiles = np.arange(count).reshape(sizes)
   for player, tensor in enumerate(payoffs):
-    # Rows of profiles that differ in this player's strategy alone.
+    # The profiles of a row differ in this player's strategy alone.
     rows = np.moveaxis(profiles, player, -1).reshape(-1, sizes[player])
     values = tensor.ravel()[rows]
     gain = values[:, None, :] - values[:, :, None]
@@ -314,7 +327,7 @@ def alpha_rank(payoffs: Sequence[np.ndarray]) -> np.ndarray:
     rates = (1 - epsilon) * better + 0.5 * tied + epsilon * worse
     np.fill_diagonal(rates, -rates.sum(axis=1))
     system = rates.T.copy()
-    system[-1] = 1  # In place of one equation that follows from the others.
+    system[-1] = 1  # The equation replaced here follows from the others.
     ranks = np.linalg.solve(system, np.eye(count)[-1])
     ranks = np.maximum(ranks, 0)
     ranks /= ranks.sum()

@@ -14,8 +14,6 @@
 
 """Sub-game solvers: the meta-strategies of a growing meta-game, remembered."""
 
-import hashlib
-
 import numpy as np
 
 from open_spiel_ppsro.meta_games import correlated
@@ -45,19 +43,19 @@ class SubGameSolver:
     self._meta_game = meta_game
     self._method = method
     self._options = options
-    # Indices -> (hash of the payoffs, MetaStrategy), oldest first.
+    # Indices -> (version of the payoffs, MetaStrategy), oldest first.
     self._solved = {}
     self._previous = None  # The last MetaStrategy.
 
   def __call__(self, indices):
     """Returns the `MetaStrategy` of the policies `indices` per population."""
-    sub_game = self._meta_game.sub_game(indices, self._options)
-    payoffs = sub_game.get_meta_game()
-    payoff_hash = _payoff_hash(payoffs)
+    version = self._meta_game.version(indices)
     known = self._solved.pop(indices, None)
-    if known is not None and known[0] == payoff_hash:
+    if known is not None and known[0] == version:
       self._solved[indices] = known
       return known[1]
+    sub_game = self._meta_game.sub_game(indices, self._options)
+    payoffs = sub_game.get_meta_game()
     start = self._previous if known is None else known[1]
     if start is not None:
       hint = _support_hint(start, indices)
@@ -76,7 +74,7 @@ class SubGameSolver:
         if joint is None else np.array([
             gains.max() for gains in correlated.deviation_gains(
                 payoffs, joint)]), joint)
-    self._solved[indices] = payoff_hash, solution
+    self._solved[indices] = version, solution
     self._previous = solution
     while len(self._solved) > _MOST_REMEMBERED:
       del self._solved[next(iter(self._solved))]
@@ -85,28 +83,22 @@ class SubGameSolver:
   def state(self):
     """Returns what it remembers, in plain data and arrays."""
     return {
-        "solved": [[indices, payoff_hash, solution.state()]
-                   for indices, (payoff_hash, solution)
-                   in self._solved.items()],
+        "solved": [[indices, version == self._meta_game.version(indices),
+                    solution.state()]
+                   for indices, (version, solution) in self._solved.items()],
         "previous": self._previous and [
             self._previous.indices, self._previous.state()]}
 
   def restore(self, state):
-    """Makes it remember what another did."""
+    """Makes it remember what another did, of a meta-game just restored."""
     restored = meta_game_lib.MetaStrategy.restored
+    # Version 0.1 kept a hash of the payoffs in place of whether they stand.
     self._solved = {
-        _as_indices(indices): (payoff_hash, restored(indices, solution))
-        for indices, payoff_hash, solution in state["solved"]}
+        _as_indices(indices): (0 if stands is True else -1,
+                               restored(indices, solution))
+        for indices, stands, solution in state["solved"]}
     if state["previous"] is not None:
       self._previous = restored(*state["previous"])
-
-
-def _payoff_hash(payoffs):
-  """Returns a string that two payoff tensors share only if they are equal."""
-  digest = hashlib.blake2b(repr(payoffs[0].shape).encode())
-  for tensor in payoffs:
-    digest.update(np.ascontiguousarray(tensor))
-  return digest.hexdigest()
 
 
 def _as_indices(data):
@@ -170,13 +162,12 @@ def _support_hint(solution, indices):
     indices: the policies per population of the sub-game to solve.
 
   Returns:
-    Per population, positions in `indices`: of the old support and of all that
-    is new. None if that leaves a population without any.
+    Per population `[K_p]`, the old probabilities of `indices`, NaN for what is
+    new. None if that leaves a population without any.
   """
   hint = []
   for old, probabilities, new in zip(
       solution.indices, solution.probabilities, indices):
     weight = dict(zip(old, probabilities))
-    hint.append([position for position, index in enumerate(new)
-                 if weight.get(index, 1) > 0])
-  return hint if all(hint) else None
+    hint.append(np.array([weight.get(index, np.nan) for index in new]))
+  return hint if all(weights.any() for weights in hint) else None

@@ -12,12 +12,12 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Several workers train one policy: each plays its own batch, all agree.
+"""Teams: several workers train one policy, each on episodes of its own.
 
-The workers of a level hold the same network. Each plays episodes of its own
-and computes its gradient; the gradients are averaged by `torch.distributed`
-(gloo) and every worker takes the same step. What is summed does not depend on
-who is first, so that the result depends on their number alone.
+The workers of a team have equal networks. Each plays episodes of its own and
+computes a gradient; `torch.distributed` (gloo) averages the gradients, and
+every worker takes the same step. The sum does not depend on the order in which
+workers arrive, so the result depends on their number alone.
 """
 
 import datetime
@@ -29,21 +29,23 @@ import numpy as np
 import torch
 from torch import distributed
 
-# How long a worker waits for the others of its level: until all have met, and
-# then in every collective. The first is a start-up, the second a batch.
+# The time in which all workers of a team have to meet. With less, a worker that
+# starts slowly fails the team; with more, a dead one is noticed later.
 _RENDEZVOUS_TIMEOUT = datetime.timedelta(minutes=1)
+# The time in which all workers have to answer in a collective, which comes once
+# a batch or more often. With less, a slow batch fails the team.
 _COLLECTIVE_TIMEOUT = datetime.timedelta(minutes=30)
 
 
 class Rendezvous(NamedTuple):
-  """Where the workers of a level meet.
+  """The place where the workers of a team meet.
 
   Attributes:
-    host: the machine of the store that they meet at, see `RendezvousStore`.
+    host: the machine of the store at which they meet, see `RendezvousStore`.
     port: the port of that store.
-    name: the policy that they train.
-    rank: which of the workers this is, from 0.
-    size: how many they are.
+    name: the name of the policy that they train.
+    rank: the number of this worker, from 0.
+    size: how many workers the team has.
   """
   host: str
   port: int
@@ -53,10 +55,14 @@ class Rendezvous(NamedTuple):
 
 
 class RendezvousStore:
-  """Lets the workers of each level find each other; lives beside the oracle."""
+  """The store in which the workers of each policy find each other."""
 
   def __init__(self, host: str):
-    """Opens a store at a `host` that the workers can reach."""
+    """Opens a store.
+
+    Args:
+      host: the name of this machine, under which the workers can reach it.
+    """
     self._host = host
     self._store = distributed.TCPStore(host, 0, is_master=True,
                                        wait_for_workers=False)
@@ -68,13 +74,18 @@ class RendezvousStore:
 
 
 class SingleWorker:
-  """A learner that is its level's only worker; nothing to agree on."""
+  """A team of one: its only worker has nothing to agree on.
+
+  Attributes:
+    rank: the number of this worker, from 0.
+    size: how many workers the team has.
+  """
 
   rank = 0
   size = 1
 
   def mean(self, tensor: torch.Tensor) -> torch.Tensor:
-    """Returns the mean of a tensor over the workers; may overwrite it."""
+    """Returns the mean of a tensor over the workers; it may overwrite it."""
     return tensor
 
   def gather(self, *numbers: float) -> np.ndarray:
@@ -83,7 +94,7 @@ class SingleWorker:
 
 
 class Team(SingleWorker):
-  """The workers of a level, as one of them sees it.
+  """The workers of a policy, as one of them sees them.
 
   Every worker has to call the same methods in the same order.
   """
@@ -92,15 +103,16 @@ class Team(SingleWorker):
     """Waits for all workers of a `Rendezvous`."""
     self.rank, self.size = rendezvous.rank, rendezvous.size
     if hasattr(os, "SCHED_BATCH"):
-      # gloo's threads spin on a lock while the one that has it waits for the
-      # core: tenfold slower, with as many workers as cores. Threads of this
-      # class, which inherit it, do not interrupt each other.
+      # The threads of gloo spin on a lock while the thread that has it waits
+      # for a core. With as many workers as cores, training is then ten times
+      # slower. Threads of this scheduling class, which gloo's threads inherit,
+      # do not interrupt each other.
       os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     store = distributed.TCPStore(rendezvous.host, rendezvous.port,
                                  is_master=False,
                                  timeout=_RENDEZVOUS_TIMEOUT)
-    # All meet again when one of them had to be replaced; what they left at the
-    # place where they met before is of no use.
+    # All workers meet again when one of them was replaced. Every meeting has a
+    # prefix of its own, so that entries of earlier ones are not read.
     time = store.add(f"{rendezvous.name}/{self.rank}", 1)
     self._group: Any = distributed.ProcessGroupGloo(
         distributed.PrefixStore(f"{rendezvous.name}/{time}", store), self.rank,

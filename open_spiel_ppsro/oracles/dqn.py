@@ -38,27 +38,30 @@ from open_spiel_ppsro.simulators import simulator as simulator_lib
 
 @dataclasses.dataclass(frozen=True)
 class DQNConfig(learner_lib.LearnerConfig):
-  """How DQN trains. The defaults work on games from Kuhn to Leduc poker.
+  """The settings of DQN. The defaults work on games from Kuhn to Leduc poker.
 
   Attributes:
-    hidden_sizes: of the Q-network.
+    hidden_sizes: the widths of the hidden layers of the Q-network.
     episodes_per_batch: episodes played between two rounds of updates, by each
       worker of a level; by default as many as the simulator plays at no extra
       cost.
-    replay_batches: the buffer holds this many batches, the newest.
-    updates_per_batch: gradient steps after each batch.
-    learning_rate: of Adam, while the opponents still change.
-    final_learning_rate: it falls to this once they stand still.
-    learning_rate_decay: by this factor per batch.
-    epsilon: share of exploring actions, at first.
-    final_epsilon: and once the opponents stand still.
-    epsilon_decay: by this factor per batch.
-    target_rate: the target network moves by this share per gradient step.
-    temperature: the policy handed out plays each action by the softmax of its
-      Q-value over this times the scale of returns; 0 plays the best action.
-    random_opponent_share: this share of episodes is played against uniformly
-      random opponents, so that play is sensible where the mixture never goes.
-    device: of all tensors, as torch names it.
+    replay_batches: how many batches, the newest, the replay buffer keeps.
+    updates_per_batch: the gradient steps after each batch.
+    learning_rate: the learning rate of Adam while the opponents still change.
+    final_learning_rate: the learning rate to which it falls once the opponents
+      are final.
+    learning_rate_decay: the factor by which it falls per batch.
+    epsilon: the share of exploring actions while the opponents still change.
+    final_epsilon: the share to which it falls once the opponents are final.
+    epsilon_decay: the factor by which it falls per batch.
+    target_rate: the share of the way to the network that the target network
+      moves per gradient step.
+    temperature: the temperature of the published policy, which plays actions by
+      the softmax of their Q-values, in units of the scale of returns; 0 plays
+      the best action.
+    random_opponent_share: the share of episodes against uniformly random
+      opponents, which keeps play sensible where the mixture never goes.
+    device: the device of all tensors, as torch names it.
   """
   hidden_sizes: tuple[int, ...] = (64, 64)
   episodes_per_batch: int | None = None
@@ -99,7 +102,7 @@ class DQNConfig(learner_lib.LearnerConfig):
 
 
 class DQNLearner(learner_lib.Learner):
-  """Trains a Q-network on batches of episodes from a simulator."""
+  """A learner that trains a Q-network on batches of episodes."""
 
   def __init__(self, simulator: simulator_lib.Simulator, config: DQNConfig,
                seed_sequence: np.random.SeedSequence,
@@ -156,7 +159,7 @@ class DQNLearner(learner_lib.Learner):
             stationary: bool) -> learner_lib.TrainingReport:
     config = self._config
     self._simulator.face(opponents, config.random_opponent_share)
-    totals = np.zeros(3)  # Steps, episodes, summed returns.
+    totals = np.zeros(3)  # The entries are steps, episodes, summed returns.
     while totals[0] < num_steps:
       batch = self._simulator.draw(self._explore, self._episodes_per_batch,
                                    self._rng)
@@ -189,7 +192,10 @@ class DQNLearner(learner_lib.Learner):
         self._simulator.num_actions, self._config.temperature)
 
   def _q_values(self, observations, mask):
-    """Returns `[U, A]`, -inf where illegal, in units of the return scale."""
+    """Returns Q-values `[U, A]`, in units of the return scale.
+
+    The Q-value of an illegal action is -inf.
+    """
     return self._network(self._observations(observations)).masked_fill(
         self._illegal(mask), -torch.inf)
 
@@ -235,14 +241,15 @@ class DQNLearner(learner_lib.Learner):
     illegal = self._illegal(batch.legal_actions_mask)
 
     for _ in range(config.updates_per_batch):
-      # Of the double Q-target: the online network chooses, the target network
-      # values; the mean over what followed each action.
+      # In the double Q-target the online network chooses the next action, and
+      # the target network gives its value. The target of an action is the mean
+      # over the observations that followed it.
       activations = self._network.activations(observations)
       best = activations[-1].masked_fill(illegal, -torch.inf).argmax(dim=1)
       value = self._target(observations).gather(1, best[:, None])[:, 0]
       target = reward.flatten().index_add(
           0, from_entry, next_share * value[next_row]).reshape(shape)
-      # Of the Huber loss, whose gradient is the error cut to [-1, 1].
+      # The gradient of the Huber loss is the error, cut to [-1, 1].
       error = (activations[-1] - target).clamp_(-1, 1)
       self._optimizer.step(
           self._team.mean(

@@ -14,7 +14,8 @@
 
 """The exact oracle: a best response by dynamic programming on the game tree.
 
-PSRO with it is the double oracle algorithm (McMahan, Gordon & Blum 2003).
+PSRO with this oracle is the double oracle algorithm (McMahan, Gordon & Blum
+2003).
 """
 
 import dataclasses
@@ -32,11 +33,11 @@ from open_spiel_ppsro.simulators import tree_simulator
 
 @dataclasses.dataclass(frozen=True)
 class ExactConfig(learner_lib.LearnerConfig):
-  """How the exact oracle responds.
+  """The settings of the exact oracle.
 
   Attributes:
-    tie_break: one of `sequence_form.TIE_BREAKS`: which of the tied best
-      actions is played; see `sequence_form.best_response`.
+    tie_break: the rule by which a best action is chosen, one of
+      `sequence_form.TIE_BREAKS`; see `sequence_form.best_response_to_reach`.
   """
   tie_break: str = "perturbed"
 
@@ -50,7 +51,7 @@ class ExactConfig(learner_lib.LearnerConfig):
           f"{', '.join(sequence_form.TIE_BREAKS)}")
 
   def steps_per_batch(self, game: game_lib.Game) -> float:
-    del game  # It trains no steps.
+    del game  # The exact oracle trains no environment steps.
     return 1.0
 
   def make_learner(self, game: game_lib.Game, player: int,
@@ -60,7 +61,7 @@ class ExactConfig(learner_lib.LearnerConfig):
 
 
 class ExactLearner(learner_lib.Learner):
-  """Learns the best response in one step; it trains no episodes."""
+  """A learner that computes the best response and trains no episodes."""
 
   def __init__(self, tree: game_tree.GameTree, player: int,
                config: ExactConfig, seed_sequence: np.random.SeedSequence):

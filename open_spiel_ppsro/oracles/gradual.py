@@ -14,11 +14,11 @@
 
 """The gradual oracle: a policy that moves towards its best response.
 
-A best responder with a stated speed and no noise, the model of slow learning
-in the random normal-form games of McAleer et al. 2020, section 5: from a
-random mixed strategy `x`, every step moves to `(1 - rate) x + rate b`, where
-`b` is an exact best response. On a tree the move is made in realization
-plans, where mixing is linear.
+It learns at a given speed and without noise. It is the model of slow learning
+in the random normal-form games of McAleer et al. 2020, section 5: from a random
+mixed strategy `x`, every step moves to `(1 - rate) x + rate b`, where `b` is an
+exact best response. On a tree the policy moves in realization plans, where
+mixing is linear.
 """
 
 import dataclasses
@@ -36,10 +36,10 @@ from open_spiel_ppsro.simulators import tree_simulator
 
 @dataclasses.dataclass(frozen=True)
 class GradualConfig(learner_lib.LearnerConfig):
-  """How the gradual oracle responds.
+  """The settings of the gradual oracle.
 
   Attributes:
-    learning_rate: the share of the way to its best response per step.
+    learning_rate: the share of the way to the best response per step.
   """
   learning_rate: float = 0.5
 
@@ -50,7 +50,7 @@ class GradualConfig(learner_lib.LearnerConfig):
     learner_lib.check_share(self, "learning_rate")
 
   def steps_per_batch(self, game: game_lib.Game) -> float:
-    del game  # A step of training is one move.
+    del game  # A step of training is one move of the policy.
     return 1.0
 
   def make_learner(self, game: game_lib.Game, player: int,
@@ -60,13 +60,13 @@ class GradualConfig(learner_lib.LearnerConfig):
 
 
 def random_table(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-  """Returns `[I, A]`: independent uniform numbers, normalised."""
+  """Returns `[I, A]`, uniform random numbers, normalised by row."""
   table = rng.random(mask.shape) * mask
   return table / table.sum(axis=1, keepdims=True)
 
 
 class GradualLearner(learner_lib.Learner):
-  """Moves to its best response, `num_steps` times a call."""
+  """A learner that moves to its best response, `num_steps` times a call."""
 
   def __init__(self, tree: game_tree.GameTree, player: int,
                config: GradualConfig, seed_sequence: np.random.SeedSequence):
@@ -91,8 +91,8 @@ class GradualLearner(learner_lib.Learner):
             stationary: bool) -> learner_lib.TrainingReport:
     tree, player = self._tree, self._player
     reach = tree_simulator.opponents_reach(tree, opponents, player)
-    # Ties broken at random: where the policies below repeat each other, a
-    # fixed rule would repeat itself too.
+    # Ties are broken at random, because a fixed rule would give the same
+    # response again where the policies below repeat each other.
     response = sequence_form.best_response_to_reach(
         tree, reach, player, "random", self._rng)
     target = sequence_form.realization_plan(tree, response.table, player)

@@ -12,11 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Learner: what trains one policy, how it is configured, what it reports.
+"""Learner: the trainer of one policy, its configuration and its reports.
 
-A `Learner` lives on a worker for as long as its policy trains. It is told
-whom to face and for how long, and answers with a `TrainingReport`; networks,
-optimisers and replay buffers never leave it.
+A `Learner` lives on a worker for as long as its policy trains. It gets its
+opponents and the number of steps to train, and answers with a `TrainingReport`;
+networks, optimisers and replay buffers never leave it.
 """
 
 import abc
@@ -31,26 +31,28 @@ import torch
 from open_spiel_ppsro import plain_data
 from open_spiel_ppsro import population
 from open_spiel_ppsro.games import game as game_lib
+from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.oracles import data_parallel
 from open_spiel_ppsro.policies import policy as policy_lib
+from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.policies import tabular
 from open_spiel_ppsro.simulators import simulator
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TrainingReport:
-  """What one stretch of training brought.
+  """The result of one call of `Learner.train`.
 
   Attributes:
-    policy: what is played after it: a table `[I, A]` or a `TablePolicy` of an
-      enumerated game, a `FunctionPolicy` of a sampled one.
-    mean_return: against the opponents faced, in game utility.
+    policy: the policy after the training: a table `[I, A]` or a `TablePolicy`
+      of an enumerated game, a `FunctionPolicy` of a sampled one.
+    mean_return: the mean return against the opponents, in game utility.
     steps: environment steps trained, decisions of all players.
     episodes: episodes trained.
     is_exact: whether the policy is an exact best response, so that more
-      training against the same opponents would bring nothing.
-    payoffs: the `TrainingPayoffs` of its simulator, where the learner played
-      as its policy does and payoffs are not known without; else None.
+      training against the same opponents would not improve it.
+    payoffs: the `TrainingPayoffs` of the simulator, if payoffs are not exact
+      and the learner played in training as its policy does; else None.
   """
   policy: policy_lib.Policy | np.ndarray
   mean_return: float
@@ -64,14 +66,14 @@ class TrainingReport:
 
 
 class Assignment(NamedTuple):
-  """What one policy does in a round.
+  """The training of one policy in a round.
 
   Attributes:
-    policy_id: who trains.
+    policy_id: the id of the policy that trains.
     opponents: per player a `population.Mixture`.
-    num_steps: how long, in environment steps.
+    num_steps: the length of the training, in environment steps.
     stationary: whether the opponents are final.
-    probabilities: its row of the interaction graph: per population, a
+    probabilities: the policy's row of the interaction graph: per population, a
       probability for each of its first policies.
   """
   policy_id: population.PolicyId
@@ -82,11 +84,11 @@ class Assignment(NamedTuple):
 
 
 class Learner(abc.ABC):
-  """Trains one policy against opponents that it is given."""
+  """The trainer of one policy against given opponents."""
 
   @abc.abstractmethod
   def initial_policy(self) -> policy_lib.Policy | np.ndarray:
-    """Returns the policy before any training, as a report holds it."""
+    """Returns the policy before any training, as in a `TrainingReport`."""
 
   @abc.abstractmethod
   def train(self, opponents: Any, num_steps: int,
@@ -95,32 +97,32 @@ class Learner(abc.ABC):
 
     Args:
       opponents: per player a `population.Mixture`, as `Simulator.face` takes
-        them; the own entry is the meta-strategy of the own side, to start
-        from if the learner likes.
-      num_steps: environment steps, decisions of all players; the last batch
-        is finished, so a little more is trained.
+        them. The player's own entry is the meta-strategy of its own side, from
+        which a learner may start.
+      num_steps: environment steps, decisions of all players. The last batch is
+        finished, so a learner may train some more.
       stationary: whether the opponents are final. Until then a learner should
-        stay ready to follow them.
+        stay able to follow them.
 
     Raises:
-      FloatingPointError: if what it has learned is not finite.
+      FloatingPointError: if the learned parameters are not finite.
     """
 
   @abc.abstractmethod
   def state(self) -> dict[str, Any]:
-    """Returns all that it is between two calls of `train`.
+    """Returns the whole state between two calls of `train`.
 
-    That is plain data and arrays, as `plain_data.write` takes them, that
-    nobody changes later.
+    The state is plain data and arrays, as `plain_data.write` takes them, and
+    does not change later.
     """
 
   @abc.abstractmethod
   def restore(self, state: dict[str, Any]) -> None:
-    """Makes this learner, newly made, equal to another by its `state`."""
+    """Makes this new learner equal to another by its `state`."""
 
 
 class LearnerConfig(abc.ABC):
-  """How best responders are made; a frozen dataclass of plain data.
+  """The configuration of learners; a frozen dataclass of plain data.
 
   Attributes:
     needs_enumerated_game: whether its learners read the arrays of a `GameTree`.
@@ -144,8 +146,8 @@ class LearnerConfig(abc.ABC):
     Args:
       game: a `GameTree` or a `StateGame`; `simulators.of_game.make_simulator`
         gives the episodes of either. A `GameTree` has no pyspiel game there.
-      player: whose policy it trains.
-      seed_sequence: what everything random in it is drawn from.
+      player: the player whose policy it trains.
+      seed_sequence: the seed of all its random numbers.
     """
 
   @abc.abstractmethod
@@ -155,12 +157,25 @@ class LearnerConfig(abc.ABC):
     The solver counts rounds and plateaus in batches.
     """
 
+  def check_game(self, game: game_lib.Game) -> None:
+    """Raises ValueError unless its learners can train on a game.
+
+    A run asks once, before it begins.
+
+    Args:
+      game: a `GameTree` or a `StateGame`.
+    """
+    if self.needs_enumerated_game and not game.is_enumerated:
+      raise ValueError(
+          f"{type(self).__name__} needs a game that is enumerated; "
+          f"{game.game} is sampled: use PPO or DQN")
+
   def exploiters(self) -> list["LearnerConfig"]:
     """Returns the configurations of the exploiters of a lower bound."""
     return [self]
 
   def settings(self) -> dict[str, Any]:
-    """Returns what the bits of its learners depend on, as plain data."""
+    """Returns the fields, on which the bits of its learners depend."""
     assert dataclasses.is_dataclass(self)
     return {name: list(value) if isinstance(value, tuple) else value
             for name, value in dataclasses.asdict(self).items()}
@@ -183,18 +198,44 @@ def check_config(config: Any) -> None:
         f"resumed: {error or 'it is no dataclass'}") from error
 
 
+def check_policy(policy: policy_lib.Policy | np.ndarray,
+                 policy_id: population.PolicyId,
+                 game: game_lib.Game) -> None:
+  """Raises ValueError unless a learner's policy can be played and saved.
+
+  Args:
+    policy: what it gave, a table `[I, A]` or a `Policy`.
+    policy_id: whose policy it is.
+    game: a `GameTree` or a `StateGame`.
+  """
+  policy = tabular.as_policy(policy)
+  policy_lib.check_savable(policy, policy_id)
+  if not isinstance(game, game_tree.GameTree):
+    if not isinstance(policy, sampled.FunctionPolicy):
+      raise ValueError(
+          f"the policy of {policy_id} is a {type(policy).__name__}; on the "
+          "sampled game a learner gives a ppsro.FunctionPolicy")
+  elif not isinstance(policy, tabular.TablePolicy):
+    raise ValueError(
+        f"the policy of {policy_id} is a {type(policy).__name__}; on the "
+        "enumerated game a learner gives a table [I, A]")
+  else:
+    game.check_table(policy.table, game.player_of(policy_id.player))
+
+
 def make_learner(
     game: game_lib.Game, config: LearnerConfig, player: int,
     seed_sequence: np.random.SeedSequence,
     rendezvous: data_parallel.Rendezvous | None = None) -> Learner:
-  """Returns the learner of a configuration; what executors call.
+  """Returns the learner of a configuration; executors call this function.
 
   Args:
     game: a `GameTree` or a `StateGame`.
     config: a `LearnerConfig`.
-    player: whose policy it trains.
-    seed_sequence: what everything random is drawn from.
-    rendezvous: a `data_parallel.Rendezvous`, if it is one of several workers.
+    player: the player whose policy it trains.
+    seed_sequence: the seed of all its random numbers.
+    rendezvous: the `data_parallel.Rendezvous` of this worker, if several
+      workers train the policy.
   """
   if rendezvous is None:
     return config.make_learner(game, player, seed_sequence)
@@ -215,20 +256,25 @@ def seeds(seed_sequence: np.random.SeedSequence,
 
 
 def check_finite(parameters: torch.Tensor, mean_return: float) -> None:
-  """Raises FloatingPointError if training has gone astray.
+  """Raises FloatingPointError if training has diverged.
 
   Args:
-    parameters: of the network, a tensor.
-    mean_return: of the episodes trained.
+    parameters: the parameters of the network, a tensor.
+    mean_return: the mean return of the episodes trained.
   """
-  if not np.isfinite(mean_return):
-    raise FloatingPointError(
-        f"the mean return of its episodes is {mean_return}: check the returns "
-        "of the game")
+  check_finite_return(mean_return)
   if not torch.isfinite(parameters).all():
     raise FloatingPointError(
         "the weights of its network are no longer finite: training diverged; "
         "a lower learning rate helps")
+
+
+def check_finite_return(mean_return: float) -> None:
+  """Raises FloatingPointError if a mean return of episodes is not finite."""
+  if not np.isfinite(mean_return):
+    raise FloatingPointError(
+        f"the mean return of its episodes is {mean_return}: check the returns "
+        "of the game")
 
 
 def check_positive(config: LearnerConfig, *names: str) -> None:

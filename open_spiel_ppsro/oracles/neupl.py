@@ -15,13 +15,13 @@
 """NeuPL: one conditional network is the whole population.
 
 Source: Liu et al. 2022, "NeuPL: Neural Population Learning", Algorithms 1 and
-5, with PPO in place of MPO. The policy sees an observation and its own row of
-the interaction graph; the value sees the opponent's row as well, and is
+5, with PPO in place of MPO. The inputs of the policy are an observation and its
+own row of the interaction graph; the value also gets the opponent's row, and is
 learned per opponent. Equal rows are one policy.
 
-Data-parallel: every unique row plays its episodes and computes its gradient in
-a worker, with the same weights; the gradients are averaged in row order, so
-that the result does not depend on the number of workers.
+The training is data-parallel: every unique row plays its episodes and computes
+its gradient in a worker, with the same weights. The gradients are averaged in
+row order, so that the result does not depend on the number of workers.
 """
 
 from collections.abc import Collection
@@ -44,39 +44,42 @@ from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.simulators import of_game
 from open_spiel_ppsro.simulators import simulator as simulator_lib
 
-# An action whose log probability is below this counts as all but given up.
+# An action is nearly given up if its log probability is below this; then its
+# logit is pushed no further down. A higher one keeps more actions alive.
 _GIVEN_UP = np.log(1e-3)
-# Rows that round to the same multiples of this probability are equal, and are
-# trained once.
+# Rows whose probabilities round to the same multiples of this are equal, and
+# are trained once. A larger one makes more rows equal.
 _ROW_TOLERANCE = 1e-3
 
 
 @dataclasses.dataclass(frozen=True)
 class NeuPLConfig(learner_lib.LearnerConfig):
-  """How the conditional network trains.
+  """The settings of the conditional network.
 
   Attributes:
     max_policies: the most policies, sink included; the length of a row.
-    hidden_sizes: of the policy network and of the value network.
+    hidden_sizes: the widths of the hidden layers, of the policy network and of
+      the value network.
     episodes_per_batch: episodes per unique row between two updates; by
       default as many as the simulator plays at no extra cost.
-    epochs: gradient passes over a batch for the policy; the value takes one.
-    learning_rate: of Adam, at first.
-    final_learning_rate: it falls to this.
-    learning_rate_decay: by this factor per batch.
-    clip: the ratio of new to old probability is clipped to 1 +- this.
-    entropy_coefficient: weight of the entropy bonus.
-    anchor_coefficient: weight of the cross-entropy to how the row's own
-      mixture plays, times the probability that two draws from the mixture
-      differ. A row then improves on its mixture instead of leaving it: fewer
-      rows go further, and what they are moves less when the mixture does. A
-      response to a single policy is free.
-    exploration: this share of own actions is uniformly random in training.
-      What one row learns moves the others, and a row that was moved to an
-      action for good must still try the rest.
-    random_opponent_share: this share of episodes is played against uniformly
-      random opponents.
-    device: of all tensors, as torch names it.
+    epochs: the gradient passes of the policy over a batch; the value takes one.
+    learning_rate: the learning rate of Adam at the start.
+    final_learning_rate: the learning rate to which it falls.
+    learning_rate_decay: the factor by which it falls per batch.
+    clip: the bound of the ratio of new to old probability, which is clipped to
+      1 +- this.
+    entropy_coefficient: the weight of the entropy bonus.
+    anchor_coefficient: the weight of the cross-entropy to the behaviour of the
+      row's own mixture, times the probability that two draws from the mixture
+      differ. With it a row improves on its mixture instead of leaving it: fewer
+      rows suffice, and rows change less when the mixture does. The response to
+      a single policy is free of it.
+    exploration: the share of uniformly random actions in training. Training one
+      row changes the others, and a row that was changed to always play one
+      action must still try the rest.
+    random_opponent_share: the share of episodes against uniformly random
+      opponents.
+    device: the device of all tensors, as torch names it.
   """
   max_policies: int = 17
   hidden_sizes: tuple[int, ...] = (128, 64)
@@ -118,7 +121,7 @@ class NeuPLConfig(learner_lib.LearnerConfig):
 
 
 class ConditionalNetworks:
-  """The policy and the value network; their parameters are one vector."""
+  """The policy and the value network, with their parameters as one vector."""
 
   def __init__(self, simulator: simulator_lib.Simulator, config: NeuPLConfig,
                seed_sequence: np.random.SeedSequence):
@@ -146,14 +149,14 @@ class ConditionalNetworks:
 
 def conditioned(observations: torch.Tensor,
                 *rows: torch.Tensor) -> torch.Tensor:
-  """Returns `[U, D + N ...]`: observations, each followed by the same rows."""
+  """Returns `[U, D + N ...]`, observations, each followed by the same rows."""
   return torch.cat(
       [observations] + [row.expand(len(observations), -1) for row in rows],
       dim=1)
 
 
 class RowWorker:
-  """Plays and differentiates one row of the interaction graph."""
+  """An actor that plays one row of the interaction graph, with gradients."""
 
   def __init__(self, game: game_lib.Game, config: NeuPLConfig, player: int,
                network_seed: np.random.SeedSequence,
@@ -169,12 +172,12 @@ class RowWorker:
     self._return_scale = None
 
   def state(self) -> dict[str, Any]:
-    """Returns what it is between two rounds, as `Learner.state` says."""
+    """Returns the state between two rounds, as `Learner.state` does."""
     return {"rng": self._rng.bit_generator.state,
             "return_scale": self._return_scale}
 
   def restore(self, state: dict[str, Any]) -> None:
-    """Makes it, newly made, equal to another by its `state`."""
+    """Makes this new worker equal to another by its `state`."""
     self._rng.bit_generator.state = state["rng"]
     self._return_scale = state["return_scale"]
 
@@ -184,7 +187,7 @@ class RowWorker:
 
   def snapshot(self, parameters: np.ndarray,
                row: np.ndarray) -> policy_lib.Policy:
-    """Returns the policy of a row `[N]` as snapshots keep it."""
+    """Returns the policy of a row `[N]` in the form that snapshots keep."""
     self._networks.set(parameters)
     self._row = self._tensor(row)
     policy = self._networks.policy
@@ -202,12 +205,12 @@ class RowWorker:
     """Plays a batch; returns `(steps, episodes, mean return)`.
 
     Args:
-      parameters: `[P]`.
-      row: `[N]`, who plays.
+      parameters: `[P]`, the parameters of both networks.
+      row: `[N]`, the row that plays.
       opponents: a `Mixture`; each of its policies gets its share of episodes,
-        as if one were drawn per episode. It is also the row's own mixture: one
-        population plays both seats.
-      opponent_rows: for each of them, its row `[N]`.
+        as if one were drawn per episode. It is also the row's own mixture,
+        because one population plays both seats.
+      opponent_rows: for each policy of the mixture, its row `[N]`.
     """
     config, simulator = self._config, self._simulator
     self._networks.set(parameters)
@@ -230,7 +233,13 @@ class RowWorker:
                 for batch, _ in batches) / num_episodes)
 
   def gradient(self, parameters: np.ndarray, with_value: bool) -> np.ndarray:
-    """Returns `[P]`, the gradient of the loss on the batch played last."""
+    """Returns `[P]`, the gradient of the loss on the latest batch.
+
+    Args:
+      parameters: `[P]`, the parameters of both networks.
+      with_value: whether the value network takes this step, too; if not, its
+        part of the gradient is zero.
+    """
     self._networks.set(parameters)
     nets = self._networks
     inputs = conditioned(self._samples.observations, self._row)
@@ -273,7 +282,7 @@ class RowWorker:
 
     Args:
       batches: a list of pairs of an `EpisodeBatch` and the opponent's row.
-      mixture: the row's own.
+      mixture: the row's own mixture.
     """
     merged = simulator_lib.merge([batch for batch, _ in batches])
     count, total = merged.per_action()
@@ -291,20 +300,22 @@ class RowWorker:
     self._samples = ppo.make_samples(
         observations, illegal, log_probs, value[rows], count[visited],
         total[visited], self._return_scale)
-    # An action that is all but given up is explored, and pays less, for ever.
-    # Were it pushed down each time, its logit would never find the way back.
+    # Exploration takes a nearly given up action again and again, and it pays
+    # less. If each time pushed its logit further down, the logit would become
+    # too low to recover.
     advantage = self._samples.advantage
     advantage[(log_probs < _GIVEN_UP) & (advantage < 0)] = 0
 
   def _value_estimates(self, batches, merged, observations, count):
-    """Returns what the value network expects, and keeps what it is to learn.
+    """Returns the value network's estimates, and keeps its training samples.
 
-    The value network is told the opponent's row, so it is asked per opponent.
+    An input of the value network is the opponent's row, so the network is
+    asked per opponent.
 
     Args:
-      batches: as for `_prepare`.
-      merged: all of them as one `EpisodeBatch`.
-      observations: those of `merged` as a tensor `[U, D]`.
+      batches: the batches, as for `_prepare`.
+      merged: all batches as one `EpisodeBatch`.
+      observations: the observations of `merged` as a tensor `[U, D]`.
       count: `[U, A]`, the samples of `merged`.
 
     Returns:
@@ -317,12 +328,12 @@ class RowWorker:
     for batch, opponent_row in batches:
       batch_count, batch_total = batch.per_action()
       batch_visits = batch_count.sum(axis=1)
-      # Batches that share their observations share the rows of `merged`; the
-      # rows of others follow each other.
+      # If the batches share their observations, they share the rows of
+      # `merged`; if not, the rows of a batch follow those of the one before.
       start = 0
       if batch.observations is not merged.observations:
         start, end = end, end + len(batch_visits)
-      visited = np.flatnonzero(batch_visits)  # The rest teaches nothing.
+      visited = np.flatnonzero(batch_visits)  # Others have no samples.
       visits_here = batch_visits[visited]
       returns_here = batch_total.sum(axis=1)[visited]
       rows = torch.as_tensor(visited + start, device=self._config.device)
@@ -338,13 +349,13 @@ class RowWorker:
     return value
 
   def _anchor_target(self, mixture, merged, count, visited):
-    """Returns what the anchor pulls towards, and how hard; None for nothing.
+    """Returns the target of the anchor and its weight; None for no anchor.
 
     Args:
-      mixture: the row's own.
-      merged: an `EpisodeBatch`.
-      count: `[U, A]`, its samples.
-      visited: the observations that have samples.
+      mixture: the row's own mixture.
+      merged: all batches as one `EpisodeBatch`.
+      count: `[U, A]`, the samples of `merged`.
+      visited: the indices of the V observations that have samples.
 
     Returns:
       Tensors of the visited observations: action probabilities `[V, A]` and
@@ -365,7 +376,7 @@ class RowWorker:
 
 
 class NeuPLOracle(pipelined.PipelinedOracle):
-  """Trains the rows of the NeuPL scheme as one conditional network."""
+  """An oracle that trains the rows of NeuPL as one conditional network."""
 
   config: NeuPLConfig
   needs_separate_opponents = True
@@ -379,9 +390,9 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     Args:
       game: a two-player zero-sum game; one policy plays both seats.
       config: a `NeuPLConfig`.
-      executor: where rows play and are differentiated.
-      seed: of everything random.
-      **kwargs: passed on.
+      executor: the executor whose workers play the rows and compute gradients.
+      seed: the seed of all random numbers.
+      **kwargs: further arguments of `PipelinedOracle`.
     """
     config = NeuPLConfig() if config is None else config
     if not isinstance(config, NeuPLConfig):
@@ -394,7 +405,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     self._parameters: optimiser.ParameterVector | None = None
     self._optimizer: optimiser.Adam | None = None
     self._learning_rate = config.learning_rate
-    self._rows = {0: np.zeros(config.max_policies)}  # The sink has none.
+    self._rows = {0: np.zeros(config.max_policies)}  # The sink's row is zero.
     self._reports: dict[
         population.PolicyId, learner_lib.TrainingReport] = {}
 
@@ -447,7 +458,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     self._rows = {index: row for index, row in state["rows"]}
 
   def begin(self, assignments: Sequence[learner_lib.Assignment]) -> None:
-    # Rows share their network, so that all of them end together.
+    # Rows share their network, so all of them train to the end right here.
     self.check_open()
     self.executor.save_if_due()
     self._reports = dict(zip([a.policy_id for a in assignments],
@@ -463,7 +474,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
             for a in assignments}
     for policy_id, row in rows.items():
       self._rows[policy_id.index] = row
-    # Of policies with equal rows the first one stands for all.
+    # The first of several policies with equal rows trains for all of them.
     leaders = {}
     for policy_id, row in rows.items():
       leaders.setdefault(row.tobytes(), policy_id)
@@ -484,7 +495,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     for assignment in assignments:
       leader = leaders[rows[assignment.policy_id].tobytes()]
       steps, episodes, mean_return = trained[leader]
-      if leader != assignment.policy_id:  # Counted once.
+      if leader != assignment.policy_id:  # The leader's report counts them.
         steps, episodes = 0, 0
       reports.append(learner_lib.TrainingReport(
           tables[leader], mean_return, steps, episodes))
@@ -492,7 +503,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
 
   def _update(self, assignments, rows):
     """Plays a batch of every unique row and takes the epochs on them."""
-    # The calls may be made again, so that what they are given has to stay.
+    # An executor may repeat calls, so their arguments must not change.
     parameters = networks.as_array(self._parameters.parameters)
     answers = self.executor.call([
         executor_lib.Task(a.policy_id, "play", (
@@ -515,7 +526,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     return answers
 
   def _snapshots(self, rows):
-    """Returns the policies of `{policy id: row}` with the weights of now."""
+    """Returns the policies of `{policy id: row}` with the current weights."""
     if not rows:
       return []
     parameters = networks.as_array(self._parameters.parameters)
@@ -524,7 +535,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
          for policy_id, row in rows.items()])
 
   def _padded(self, probabilities):
-    """Returns a row `[N]`, rounded so that equal rows are equal."""
+    """Returns probabilities as a row `[N]`, rounded by `_ROW_TOLERANCE`."""
     row = np.zeros(self.config.max_policies)
     row[:len(probabilities)] = (
         np.round(probabilities / _ROW_TOLERANCE) * _ROW_TOLERANCE)

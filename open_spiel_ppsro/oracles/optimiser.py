@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Adam on a parameter vector, in five operations."""
+"""Adam: an optimiser of a parameter vector, in five operations."""
 
 import math
 from typing import Any
@@ -22,11 +22,17 @@ import torch
 
 from open_spiel_ppsro.policies import networks
 
-# Decay rates of the first and the second moment: those of the paper.
+# The decay rates of the first and the second moment, from the paper. Larger
+# ones average over more steps.
 _BETAS = (0.9, 0.999)
 
+
 class ParameterVector:
-  """Parameters without a network: what an optimiser far from it holds."""
+  """The parameters of networks that are in other processes.
+
+  Attributes:
+    parameters: float32 `[P]`, a tensor.
+  """
 
   def __init__(self, parameters: np.ndarray):
     self.parameters = torch.tensor(parameters)
@@ -40,9 +46,9 @@ class Adam:
     """Makes an optimiser of an `MLP` or a `ParameterVector`.
 
     Args:
-      network: what has the `parameters`, float32 `[P]`.
-      epsilon: is added to the square root of the second moment; a large one
-        shortens steps where gradients are tiny.
+      network: an object with `parameters`, float32 `[P]`.
+      epsilon: the number that is added to the square root of the second moment;
+        a large one shortens steps where gradients are tiny.
     """
     self._parameters = network.parameters
     self._epsilon = epsilon
@@ -51,13 +57,13 @@ class Adam:
     self._steps = 0
 
   def state(self) -> dict[str, Any]:
-    """Returns its moments and count of steps; not the parameters."""
+    """Returns the moments and the count of steps, not the parameters."""
     return {"mean": networks.as_array(self._mean),
             "square": networks.as_array(self._square),
             "steps": self._steps}
 
   def restore(self, state: dict[str, Any]) -> None:
-    """Makes its moments and count of steps those of another."""
+    """Sets the moments and the count of steps to those of another."""
     self._mean.copy_(torch.from_numpy(state["mean"]))
     self._square.copy_(torch.from_numpy(state["square"]))
     self._steps = state["steps"]

@@ -14,10 +14,10 @@
 
 """PipelinedOracle: many best responders train at once, on an executor.
 
-It serves two masters. `PipelinePSROSolver` opens policies on it, trains all of
-them a stretch at a time and closes them when they freeze. Plain
-`psro_v2.PSROSolver` calls it like any oracle and gets the best responses of
-all players, trained at once.
+It has two users. `PipelinePSROSolver` opens policies on it, trains all of them
+for a round at a time and retires them when they freeze. Plain
+`psro_v2.PSROSolver` calls it like any oracle and gets the best responses of all
+players, trained at once.
 """
 
 from collections.abc import Callable
@@ -50,18 +50,25 @@ from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.policies import tabular
 
-# How many batches of its learner a best response trains when psro_v2 asks.
+# The default training of a best response for psro_v2, in batches of its
+# learner. More make better responses and slower iterations.
 _DEFAULT_BATCHES = 40
 
-
-# The arguments of an oracle, for the hint where one is misspelt.
+# The names of an oracle's arguments, for the hint where one is misspelt.
 _ARGUMENTS = (
     "game", "config", "executor", "seed", "number_training_steps",
     "max_histories", "seat_symmetric", "evaluation", "workers_per_level")
 
 
 class _Worker(NamedTuple):
-  """The name of a further worker of a policy; the first has the policy's."""
+  """The name of a further worker of a policy.
+
+  The first worker is named by the policy's id.
+
+  Attributes:
+    policy_id: the policy's id.
+    rank: the number of the worker, from 1.
+  """
   policy_id: population.PolicyId
   rank: int
 
@@ -70,13 +77,20 @@ class _Worker(NamedTuple):
 
 
 class PipelinedOracle(rl_oracle.RLOracle):
-  """Trains best responders in the workers of an executor.
+  """An oracle that trains best responders in the workers of an executor.
 
   Close it, or use it as a context manager, to end the workers.
+
+  Attributes:
+    played_game: the `Game` that is played, seats drawn or not.
+    config: the `LearnerConfig`.
+    executor: the executor.
+    seed: the seed of all random numbers in training.
+    workers_per_level: how many workers train each policy.
+    needs_separate_opponents: whether opponents come as mixtures of all their
+      policies instead of as one behaviour policy each.
   """
 
-  # Whether opponents come as mixtures of all their policies instead of as one
-  # behaviour policy each.
   needs_separate_opponents = False
 
   def __init__(self, game: pyspiel.Game | str | game_lib.Game,
@@ -90,29 +104,31 @@ class PipelinedOracle(rl_oracle.RLOracle):
 
     Args:
       game: a pyspiel game, a game string, a `GameTree` or a `StateGame`.
-      config: what trains: a `PPOConfig` (default), `DQNConfig` or
-        `ExactConfig`.
-      executor: where; a `SerialExecutor` by default.
-      seed: of everything random in training.
+      config: the `LearnerConfig`: `PPOConfig()` by default, a `DQNConfig`, an
+        `ExactConfig`, or one of your own.
+      executor: the executor that runs the learners; a `SerialExecutor` by
+        default.
+      seed: the seed of all random numbers in training.
       number_training_steps: environment steps, decisions of all players, that
         each best response trains when psro_v2 calls the oracle; 40 batches
         of its learner by default.
-      max_histories: the largest game to enumerate.
+      max_histories: the histories up to which a game is enumerated.
       seat_symmetric: whether one population plays both seats, drawn at random
         per episode; for two-player zero-sum games.
       evaluation: `exact`, on the enumerated game; `sampled`, by playing; or
         `auto`, exact up to `max_histories`.
       workers_per_level: how many workers train each policy, usually 1 to 5.
-        Each plays batches of its own, and their gradients are averaged: it
-        pays where playing is the cost, on sampled games with cores to spare,
-        and not on enumerated ones. The result depends on their number, not on
-        that of all workers.
-      **kwargs: arguments of psro_v2's RLOracle are accepted, with a warning.
+        Each plays batches of its own, and their gradients are averaged.
+        Several workers pay off where play is the main cost, on sampled games
+        with cores to spare, but not on enumerated ones. The result depends on
+        this number, not on that of all workers.
+      **kwargs: arguments of psro_v2's RLOracle, which are accepted with a
+        warning.
 
     Raises:
       ValueError: if the game cannot be opened, if the configuration needs an
         enumerated one, or if a value is out of range.
-      TypeError: if there is an argument that nobody reads.
+      TypeError: if there is no such argument.
     """
     psro_v2_arguments.drop_from_oracle(
         kwargs, {name: name for name in _ARGUMENTS})
@@ -126,10 +142,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
     if config.trains_rows and not self.needs_separate_opponents:
       raise ValueError(f"{type(config).__name__} trains the rows of NeuPL; "
                        "give it to a NeuPLOracle")
-    if config.needs_enumerated_game and not game.is_enumerated:
-      raise ValueError(
-          f"{type(config).__name__} needs a game that is enumerated; "
-          f"{game.game} is sampled: use PPO or DQN")
+    config.check_game(game)
     if not isinstance(seed, int) or seed < 0:
       raise ValueError(f"seed is {seed!r}; it takes a whole number, 0 or more")
     if not isinstance(executor, (executor_lib.Executor, type(None))):
@@ -176,14 +189,14 @@ class PipelinedOracle(rl_oracle.RLOracle):
 
   @property
   def can_share(self) -> bool:
-    """Whether it can train the rows of NeuPL, see `schemes.NeuPL`."""
+    """Whether the oracle can train the rows of NeuPL, see `schemes.NeuPL`."""
     return self.config.responds_exactly
 
   @property
   def steps_per_batch(self) -> float:
     """Environment steps in a batch of a policy, in uniformly random play.
 
-    All the workers of its level together.
+    The batches of all workers of the policy count together.
     """
     return self.workers_per_level * self.config.steps_per_batch(
         self.played_game)
@@ -193,13 +206,13 @@ class PipelinedOracle(rl_oracle.RLOracle):
     """Makes the learners of new policies.
 
     Args:
-      policy_ids: their ids.
-      wait: whether to wait for the learners, which may have to wait for
-        others in training.
+      policy_ids: the ids of the policies.
+      wait: whether to wait until the learners are made, which may take until
+        others have ended their training.
 
     Returns:
-      For each, its policy before any training, as populations hold it; the
-      uniformly random one if nobody waits.
+      For each id, the policy before any training, in the form that populations
+      keep; without `wait`, the uniformly random policy.
     """
     self.check_open()
     for policy_id in policy_ids:
@@ -210,8 +223,8 @@ class PipelinedOracle(rl_oracle.RLOracle):
     policies = self.executor.call(
         [executor_lib.Task(policy_id, "initial_policy", ())
          for policy_id in policy_ids])
-    if policies and not self._has_checked:  # One learner speaks for all.
-      self._check_policy(policies[0], policy_ids[0])
+    if policies and not self._has_checked:  # All learners are of one class.
+      learner_lib.check_policy(policies[0], policy_ids[0], self.played_game)
       self._has_checked = True
     return policies
 
@@ -221,35 +234,18 @@ class PipelinedOracle(rl_oracle.RLOracle):
       raise ValueError("the oracle is closed, and its learners are gone: make "
                        "a new one")
 
-  def _check_policy(self, policy, policy_id):
-    """Raises ValueError unless a learner's policy can be played and saved."""
-    policy = tabular.as_policy(policy)
-    policy_lib.check_savable(policy, policy_id)
-    game = self.played_game
-    if not game.is_enumerated:
-      if not isinstance(policy, sampled.FunctionPolicy):
-        raise ValueError(
-            f"the policy of {policy_id} is a {type(policy).__name__}; on the "
-            "sampled game a learner gives a ppsro.FunctionPolicy")
-    elif not isinstance(policy, tabular.TablePolicy):
-      raise ValueError(
-          f"the policy of {policy_id} is a {type(policy).__name__}; on the "
-          "enumerated game a learner gives a table [I, A]")
-    else:
-      game.check_table(policy.table, game.player_of(policy_id.player))
-
   def train(self, assignments: Sequence[learner_lib.Assignment]
             ) -> list[learner_lib.TrainingReport]:
     """Trains many policies at once.
 
     Args:
-      assignments: a list of `base.Assignment`.
+      assignments: a list of `learner.Assignment`.
 
     Returns:
       A `TrainingReport` for each, in the same order.
 
     Raises:
-      executor_lib.WorkerError: if the training of one failed.
+      executor_lib.WorkerError: if the training of a policy failed.
     """
     self.begin(assignments)
     reports = self.finished([a.policy_id for a in assignments])
@@ -259,7 +255,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
     """Begins to train policies that are not in training; see `finished`.
 
     Args:
-      assignments: a list of `base.Assignment`.
+      assignments: a list of `learner.Assignment`.
     """
     self.check_open()
     self.executor.save_if_due()
@@ -276,14 +272,14 @@ class PipelinedOracle(rl_oracle.RLOracle):
     """Waits for some policies in training, or for any if none is named.
 
     Args:
-      policy_ids: whom to wait for.
+      policy_ids: the ids of the policies to wait for.
 
     Returns:
-      `{policy id: TrainingReport}` of all that have ended their training by
-      then, in the order in which they began it.
+      `{policy id: TrainingReport}` of all policies that have ended their
+      training by then, in the order in which they began it.
 
     Raises:
-      executor_lib.WorkerError: if the training of one failed.
+      executor_lib.WorkerError: if the training of a policy failed.
     """
     owner = {ticket: policy_id for policy_id, tickets in self._tickets.items()
              for ticket in tickets}
@@ -293,7 +289,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
     answers.update(collect([t for t in owner if t not in answers],
                            at_least=0 if answers else 1))
     done = {owner[ticket] for ticket in answers}
-    # The workers of a policy end together.
+    # The workers of a policy end together, so the wait for the rest is short.
     answers.update(collect([t for t in owner if t not in answers
                             and owner[t] in done]))
     reports = {policy_id: answers[self._tickets.pop(policy_id)[0]]
@@ -307,10 +303,10 @@ class PipelinedOracle(rl_oracle.RLOracle):
     return reports
 
   def state(self, policy_ids: Sequence[population.PolicyId]) -> dict[str, Any]:
-    """Returns all that is in training, in plain data and arrays.
+    """Returns the state of the learners, in plain data and arrays.
 
     Args:
-      policy_ids: the policies that were opened and not retired.
+      policy_ids: the ids of the policies that were opened and not retired.
     """
     self.check_open()
     workers = [name for policy_id in policy_ids
@@ -325,8 +321,8 @@ class PipelinedOracle(rl_oracle.RLOracle):
     """Makes the learners of policies, equal to those of another oracle.
 
     Args:
-      policy_ids: as they were given to `state`.
-      state: of the other oracle; this one has opened nothing.
+      policy_ids: the ids that were given to `state`.
+      state: the `state` of the other oracle; this one has opened no policies.
     """
     for policy_id, states in zip(policy_ids, state["learners"]):
       self._create_all(policy_id, states)
@@ -335,7 +331,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
       self, mixtures: Sequence[population.Mixture], num_steps: int,
       go_on: Callable[[float], bool] | None = None
   ) -> tuple[list[policy_lib.Policy], int]:
-    """Trains a best response of each population that joins none.
+    """Trains an exploiter for each population, which does not join it.
 
     Args:
       mixtures: per player, the `Mixture` to exploit.
@@ -344,9 +340,10 @@ class PipelinedOracle(rl_oracle.RLOracle):
         done; when it returns False, training ends.
 
     Returns:
-      Per population, a policy as populations hold it: of several exploiters,
-      the one that earned most in the last quarter of its training. And how
-      many environment steps each one trained: `num_steps` if all.
+      Per population, the policy of the exploiter that earned most in the last
+      quarter of its training, in the form that populations keep. And how many
+      environment steps each exploiter trained: `num_steps`, or fewer if
+      training ended early.
     """
     self.check_open()
     contenders: list[list[exploiter_lib.Exploiter]] = []
@@ -406,11 +403,11 @@ class PipelinedOracle(rl_oracle.RLOracle):
   def policy(self, population_index: int,
              policy: policy_lib.Policy | np.ndarray
              ) -> policy_lib.OpenSpielPolicy:
-    """Returns a policy of a population as OpenSpiel and psro_v2 know it.
+    """Returns a policy of a population as an OpenSpiel policy.
 
     Args:
       population_index: the population.
-      policy: a policy as populations hold it, or a table `[I, A]`.
+      policy: a `Policy`, or a table `[I, A]`.
 
     Returns:
       A frozen `BestResponsePolicy` of an enumerated game, a `SampledPolicy` of
@@ -433,7 +430,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
          for player, table in tables.items()}, frozen=True)
 
   def uniform_policy(self, population_index: int) -> policy_lib.Policy:
-    """Returns the uniformly random policy as populations hold it."""
+    """Returns the uniformly random policy of a population."""
     game = self.played_game
     if not isinstance(game, game_tree.GameTree):
       return sampled.UniformPolicy()
@@ -442,10 +439,10 @@ class PipelinedOracle(rl_oracle.RLOracle):
 
   def tabulate(self, pi: openspiel_policy.Policy,
                population_index: int) -> policy_lib.Policy:
-    """Returns any OpenSpiel policy as populations hold it.
+    """Returns an OpenSpiel policy in the form that populations keep.
 
     Raises:
-      ValueError: if the game is sampled and the policy not one of ours.
+      ValueError: if the game is sampled and the policy no `SampledPolicy`.
     """
     game = self.played_game
     if not isinstance(game, game_tree.GameTree):
@@ -465,13 +462,13 @@ class PipelinedOracle(rl_oracle.RLOracle):
     """Returns the best responses that psro_v2 asks for.
 
     Args:
-      game: the game of the solver; has to be the oracle's.
+      game: the game of the solver, which has to be the oracle's.
       training_parameters: per player, a list of dicts; see
         `psro_v2_requests.read_requests`. New policies start from scratch;
         `policy`, the parent, is not read.
-      strategy_sampler: not used; opponents are drawn once per episode from
-        the probabilities themselves.
-      **execution_kwargs: not used.
+      strategy_sampler: a function that is not used; opponents are drawn once
+        per episode from the probabilities themselves.
+      **execution_kwargs: arguments that are not used.
 
     Returns:
       Per player, a list with a frozen policy for each dict.

@@ -16,8 +16,8 @@
 
 Source: Schulman et al. 2017, "Proximal Policy Optimization Algorithms", with
 whole-episode returns instead of bootstrapped ones. A new policy begins by
-imitating the meta-strategy of its own side: what remains to be learned is the
-gain over it, and on Leduc poker the population needs fewer policies.
+imitating the meta-strategy of its own side, so that it has to learn only the
+gain over it. On Leduc poker the population then needs fewer policies.
 """
 
 import dataclasses
@@ -38,44 +38,53 @@ from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.simulators import of_game
 from open_spiel_ppsro.simulators import simulator as simulator_lib
 
+# The learning rate of Adam at the first step of imitation. A larger one makes
+# longer steps.
 _IMITATION_LEARNING_RATE = 2e-2
-# Large for Adam: where the imitation is already good, gradients are tiny, and
-# steps of full length along their noise would ruin the network.
+# The epsilon of Adam during imitation. It is large, because gradients are tiny
+# once the imitation is good, and steps of full length along their noise would
+# ruin the network. A larger one makes these steps shorter.
 _IMITATION_EPSILON = 1e-3
-# So many visits weigh as much as the network's value in the baseline.
+# In the baseline the network's value counts as this many visits. With more, the
+# baseline relies on the network rather than on the returns of the batch.
 _BASELINE_VISITS = 10.0
+# The default `entropy_coefficient` on sampled games. A larger one keeps
+# policies more random.
 _SAMPLED_ENTROPY = 0.02
-# Ratios beyond exp(10) are clipped in any case; without it they overflow.
+# The logarithm of a ratio is cut at this, because a larger ratio overflows. A
+# ratio this large is clipped in any case.
 _MAX_LOG_RATIO = 10.0
 
 
 @dataclasses.dataclass(frozen=True)
 class PPOConfig(learner_lib.LearnerConfig):
-  """How PPO trains. The defaults work on games from Kuhn to Leduc poker.
+  """The settings of PPO. The defaults work on games from Kuhn to Leduc poker.
 
   Attributes:
-    hidden_sizes: of the network, policy and value share it.
+    hidden_sizes: the widths of the hidden layers of the network, which policy
+      and value share.
     episodes_per_batch: episodes played between two updates of the policy, by
       each worker of a level; by default as many as the simulator plays at no
       extra cost.
-    epochs: gradient passes over a batch.
+    epochs: the gradient passes over a batch.
     minibatch_rows: the most distinct observations per gradient step.
-    learning_rate: of Adam, while the opponents still change.
-    final_learning_rate: it falls to this once they stand still.
-    learning_rate_decay: by this factor per batch.
-    clip: the ratio of new to old probability is clipped to 1 +- this.
-    entropy_coefficient: weight of the entropy bonus; by default 0 on an
+    learning_rate: the learning rate of Adam while the opponents still change.
+    final_learning_rate: the learning rate to which it falls once the opponents
+      are final.
+    learning_rate_decay: the factor by which it falls per batch.
+    clip: the bound of the ratio of new to old probability, which is clipped to
+      1 +- this.
+    entropy_coefficient: the weight of the entropy bonus; by default 0 on an
       enumerated game, whose batches are nearly free of noise, and 0.02 on a
       sampled one, where an action is easily given up too early.
-    value_coefficient: weight of the value loss; returns are scaled to unit
+    value_coefficient: the weight of the value loss; returns are scaled to unit
       size first.
-    imitation_steps: gradient steps that a new policy first takes to imitate the
-      meta-strategy of its own side, which it then improves on; 0 starts from
-      random weights.
-    imitation_noise: the share of uniformly random play in what it imitates.
-    random_opponent_share: this share of episodes is played against uniformly
-      random opponents, so that play is sensible where the mixture never goes.
-    device: of all tensors, as torch names it.
+    imitation_steps: the gradient steps that a new policy first takes to imitate
+      the meta-strategy of its own side; 0 starts from random weights.
+    imitation_noise: the share of uniformly random play in the imitated policy.
+    random_opponent_share: the share of episodes against uniformly random
+      opponents, which keeps play sensible where the mixture never goes.
+    device: the device of all tensors, as torch names it.
   """
   hidden_sizes: tuple[int, ...] = (64, 64)
   episodes_per_batch: int | None = None
@@ -118,23 +127,23 @@ class PPOConfig(learner_lib.LearnerConfig):
                       seed_sequence, team)
 
   def exploiters(self) -> list[learner_lib.LearnerConfig]:
-    # What imitates may hold on to what it should give up, and what starts
-    # from nothing may not find what others know.
+    # An exploiter that imitates may keep actions that it should give up, and
+    # one that starts from random weights may miss actions that others know.
     return [self, dataclasses.replace(self, imitation_steps=0)]
 
 
 class Samples(NamedTuple):
-  """What a gradient step reads, per distinct observation, as tensors.
+  """The inputs of a gradient step, per distinct observation, as tensors.
 
   Attributes:
-    observations: `[U, D]`.
+    observations: `[U, D]`, the observations.
     illegal: bool `[U, A]`, true where an action is not legal.
     taken: `[U, A]`, 1 where an action was taken.
-    weight: `[U, A]`, the share of all samples; sums to 1.
-    advantage: `[U, A]`, normalised.
-    old_log_probs: `[U, A]`, of the policy that played.
+    weight: `[U, A]`, the share of each action among all samples; sums to 1.
+    advantage: `[U, A]`, the normalised advantage of each action.
+    old_log_probs: `[U, A]`, the log probabilities of the policy that played.
     visit_weight: `[U]`, `weight` summed over actions.
-    value_target: `[U]`, mean returns in units of the return scale.
+    value_target: `[U]`, the mean returns in units of the return scale.
   """
   observations: torch.Tensor
   illegal: torch.Tensor
@@ -146,7 +155,7 @@ class Samples(NamedTuple):
   value_target: torch.Tensor
 
   def rows(self, rows: Any) -> "Samples":
-    """Returns some of the observations."""
+    """Returns the samples of some of the observations."""
     return Samples(*(tensor[rows] for tensor in self))
 
 
@@ -158,13 +167,13 @@ def surrogate_gradient(logits: torch.Tensor, samples: Samples,
   `entropy_coefficient` times the mean entropy.
 
   Args:
-    logits: `[U, A]`.
-    samples: `Samples`.
-    config: has `clip` and `entropy_coefficient`.
+    logits: `[U, A]`, the logits of the policy.
+    samples: the `Samples` of these observations.
+    config: a configuration with `clip` and `entropy_coefficient`.
   """
   log_probs = networks.masked_log_softmax(logits, samples.illegal)
   probabilities = log_probs.exp()
-  # Where nothing was taken there is no sample, and no ratio to blow up.
+  # An action that was not taken has no sample; its ratio is set to 1.
   ratio = ((log_probs - samples.old_log_probs) * samples.taken).clamp(
       max=_MAX_LOG_RATIO).exp()
   gain = ratio * samples.advantage
@@ -186,8 +195,8 @@ def loss_gradient(output: torch.Tensor, samples: Samples,
 
   Args:
     output: `[U, A + 1]`, logits and value.
-    samples: `Samples`.
-    config: `PPOConfig`.
+    samples: the `Samples` of these observations.
+    config: a `PPOConfig`.
   """
   gradient = torch.empty_like(output)
   gradient[:, :-1] = surrogate_gradient(output[:, :-1], samples, config)
@@ -203,14 +212,14 @@ def normalised_advantage(
   """Returns `[U, A]`, the advantage of each action, of unit deviation.
 
   Args:
-    returns: `[U, A]`, mean returns.
+    returns: `[U, A]`, the mean return of each action.
     value: `[U]`, the network's estimate of `value_target`.
-    value_target: `[U]`, mean returns over actions.
-    visits: `[U]`, how many samples `value_target` is the mean of.
-    weight: `[U, A]`, the share of all samples.
+    value_target: `[U]`, the mean returns over actions.
+    visits: `[U]`, the number of samples in the mean `value_target`.
+    weight: `[U, A]`, the share of each action among all samples.
     taken: `[U, A]`, 1 where an action was taken.
   """
-  # Where an observation was visited often, what followed is a better baseline
+  # Where an observation was visited often, the mean return is a better baseline
   # than the network's value.
   baseline = (visits * value_target + _BASELINE_VISITS * value) / (
       visits + _BASELINE_VISITS)
@@ -224,8 +233,8 @@ def return_scale(count: np.ndarray, total: np.ndarray) -> float:
   """Returns the root mean square of mean returns, over visits; 1 if zero.
 
   Args:
-    count: `[U, A]`, samples of each action.
-    total: `[U, A]`, their summed returns.
+    count: `[U, A]`, the samples of each action.
+    total: `[U, A]`, the summed returns of each action.
   """
   visits = count.sum(axis=1)
   mean_return = total.sum(axis=1) / np.maximum(visits, 1)
@@ -239,13 +248,14 @@ def make_samples(observations: torch.Tensor, illegal: torch.Tensor,
   """Returns the `Samples` of observations that were visited.
 
   Args:
-    observations: `[U, D]`, a tensor.
-    illegal: bool `[U, A]`, a tensor.
-    log_probs: `[U, A]`, a tensor, of the policy that played.
-    value: `[U]`, a tensor: the network's estimate of the mean return, in units
-      of the return scale.
-    count: `[U, A]`, samples of each action.
-    total: `[U, A]`, their summed returns.
+    observations: `[U, D]`, the observations, a tensor.
+    illegal: bool `[U, A]`, true where an action is not legal, a tensor.
+    log_probs: `[U, A]`, the log probabilities of the policy that played, a
+      tensor.
+    value: `[U]`, the network's estimate of the mean return, in units of the
+      return scale, a tensor.
+    count: `[U, A]`, the samples of each action.
+    total: `[U, A]`, the summed returns of each action.
     scale: the return scale, in game utility.
   """
 
@@ -271,7 +281,7 @@ def make_samples(observations: torch.Tensor, illegal: torch.Tensor,
 
 
 class PPOLearner(learner_lib.Learner):
-  """Trains one network on batches of episodes from a simulator."""
+  """A learner that trains one network on batches of episodes."""
 
   def __init__(self, simulator: simulator_lib.Simulator, player: int,
                config: PPOConfig, seed_sequence: np.random.SeedSequence,
@@ -321,7 +331,7 @@ class PPOLearner(learner_lib.Learner):
     if not self._has_trained and self._config.imitation_steps:
       self._imitate(opponents[self._player])
     self._has_trained = True
-    totals = np.zeros(3)  # Steps, episodes, summed returns.
+    totals = np.zeros(3)  # The entries are steps, episodes, summed returns.
     while totals[0] < num_steps:
       batch = self._simulator.draw(self._policy,
                                    self._episodes_per_batch, self._rng)
@@ -346,7 +356,7 @@ class PPOLearner(learner_lib.Learner):
         payoffs=self._simulator.training_payoffs())
 
   def _imitate(self, mixture):
-    """Fits the policy to how a `Mixture` plays, and a little randomness."""
+    """Fits the policy to a `Mixture` and a share of uniformly random play."""
     observations, mask, probabilities = self._simulator.demonstrate(
         mixture, self._rng)
     noise = self._config.imitation_noise
@@ -363,7 +373,7 @@ class PPOLearner(learner_lib.Learner):
         activations = self._network.activations(observations[rows])
         probabilities = networks.masked_log_softmax(
             activations[-1][:, :-1], illegal[rows]).exp()
-        # Of the cross-entropy; the value output learns nothing here.
+        # This is the gradient of the cross-entropy. The value is not trained.
         gradient = torch.zeros_like(activations[-1])
         gradient[:, :-1] = (probabilities - target[rows]) / len(probabilities)
         optimizer.step(
@@ -385,7 +395,7 @@ class PPOLearner(learner_lib.Learner):
     return log_probs.exp().double().cpu().numpy()
 
   def _update(self, samples, minibatches):
-    """Takes `epochs` passes over a batch, each in so many steps."""
+    """Takes `epochs` passes over a batch, each in `minibatches` steps."""
     config = self._config
     num_rows = len(samples.observations)
     for _ in range(config.epochs):
@@ -398,7 +408,7 @@ class PPOLearner(learner_lib.Learner):
             self._learning_rate)
 
   def _samples(self, batch):
-    """Returns a batch as `Samples`: sums per observation and action."""
+    """Returns the `Samples` of a batch, without unvisited observations."""
     count, total = batch.per_action()
     if self._return_scale is None:
       self._return_scale = float(
@@ -406,7 +416,7 @@ class PPOLearner(learner_lib.Learner):
     observations = self._observations(batch.observations)
     illegal = self._illegal(batch.legal_actions_mask)
     visited = np.flatnonzero(count.sum(axis=1))
-    if len(visited) < len(count):  # What was not visited teaches nothing.
+    if len(visited) < len(count):  # Unvisited observations have no samples.
       count, total = count[visited], total[visited]
       rows = torch.as_tensor(visited, device=self._config.device)
       observations, illegal = observations[rows], illegal[rows]
@@ -417,7 +427,11 @@ class PPOLearner(learner_lib.Learner):
         count, total, self._return_scale)
 
   def _count_minibatches(self, num_rows):
-    """Returns in how many parts all take their rows, given each worker's."""
+    """Returns how many minibatches all workers cut their rows into.
+
+    Args:
+      num_rows: an array with the number of rows of each worker.
+    """
     return math.ceil(num_rows.max() / self._config.minibatch_rows)
 
   def _minibatches(self, num_rows, count):

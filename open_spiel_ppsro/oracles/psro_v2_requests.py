@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What plain psro_v2 asks of an oracle, read as opponents to train against."""
+"""Requests of plain psro_v2, read as opponents to train against."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,9 +29,9 @@ def check_request(played_game: game_lib.Game, game: Any,
   """Raises ValueError unless an oracle can serve a psro_v2 solver.
 
   Args:
-    played_game: the oracle's.
+    played_game: the `Game` of the oracle.
     game: the pyspiel game of the solver.
-    training_parameters: what the solver asks for.
+    training_parameters: the solver's requests, see `read_requests`.
   """
   if len(training_parameters) != played_game.num_players or (
       played_game.num_populations == 1):
@@ -56,7 +56,7 @@ def read_requests(
     training_parameters: per player, a list of dicts with `total_policies` and
       `probabilities_of_playing_policies`, marginal or joint.
     as_population_policy: a function from an OpenSpiel policy and its player to
-      the policy as populations hold it.
+      the policy in the form that populations keep.
 
   Returns:
     For each dict the player that is to respond, and its opponents: a `Mixture`
@@ -87,7 +87,8 @@ def read_requests(
           mixture(opponent, policies, marginals[opponent])
           for opponent, policies in enumerate(total_policies))
       if joint is not None:
-        # Positions among the policies that a mixture holds: its support.
+        # A mixture has only the policies of its support, so their positions in
+        # it count.
         positions = [np.cumsum(marginal != 0) - 1 for marginal in marginals]
         profiles = np.argwhere(joint)
         opponents = population.JointMixture(
@@ -100,12 +101,12 @@ def read_requests(
 
 
 def _marginals_and_joint(probabilities, sizes):
-  """Returns what psro_v2 calls probabilities, marginal or joint, as both.
+  """Returns psro_v2's probabilities, marginal or joint, in both forms.
 
   Returns:
-    One array per player, and the joint distribution `[K_0, ..., K_{n-1}]`,
-    None where it says no more than the marginals: to a player with a single
-    opponent.
+    One array per player, and the joint distribution `[K_0, ..., K_{n-1}]`. The
+    latter is None if psro_v2 gave marginals, or if there are two players: a
+    single opponent is described by its marginal.
   """
   if isinstance(probabilities, (list, tuple)) and len(probabilities) == len(
       sizes) and all(np.shape(p) == (k,) for p, k in zip(probabilities, sizes)):

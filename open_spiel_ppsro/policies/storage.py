@@ -24,8 +24,10 @@ from open_spiel.python import policy as openspiel_policy
 import pyspiel
 
 from open_spiel_ppsro import plain_data
+from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.policies import agent  # noqa: F401  Defines AgentPolicy.
 from open_spiel_ppsro.policies import networks
 from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.policies import sampled
@@ -82,8 +84,9 @@ def read_policy(path: str | os.PathLike) -> openspiel_policy.Policy:
     path: a run directory, or the file itself.
 
   Returns:
-    An OpenSpiel `TabularPolicy` of an enumerated game, a `MixturePolicy` of a
-    sampled one.
+    An OpenSpiel `TabularPolicy` of an enumerated game, or a
+    `BestResponsePolicy` where OpenSpiel's table has other keys than information
+    states; a `MixturePolicy` of a sampled game.
 
   Raises:
     ValueError: if there is no policy, or it cannot be read; the message says
@@ -123,7 +126,16 @@ def _file(path):
 
 
 def _tabular_policy(data):
-  result = openspiel_policy.TabularPolicy(pyspiel.load_game(data["game"]))
+  game = pyspiel.load_game(data["game"])
+  result = openspiel_policy.TabularPolicy(game)
+  if not all(name in result.state_lookup for names in data["infostates"]
+             for name in names):
+    # OpenSpiel's table of some games, such as repeated ones, has other keys.
+    tree = game_tree.enumerate_game(game)
+    return tabular.BestResponsePolicy(game, {
+        player: (infostates, table[[names.index(n) for n in infostates.names]])
+        for player, (infostates, names, table) in enumerate(zip(
+            tree.infostates, data["infostates"], data["tables"]))}, frozen=True)
   for names, table in zip(data["infostates"], data["tables"]):
     for name, probabilities in zip(names, table):
       result.policy_for_key(name)[:] = probabilities

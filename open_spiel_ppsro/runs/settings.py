@@ -18,6 +18,7 @@ import dataclasses
 from typing import Any
 
 from open_spiel_ppsro import schemes
+from open_spiel_ppsro.oracles import configurations
 from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.runs import limits as limits_lib
 from open_spiel_ppsro.simulators import of_game
@@ -32,9 +33,12 @@ def scheme_name(scheme: schemes.Scheme) -> str:
 
 
 def oracle_name(config: learner_lib.LearnerConfig) -> str:
-  """Returns the name of a learner's configuration: `ppo` of `PPOConfig`."""
+  """Returns the name of a configuration: in `ORACLES`, or of its class."""
   if config.trains_rows:
     return "ppo"  # It trains the one network of all rows by PPO.
+  for name, known in configurations.ORACLES.items():
+    if type(config) is known:
+      return name
   return type(config).__name__.removesuffix("Config").lower()
 
 

@@ -109,7 +109,7 @@ def play(game: state_game.StateGame,
       while player == _CHANCE:
         event = events[episode]
         events[episode] += 1
-        _apply_chance(state, chance[episode, event]
+        apply_chance(state, chance[episode, event]
                       if chance is not None and event < chance.shape[1]
                       else rng.random())
         player = state.current_player()
@@ -142,7 +142,7 @@ def play(game: state_game.StateGame,
                      counts.sum())] = True
 
     probabilities = ask(keys, observations, mask)
-    actions = _choose(probabilities, rng)
+    actions = choose(probabilities, rng)
     if recorded is not None:
       count = np.searchsorted(keys, recorded)
       so_far = np.zeros(count) if not has_rewards else np.array(
@@ -206,7 +206,7 @@ class _PolicyBatch:
     return probabilities
 
 
-def _apply_chance(state, uniform):
+def apply_chance(state: pyspiel.State, uniform: float) -> None:
   """Applies the chance outcome that a number in [0, 1) selects."""
   for action, probability in state.chance_outcomes():
     uniform -= probability
@@ -215,7 +215,8 @@ def _apply_chance(state, uniform):
   state.apply_action(action)  # Rounding can leave only the last outcome.
 
 
-def _choose(probabilities, rng):
+def choose(probabilities: np.ndarray, rng: np.random.Generator
+           ) -> np.ndarray:
   """Returns int `[U]`, an action drawn from each row of `[U, A]`."""
   cumulative = probabilities.cumsum(axis=1)
   threshold = rng.random(len(cumulative)) * cumulative[:, -1]

@@ -102,7 +102,8 @@ def exploitability_interval(
   walks of their own, if the policies are functions of observations. Any other
   game of perfect recall is walked by its states. Where a game is not zero-sum,
   what a player gains is the value of its best response less its return, and
-  both are bounded.
+  both are bounded. What a best response knows is its information state tensor,
+  or the string of a game that has no tensors.
 
   Args:
     game: a game string, a pyspiel game, or a `StateGame`. Two players, turns.

@@ -172,9 +172,9 @@ def seat_policies(game: Any, policies: Any) -> list[SeatPolicy]:
     seats = policies
   if not isinstance(seats, (list, tuple)) or len(seats) != 2:
     raise ValueError(
-        f"policies is {policies!r}; give an OpenSpiel policy for both players, "
-        "or a list with one entry per player: a policy, or a pair of policies "
-        "and their probabilities")
+        f"policies is a {type(policies).__name__}; give an OpenSpiel policy "
+        "for both players, or a list with one entry per player: a policy, or "
+        "a pair of policies and their probabilities")
   found = []
   for player, seat in enumerate(seats):
     if hasattr(seat, "snapshots"):  # A `population.Mixture`.
@@ -204,8 +204,8 @@ def _member(game, player, member):
     return member
   if not callable(member):
     raise ValueError(
-        f"player {player} plays {member!r}; a policy is an OpenSpiel policy or "
-        "a function of observations and legal actions")
+        f"player {player} plays a {type(member).__name__}; a policy is an "
+        "OpenSpiel policy or a function of observations and legal actions")
   if isinstance(game, state_game.StateGame) and game.plays_all_seats:
     return _SeatedFunction(member, player)
   return member

@@ -19,8 +19,9 @@ states together. Between two decisions the others move: their policies are
 asked once per information state, for many of them in one batch.
 
 What a player knows is its information state tensor, which is what networks
-see, and the string of a game that has no tensor. (OpenSpiel's strings of
-dark_hex count moves that the player cannot see, and forget when it was told.)
+see, and the string of a game that has no tensor. On dark_hex they differ:
+OpenSpiel's strings count moves that the player cannot see, and do not remember
+what they said before, so that they lack perfect recall.
 """
 
 from collections.abc import Hashable
@@ -38,16 +39,20 @@ from open_spiel_ppsro.evaluation.interval import seat_policy
 from open_spiel_ppsro.evaluation.interval import walk
 
 _CHANCE = int(pyspiel.PlayerId.CHANCE)
+# The responder of a walk in which both players play their mixtures; it is
+# neither a player nor one of OpenSpiel's special ones.
 _NOBODY = -9
 # The first actions of a responder are dealt out to so many parts. More keep
 # more workers busy; each part asks the policies anew.
 _NUM_PARTS = 8
 # About so many states are made at once from decisions of the responder; others
 # wait until these have been walked to their ends. Many are large batches for
-# the policies; few stay in the cache of the processor, which is worth more:
-# phantom_ttt and one network took 7.8 s with 100, 9.3 s with 500, 14.7 s with
-# 4,000.
+# the policies; few stay in the cache of the processor, which is worth more: one
+# player, one network, threshold 1e-2 on phantom_ttt took 7.8 s with 100, 9.3 s
+# with 500, and 14.7 s with 4,000.
 _STATES_AT_ONCE = 250
+# So many nodes are visited between two looks at the clock: milliseconds.
+_NODES_AT_ONCE = 1_000
 # So many episodes of random play look for information states that forget, or
 # as many as come to so many information states: a fraction of a second.
 _NUM_PROBES = 100
@@ -201,8 +206,8 @@ class StateWalk(walk.Walk):
   def _check_recall(self):
     """Raises ValueError if an information state forgets what was done.
 
-    Random play finds that in games that forget often. What it does not find
-    is refused where the walk meets it.
+    Random play finds that in games that forget often. What it misses is
+    refused by `settle`, where two pasts of the responder meet.
     """
     rng = random.Random(0)
     before: dict[Hashable, Hashable] = {}
@@ -242,7 +247,7 @@ class _Descent:
       states: the `StateWalk`.
       responder: who decides; `_NOBODY` if both play their mixtures.
       beneficiary: whose returns count.
-      threshold: what is less probable is pruned.
+      threshold: what is no more probable is pruned.
       budget: what it may cost.
     """
     self._walk = states
@@ -269,9 +274,10 @@ class _Descent:
     lows, pruned = [0.0] * num_slots, [0.0] * num_slots
     waiting, num_waiting, nodes = {}, 0, 0
     while visits or waiting:
-      if not visits or num_waiting >= _STATES_AT_ONCE:
+      if nodes >= _NODES_AT_ONCE:
         self._budget.spend(nodes)
         nodes = 0
+      if not visits or num_waiting >= _STATES_AT_ONCE:
         answers.update(zip(waiting, self._walk.ask(
             [late[0] for late in waiting.values()])))
         for late in waiting.values():

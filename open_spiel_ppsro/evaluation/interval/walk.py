@@ -15,10 +15,10 @@
 """Walk: what every walk to a best response answers, and in which parts.
 
 A best response of one player needs the other player's policy only where its
-mixture goes. A walk goes there and nowhere else: what has a smaller
-probability than its threshold is pruned and counts as lost in the lower bound
-and as won in the upper one. So the best response's value is certainly between
-the two, whatever the threshold, and the bounds meet as it falls to zero.
+mixture goes. A walk goes there and nowhere else: what is no more probable than
+its threshold is pruned, and counts as lost in the lower bound and as won in the
+upper one. So the best response's value is certainly between the two, whatever
+the threshold, and the bounds meet as it falls to zero.
 """
 
 import abc
@@ -43,7 +43,6 @@ class Bounds(NamedTuple):
     """Returns what follows from both."""
     low = max(self.low, other.low)
     return Bounds(low, max(low, min(self.high, other.high)))
-
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +84,7 @@ class Walk(abc.ABC):
     Args:
       player: who responds.
       part: which one, below `num_parts`.
-      threshold: what is less probable is pruned; at 0 nothing is.
+      threshold: what is no more probable is pruned; at 0 nothing is.
       budget: ends the walk when it has cost too much.
 
     Raises:
