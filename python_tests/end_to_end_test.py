@@ -177,6 +177,7 @@ class PipelineExampleTest(ExampleTestCase):
        "--scheme=rectified", "--episodes_per_batch=256"),
       ("--game_name=kuhn_poker(players=3)", "--evaluation=sampled",
        "--meta_strategy=cce", "--episodes_per_batch=256"))
+  @pytest.mark.slow
   def test_sampled_games(self, *arguments):
     lines, errors = self.call(
         "pipeline_psro_example", *arguments, "--executor=serial", NO_LIMIT,
@@ -384,6 +385,7 @@ class PipelineExampleTest(ExampleTestCase):
 
 class OtherExamplesTest(ExampleTestCase):
 
+  @pytest.mark.slow
   def test_compare_schemes(self):
     lines, _ = self.call(
         "compare_schemes_example", "--game_name=kuhn_poker", "--oracle=exact",
