@@ -48,7 +48,7 @@ _LEARNER_FIELDS = {name: name for name in (
     "device")}
 _PLATEAU_FIELDS = {"plateau_delta": "delta", "plateau_window": "window",
                    "min_steps": "min_steps", "max_steps": "max_steps"}
-_LIMITS = ("time_limit_seconds", "max_iterations", "max_rounds",
+LIMITS = ("time_limit_seconds", "max_iterations", "max_rounds",
            "max_episodes", "target_exploitability")
 # Where `config.json` has the value of a flag, if it is not by its own name.
 _PLACES = {**{flag: ("scheme_settings", field)
@@ -57,7 +57,7 @@ _PLACES = {**{flag: ("scheme_settings", field)
               for flag, field in _LEARNER_FIELDS.items()},
            **{flag: ("plateau", field)
               for flag, field in _PLATEAU_FIELDS.items()},
-           **{flag: ("limits", flag) for flag in _LIMITS}}
+           **{flag: ("limits", flag) for flag in LIMITS}}
 # What a resumed run need not have in common with the one before it.
 _OF_THIS_PROCESS = ("resume", "overwrite", "output_dir")
 _OF_THE_EXECUTOR = ("executor", "num_workers", "ray_address")
@@ -413,7 +413,7 @@ def num_workers():
 
 def limits():
   """Returns the `Limits` of a run."""
-  return ppsro.Limits(**{name: FLAGS[name].value for name in _LIMITS})
+  return ppsro.Limits(**{name: FLAGS[name].value for name in LIMITS})
 
 
 def run(game, scheme_name, seed, **options):

@@ -25,6 +25,8 @@ final_policy.npz, best_policy.npz, nash_conv.png, result.json and checkpoints,
 from which --resume goes on.
 """
 
+import shlex
+import sys
 import time
 
 _START = time.perf_counter()  # Before the imports: they are part of the wall.
@@ -55,8 +57,18 @@ def main():
       overwrite=FLAGS.overwrite,
       checkpoint_seconds=FLAGS.checkpoint_seconds or None,
       keep_checkpoints=FLAGS.keep_checkpoints)
+  print(what_next(summary), file=sys.stderr)
   print(summary.line())
   return summary.exit_code
+
+
+def what_next(summary):
+  """Returns in words how to read what was found, and how to go on."""
+  larger = (f" --{summary.stopped_by}=MORE"
+            if summary.stopped_by in common_flags.LIMITS else "")
+  return (f"to read the policy: ppsro.read_policy({str(summary.path)!r})\n"
+          f"to go on: python {sys.argv[0]} --resume "
+          f"--output_dir={shlex.quote(str(summary.path))}{larger}")
 
 
 if __name__ == "__main__":

@@ -166,10 +166,15 @@ class ResumeTest(FlagsTestCase):
 
   def test_flags_are_those_of_the_run(self):
     whole = self.play(*self.ARGUMENTS, "--max_rounds=3")
-    first = self.play(*self.ARGUMENTS, f"--output_dir={self.run_path}")
-    self.assertEqual(first["rounds"], "2")
-    lines, _ = self.call("--resume", f"--output_dir={self.run_path}",
-                         "--max_rounds=3")
+    _, errors = self.call(
+        "--game_name=kuhn_poker", "--executor=serial", "--max_rounds=2",
+        *self.ARGUMENTS, f"--output_dir={self.run_path}")
+    # It says how to go on.
+    command = errors.splitlines()[-1].split()
+    self.assertEqual(command[:4], ["to", "go", "on:", "python"])
+    self.assertEqual(command[5:], [
+        "--resume", f"--output_dir={self.run_path}", "--max_rounds=MORE"])
+    lines, _ = self.call(*command[5:-1], "--max_rounds=3")
     result = testing.result_of(lines)
     self.assertEqual(*(
         testing.metrics_without_clocks(ppsro.read_metrics(r["output_dir"]))

@@ -22,6 +22,7 @@ import math
 import os
 import pathlib
 import resource
+import signal
 import time
 from unittest import mock
 
@@ -316,6 +317,19 @@ class TimeTest(RunTestCase):
           ValueError, "the time limit of 0.2 s was over before the first"):
         ppsro.run("kuhn_poker", "sequential", EXACT,
                   limits=ppsro.Limits(0.2))
+    self.assertEmpty(os.listdir(self.path))
+
+  @parameterized.parameters((signal.SIGINT, KeyboardInterrupt, ""),
+                            (signal.SIGTERM, SystemExit, "143"))
+  def test_a_signal_before_the_first_round(self, number, error, message):
+    def open_for_long(*_):
+      os.kill(os.getpid(), number)
+      time.sleep(testing.PATIENCE_SECONDS)
+
+    with mock.patch.object(open_game, "open_game", open_for_long):
+      with mock.patch.dict(signals._PATIENCE_SECONDS, {number: 0.05}):
+        with self.assertRaisesRegex(error, message):
+          ppsro.run("kuhn_poker", "sequential", EXACT)
     self.assertEmpty(os.listdir(self.path))
 
   @parameterized.parameters((0, 1), (3, 0))
