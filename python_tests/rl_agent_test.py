@@ -602,7 +602,54 @@ class ConfigTest(parameterized.TestCase):
     self.assertEqual(config.settings()["kwargs"]["hidden_layers_sizes"], [8, 8])
 
 
+SCRIPT = '''
+import sys
+
+import numpy as np
+from open_spiel.python.algorithms import random_agent
+import open_spiel_ppsro as ppsro
+
+
+class Box:
+  content = 3
+
+
+class Mine(random_agent.RandomAgent):
+
+  def __init__(self, player_id, num_actions):
+    super().__init__(player_id, num_actions)
+    self.box = Box()
+    self.box.content = np.random.random()
+
+
+if __name__ == "__main__":
+  path, kind = sys.argv[1:]
+  executor = ppsro.SerialExecutor() if kind == "here" else (
+      ppsro.ProcessExecutor(1))
+  ppsro.run("kuhn_poker", "sequential", ppsro.RLAgentConfig(
+      Mine, episodes_per_batch=16), executor,
+      evaluation="sampled", exploiter_steps=0, meta_strategy="uniform",
+      plateau={"min_steps": 20, "delta": 9.0}, output_dir=path,
+      limits=ppsro.Limits(max_rounds=3))
+  ppsro.read_policy(path).action_probabilities(
+      ppsro.open_game("kuhn_poker").game.new_initial_state().child(0).child(1))
+'''
+
+
 class PolicyTest(parameterized.TestCase):
+
+  @pytest.mark.slow
+  def test_agents_of_the_main_script(self):
+    directory = testing.make_directory(self)
+    (directory / "script.py").write_text(SCRIPT, encoding="utf-8")
+    states = []
+    for kind in ("here", "worker"):
+      process = testing.start_python(
+          str(directory / "script.py"), str(directory / kind), kind)
+      _, errors = process.communicate(timeout=testing.PATIENCE_SECONDS)
+      self.assertEqual(process.returncode, 0, errors)
+      states.append(ppsro.read_checkpoint(directory / kind)["solver"])
+    self.assertEqual(plain_data.first_difference(*states), "")
 
   @parameterized.parameters(*AGENTS[:3])
   def test_a_sampled_run_is_saved_resumed_and_read(self, config):
@@ -639,6 +686,7 @@ class PolicyTest(parameterized.TestCase):
   @parameterized.parameters(
       ("nowhere.agents:Clever", "no agent class nowhere.agents.Clever here: "
        "import nowhere.agents first"),
+      ("__main__:Clever", "defined in the main script"),
       ("subprocess:Popen", "subprocess.Popen is no rl_agent.AbstractAgent"))
   def test_reads_only_agents_that_were_imported(self, name, message):
     data = self.policy_data()

@@ -94,7 +94,7 @@ def restore_arguments(agent_class: type,
 
 def name_of(named: Any) -> str:
   """Returns the name of a class or function, as `module:name`."""
-  return f"{named.__module__}:{named.__qualname__}"
+  return f"{_module_of(named)}:{named.__qualname__}"
 
 
 def find(name: str) -> Any:
@@ -109,6 +109,13 @@ def find(name: str) -> Any:
   return found
 
 
+def _module_of(named):
+  """Returns the name of the module of a class or function, "" of neither."""
+  module = getattr(named, "__module__", None) or ""
+  # Worker processes have another name for the main script.
+  return "__main__" if module == "__mp_main__" else module
+
+
 def may_change(value: Any) -> bool:
   """Returns whether a value is an object that may change after it was made."""
   return not isinstance(value, (*_SCALARS, *_STATELESS, enum.Enum, tuple))
@@ -116,13 +123,13 @@ def may_change(value: Any) -> bool:
 
 def _packages_of(agent_class):
   """Returns the names of the packages that an agent's objects may be of."""
-  return {base.__module__.partition(".")[0]
+  return {_module_of(base).partition(".")[0]
           for base in agent_class.__mro__} - {"abc", "builtins"}
 
 
 def _is_known(named, packages):
   """Returns whether a class or function can be found again by its name."""
-  module = getattr(named, "__module__", None) or ""
+  module = _module_of(named)
   return (module.partition(".")[0] in packages
           or module == "builtins" and isinstance(named, type)
          ) and find(name_of(named)) is named
