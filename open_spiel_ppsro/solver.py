@@ -261,9 +261,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
   @property
   def iterations(self) -> int:
-    """How many policies have frozen for every player, without initial ones.
+    """The number of policies that have frozen for every player.
 
-    If a scheme never freezes, this is how many rounds have been played.
+    Initial policies do not count. If a scheme never freezes, this is the number
+    of rounds that have been played.
     """
     if not self.scheme.freezes:
       return self._rounds
@@ -271,12 +272,12 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
   @property
   def rounds(self) -> int:
-    """How many rounds have been played."""
+    """The number of rounds that have been played."""
     return self._rounds
 
   @property
   def in_training(self) -> int:
-    """How many policies are in training between rounds; 0 in lockstep."""
+    """The number of policies in training between rounds; 0 in lockstep."""
     return len(self._in_training)
 
   @property

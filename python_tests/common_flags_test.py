@@ -147,6 +147,7 @@ class ReadersTest(FlagsTestCase):
   def test_a_game_in_python_with_processes(self, evaluation, more):
     code, lines, errors = testing.run_example(
         "pipeline_psro_example", "--max_rounds=2", "--num_workers=2",
+        "--time_limit_seconds=1e6",
         "--import_module=open_spiel.python.games.kuhn_poker",
         "--game_name=python_kuhn_poker", f"--evaluation={evaluation}",
         "--episodes_per_batch=64", "--hidden_sizes=8", *more,

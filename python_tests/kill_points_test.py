@@ -235,6 +235,7 @@ class KillPointsTest(parameterized.TestCase):
 
     def fill_up(file, **arrays):
       nonlocal written
+      # The policy finds room again.
       written += "checkpoint" in str(file.name)
       if written > 3 and "checkpoint" in str(file.name):
         file.write(b"half of it")

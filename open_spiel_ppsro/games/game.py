@@ -52,7 +52,7 @@ class Game(abc.ABC):
 
   @property
   def num_populations(self) -> int:
-    """How many populations play: one per player, or one for all."""
+    """The number of populations: one per player, or one for all."""
     return max(self.roles) + 1
 
   @property

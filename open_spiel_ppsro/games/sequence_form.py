@@ -234,11 +234,11 @@ def best_pure_plan(tree: game_tree.GameTree, values: np.ndarray, player: int,
 
   Args:
     tree: the game.
-    values: `[S]`, what each sequence of the player is worth, as
+    values: `[S]`, the value of each sequence of the player, as
       `sequence_values` gives it.
-    player: whose plan.
-    second: `[S]`, what sequences are worth otherwise. Of several best plans it
-      takes one that is best by these values; by default the first.
+    player: the player of the plan.
+    second: `[S]`, other values of the sequences, by which one of several best
+      plans is chosen; by default it is the first.
   """
   tied, value = _best_actions(
       tree, values, player, tree.infostates[player].legal_actions_mask)
@@ -335,7 +335,7 @@ def _best_actions(tree, gradient, player, allowed):
   Args:
     tree: the game.
     gradient: `[S]`, as `sequence_values` gives it.
-    player: whose actions.
+    player: the player who acts.
     allowed: bool `[I, A]`, the actions that may be chosen and may follow.
   """
   values, root = _action_values(tree, gradient, player, allowed)
@@ -347,7 +347,7 @@ def _best_actions(tree, gradient, player, allowed):
 
 def player_gains(tree: game_tree.GameTree,
                  plans: Sequence[np.ndarray]) -> np.ndarray:
-  """Returns `[n]`: what each player gains by a best response to the others."""
+  """Returns `[n]`, each player's gain by a best response to the others."""
   returns = expected_returns(tree, plans)
   return np.array([best_response_value(tree, plans, player) - returns[player]
                    for player in range(tree.num_players)])

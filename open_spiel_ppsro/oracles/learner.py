@@ -88,7 +88,7 @@ class Learner(abc.ABC):
 
   @abc.abstractmethod
   def initial_policy(self) -> policy_lib.Policy | np.ndarray:
-    """Returns the policy before any training, as a report holds it."""
+    """Returns the policy before any training, as in a `TrainingReport`."""
 
   @abc.abstractmethod
   def train(self, opponents: Any, num_steps: int,
