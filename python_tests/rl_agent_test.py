@@ -317,8 +317,8 @@ class AgentsTest(parameterized.TestCase):
       reports.append(learner.state())
     self.assertEqual(plain_data.first_difference(*reports), "")
 
-  @pytest.mark.slow
   @parameterized.parameters(("exact", AGENTS[:1]), ("sampled", AGENTS[:3]))
+  @pytest.mark.slow
   def test_the_same_bits_in_a_worker_process(self, evaluation, configs):
     game = opened("kuhn_poker", evaluation)
     uniform = mixtures([
@@ -451,6 +451,59 @@ class Quiet(random_agent.RandomAgent):
     return rl_agent.StepOutput(action=self.action, probs=output.probs)
 
 
+class Remembering(random_agent.RandomAgent):
+  """An agent that acts by what it keeps to learn from."""
+
+  def __init__(self, player_id, num_actions):
+    super().__init__(player_id, num_actions)
+    self._buffer = BoxOfMemory()
+
+  def step(self, time_step, is_evaluation=False):
+    output = super().step(time_step, is_evaluation)
+    if not is_evaluation:
+      self._buffer.append(1.0)
+    return output and rl_agent.StepOutput(
+        output.action, output.probs ** (1 + len(self._buffer.kept))
+        + (np.arange(2) == 1) * bool(self._buffer.kept))
+
+
+class BoxOfMemory:
+
+  def __init__(self):
+    self.kept = []
+
+  def append(self, value):
+    self.kept.append(value)
+
+  def sample(self):
+    return self.kept[-1]
+
+
+class Sampler(torch.nn.Linear):
+  """A network that draws, and is no replay buffer."""
+
+  def sample(self):
+    return self.weight.detach().sum()
+
+  def append(self, value):
+    raise NotImplementedError
+
+
+class Drawing(random_agent.RandomAgent):
+  """An agent with such a network, which it changes."""
+
+  def __init__(self, player_id, num_actions):
+    super().__init__(player_id, num_actions)
+    self.network = Sampler(1, num_actions)
+
+  def step(self, time_step, is_evaluation=False):
+    output = super().step(time_step, is_evaluation)
+    if not is_evaluation:
+      self.network.weight.data += 0.1
+    return output and rl_agent.StepOutput(output.action, torch.softmax(
+        self.network(torch.ones(1)), 0).detach().numpy().astype(float))
+
+
 class WithoutProbabilities(random_agent.RandomAgent):
   probs = [1.0]
 
@@ -554,6 +607,15 @@ class AgentStateTest(parameterized.TestCase):
       self.addCleanup(setattr, agent_class, name, before)
     with self.assertRaisesRegex(ValueError, message):
       ppsro.PipelinedOracle("kuhn_poker", ppsro.RLAgentConfig(agent_class))
+
+
+  def test_refuses_agents_that_act_by_their_replay_buffer(self):
+    config = ppsro.RLAgentConfig(Remembering)
+    config.check_game(opened("kuhn_poker", "exact"))
+    with self.assertRaisesRegex(ValueError, "plays otherwise without its"):
+      config.check_game(opened("kuhn_poker", "sampled"))
+    # A network is kept, whatever methods it has.
+    ppsro.RLAgentConfig(Drawing).check_game(opened("kuhn_poker", "sampled"))
 
 
 class ConfigTest(parameterized.TestCase):

@@ -54,7 +54,8 @@ def collect(agent: Any, learning: bool = True) -> dict[str, Any]:
   Args:
     agent: an OpenSpiel agent between two episodes.
     learning: whether it will learn on. Otherwise optimisers and replay buffers
-      are left out; what has a method `sample` counts as a replay buffer.
+      are left out; what has methods `sample` and `append` or `add` counts as a
+      replay buffer, unless it is a torch module.
 
   Raises:
     ValueError: in one line, if it holds something that cannot be collected;
@@ -136,7 +137,8 @@ def _is_known(named, packages):
 
 
 def _is_replay_buffer(value):
-  return callable(getattr(value, "sample", None))
+  return (not isinstance(value, torch.nn.Module) and hasattr(value, "sample")
+          and (hasattr(value, "append") or hasattr(value, "add")))
 
 
 class _Collector:
