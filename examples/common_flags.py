@@ -388,7 +388,11 @@ def make_config(scheme):
       raise ValueError(
           f"--hidden_sizes is {','.join(options['hidden_sizes'])!r}; it takes "
           "whole numbers, as in 64,64") from error
-  return config(**options)
+  try:
+    return config(**options)
+  except TypeError as error:
+    raise ValueError(f"--oracle={FLAGS.oracle}: {config.__name__} cannot be "
+                     f"made of flags alone: {error}") from error
 
 
 def make_executor():

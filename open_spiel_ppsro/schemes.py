@@ -395,7 +395,7 @@ def check_scheme(scheme: Any) -> None:
   except (AssertionError, TypeError) as error:
     raise ValueError(
         f"{name} takes to be a frozen dataclass of plain data, so that a run "
-        f"can be resumed: {error or 'it is no dataclass'}") from error
+        f"can be resumed: {str(error) or 'it is no dataclass'}") from error
 
 
 def check_openings(scheme: Scheme, openings: Iterable[Opening],

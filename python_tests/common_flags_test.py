@@ -49,6 +49,7 @@ READERS = (
     ("--hidden_sizes=8", None, ("ppo", "dqn")),
     ("--device=cpu", None, ("ppo", "dqn")),
     ("--opponent_update_freq=9", None, None))
+NO_LIMIT = "--time_limit_seconds=1e6"
 # What somebody may add without touching the package or the examples.
 MODULE = '''
 import dataclasses
@@ -86,7 +87,7 @@ class FlagsTestCase(parameterized.TestCase):
     """Plays a short run; returns its result."""
     return testing.result_of(self.call(
         "--game_name=kuhn_poker", "--executor=serial", "--max_rounds=2",
-        *arguments, **kwargs)[0])
+        NO_LIMIT, *arguments, **kwargs)[0])
 
 
 class ReadersTest(FlagsTestCase):
@@ -146,7 +147,7 @@ class ReadersTest(FlagsTestCase):
   @pytest.mark.slow
   def test_a_game_in_python_with_processes(self, evaluation, more):
     code, lines, errors = testing.run_example(
-        "pipeline_psro_example", "--max_rounds=2", "--num_workers=2",
+        "pipeline_psro_example", "--max_rounds=2", "--num_workers=2", NO_LIMIT,
         "--import_module=open_spiel.python.games.kuhn_poker",
         "--game_name=python_kuhn_poker", f"--evaluation={evaluation}",
         "--episodes_per_batch=64", "--hidden_sizes=8", *more,
@@ -235,7 +236,7 @@ class ResumeTest(FlagsTestCase):
 class CompareTest(FlagsTestCase):
 
   ARGUMENTS = ("--game_name=kuhn_poker", "--oracle=exact", "--executor=serial",
-               "--max_rounds=3", "--schemes=dch,sequential")
+               "--max_rounds=3", "--schemes=dch,sequential", NO_LIMIT)
 
   def compare(self, *arguments, code=0):
     return self.call(*arguments, example="compare_schemes_example", code=code)

@@ -19,6 +19,7 @@ import threading
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+import pytest
 import torch
 
 from open_spiel_ppsro import schemes
@@ -81,6 +82,7 @@ class TrainingTest(parameterized.TestCase):
               dqn.DQNConfig(episodes_per_batch=64, hidden_sizes=(16,),
                             temperature=0.1)),
       evaluation=("exact", "sampled"))
+  @pytest.mark.slow
   def test_same_bits_wherever_they_live(self, config, evaluation):
     rounds, policies = 3, 4
 
@@ -101,6 +103,7 @@ class TrainingTest(parameterized.TestCase):
     self.assertEqual(state["training_episodes"],
                      2 * alone_state["training_episodes"])
 
+  @pytest.mark.slow
   def test_they_find_the_best_response(self):
     with pipelined.PipelinedOracle(
         "kuhn_poker", ppo.PPOConfig(), process_executor.ProcessExecutor(2),

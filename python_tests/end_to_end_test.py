@@ -54,13 +54,13 @@ class ExampleTestCase(parameterized.TestCase):
     self.assertEqual(code, 0, errors)
     return lines, errors
 
-  def start(self, *arguments):
+  def start(self, *arguments, **kwargs):
     """Starts a run in a process group of its own, that surely ends."""
     process = testing.start_example(
         "pipeline_psro_example", *arguments, self.output_dir,
-        start_new_session=True)
-    self.addCleanup(process.stdout.close)
-    self.addCleanup(process.stderr.close)
+        start_new_session=True, **kwargs)
+    for stream in filter(None, (process.stdout, process.stderr)):
+      self.addCleanup(stream.close)
     self.addCleanup(process.wait)
     self.addCleanup(process.kill)
     return process
@@ -177,6 +177,7 @@ class PipelineExampleTest(ExampleTestCase):
        "--scheme=rectified", "--episodes_per_batch=256"),
       ("--game_name=kuhn_poker(players=3)", "--evaluation=sampled",
        "--meta_strategy=cce", "--episodes_per_batch=256"))
+  @pytest.mark.slow
   def test_sampled_games(self, *arguments):
     lines, errors = self.call(
         "pipeline_psro_example", *arguments, "--executor=serial", NO_LIMIT,
@@ -256,19 +257,22 @@ class PipelineExampleTest(ExampleTestCase):
 
   @pytest.mark.slow
   def test_a_second_signal_ends_at_once(self):
-    process = self.start(
-        "--game_name=kuhn_poker", "--opponent_update_freq=4000000000",
-        "--num_workers=2", NO_LIMIT)
-    checkpoint = self.run_path / "checkpoint_00000000.npz"
-    testing.wait_until(checkpoint.exists, "the first checkpoint", process)
-    time.sleep(0.5)  # The first round is long, and under way.
+    told = self.path / "errors"
+    with told.open("w", encoding="utf-8") as file:
+      process = self.start(
+          "--game_name=kuhn_poker", "--opponent_update_freq=4000000000",
+          "--num_workers=2", NO_LIMIT, stderr=file)
+    testing.wait_until(lambda: "round 1: " in told.read_text(),
+                       "the first round, a long one,", process)
     workers = testing.children_of(process.pid)
     self.assertNotEmpty(workers)
-    process.terminate()
-    time.sleep(0.5)
-    self.assertIsNone(process.poll())  # It waits for the round, ten seconds.
-    process.terminate()
-    self.assertEqual(process.wait(testing.PATIENCE_SECONDS), 143)
+    # The first signal waits for the round, ten seconds. Whichever signal is
+    # the second one that is seen ends the process, without a result.
+    while process.poll() is None:
+      process.terminate()
+      time.sleep(0.5)
+    self.assertEqual(process.returncode, 143)
+    self.assertEqual(process.stdout.read(), "")
     self.assert_all_end(workers)  # Promised: within 5 seconds, unloaded.
 
   @parameterized.parameters("serial", "processes", "ray")
@@ -381,6 +385,7 @@ class PipelineExampleTest(ExampleTestCase):
 
 class OtherExamplesTest(ExampleTestCase):
 
+  @pytest.mark.slow
   def test_compare_schemes(self):
     lines, _ = self.call(
         "compare_schemes_example", "--game_name=kuhn_poker", "--oracle=exact",

@@ -15,21 +15,25 @@
 """Tests for scripts that use worker processes: how they start and end."""
 
 import os
-import pathlib
 import subprocess
 import sys
-import tempfile
 
 from absl.testing import absltest
 from absl.testing import parameterized
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+import testing
 
 # A module beside the script, and in the working directory.
 MODULE = """
+import os
+
+
 class Counter:
   def __init__(self, shared):
     self.count = shared
+
+  def threads(self):
+    return os.environ["OMP_NUM_THREADS"]
 
   def add(self, amount):
     self.count += amount
@@ -56,17 +60,16 @@ class ScriptsTest(parameterized.TestCase):
 
   def setUp(self):
     super().setUp()
-    directory = tempfile.TemporaryDirectory()
-    self.addCleanup(directory.cleanup)
-    self.path = pathlib.Path(directory.name)
+    self.path = testing.make_directory(self)
     (self.path / "module_of_a_user.py").write_text(MODULE)
 
   def run_python(self, *args, **kwargs):
     """Runs Python to its end, which must come by itself."""
     return subprocess.run(
         [sys.executable, *args], text=True, capture_output=True, cwd=self.path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=120, check=False,
-        **kwargs)
+        env={**os.environ, "PYTHONPATH": str(testing.ROOT),
+             "OMP_NUM_THREADS": "3"},
+        timeout=testing.PATIENCE_SECONDS, check=False, **kwargs)
 
   def run_script(self, text):
     (self.path / "script.py").write_text(text)
@@ -89,6 +92,12 @@ class ScriptsTest(parameterized.TestCase):
         + START.replace("import module_of_a_user", "")
         + GUARD + indented(USE))
     self.assertEqual((done.stdout, done.stderr), ("[11]\n", ""))
+
+  def test_workers_have_one_thread_and_the_caller_its_own(self):
+    done = self.run_script(START + "import os\n" + GUARD + indented(
+        USE.replace('"add", (1,)', '"threads", ()')
+        + "print(os.environ['OMP_NUM_THREADS'])\n"))
+    self.assertEqual((done.stdout, done.stderr), ("['1']\n3\n", ""))
 
   @parameterized.parameters(
       # In a worker, the script gets as far as to start workers,

@@ -21,10 +21,7 @@ import multiprocessing
 import os
 import pathlib
 import signal
-import subprocess
 import sys
-import tempfile
-import time
 from unittest import mock
 
 from absl.testing import absltest
@@ -34,61 +31,7 @@ import numpy as np
 from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro.executors import worker_executor
-
-
-class Counter:
-  """An actor: remembers what it was made with and how often it was called."""
-
-  def __init__(self, shared, start):
-    if start < 0:
-      raise ValueError(f"cannot start at {start}")
-    self._shared = shared
-    self._count = start
-
-  def add(self, amount):
-    self._count += amount
-    return self._shared, self._count
-
-  def state(self):
-    return self._count
-
-  def restore(self, state):
-    self._count = state
-
-  def add_and_die_once(self, amount, path):
-    """Dies in the middle, unless it has before."""
-    self._count += amount
-    if not os.path.exists(path):
-      pathlib.Path(path).touch()
-      os.kill(os.getpid(), signal.SIGKILL)
-    return self._count
-
-  def hang_once(self, path):
-    if not os.path.exists(path):
-      pathlib.Path(path).touch()
-      self.hang()
-    return self._count
-
-  def hang(self):
-    time.sleep(1000)
-
-  def fail(self):
-    raise ArithmeticError("the counter is broken")
-
-  def die(self):
-    os._exit(7)  # pylint: disable=protected-access
-
-  def threads(self):
-    return os.environ.get("OMP_NUM_THREADS")
-
-  def process_id(self):
-    return os.getpid()
-
-  def has_imported(self, name):
-    return name in sys.modules
-
-  def something_that_cannot_be_pickled(self):
-    return sys.stdout
+import testing
 
 
 class HomeBody:
@@ -118,13 +61,13 @@ class ExecutorTest(parameterized.TestCase):
     with make() as executor:
       executor.start("shared")
       for name in range(5):
-        executor.create(name, Counter, 10 * name)
+        executor.create(name, testing.Counter, 10 * name)
       tasks = [(name, "add", (1,)) for name in (4, 2, 0, 1, 3, 2)]
       self.assertEqual(
           executor.call(tasks),
           [("shared", n) for n in (41, 21, 1, 11, 31, 22)])
       executor.discard(2)
-      executor.create(2, Counter, 100)
+      executor.create(2, testing.Counter, 100)
       self.assertEqual(executor.call([(2, "add", (1,)), (0, "add", (5,))]),
                        [("shared", 101), ("shared", 6)])
       self.assertEqual(executor.call([]), [])
@@ -133,9 +76,9 @@ class ExecutorTest(parameterized.TestCase):
   def test_failures_carry_their_traceback(self, make):
     with make() as executor:
       executor.start(None)
-      executor.create("good", Counter, 1)
-      executor.create("bad", Counter, -1)
-      executor.create("breaks", Counter, 1)
+      executor.create("good", testing.Counter, 1)
+      executor.create("bad", testing.Counter, -1)
+      executor.create("breaks", testing.Counter, 1)
       with self.assertRaisesRegex(
           executor_lib.WorkerError,
           "(?s)breaks.*ArithmeticError: the counter") as caught:
@@ -144,7 +87,7 @@ class ExecutorTest(parameterized.TestCase):
       self.assertEqual(executor.call([("good", "add", (1,))])[0][0], None)
     with make() as executor:
       executor.start(None)
-      executor.create("bad", Counter, -1)
+      executor.create("bad", testing.Counter, -1)
       with self.assertRaisesRegex(executor_lib.WorkerError,
                                   "(?s)bad.*cannot start at -1"):
         executor.call([("bad", "add", (1,))])
@@ -152,26 +95,24 @@ class ExecutorTest(parameterized.TestCase):
   def test_what_always_dies_is_reported_and_nothing_stays(self):
     with process_executor.ProcessExecutor(2) as executor:
       executor.start(None)
-      executor.create("a", Counter, 0)
-      executor.create("b", Counter, 0)
+      executor.create("a", testing.Counter, 0)
+      executor.create("b", testing.Counter, 0)
       with self.assertRaisesRegex(executor_lib.WorkerError,
                                   "of b died 3 times.*exit code 7"):
         executor.call([("a", "add", (1,)), ("b", "die", ())])
     self.assertEmpty(multiprocessing.active_children())
 
   def scratch(self):
-    directory = tempfile.TemporaryDirectory()
-    self.addCleanup(directory.cleanup)
-    return os.path.join(directory.name, "has-died")
+    return str(testing.make_directory(self) / "has-died")
 
   @parameterized.parameters(1, 2, 3)
   def test_a_worker_that_dies_is_replaced(self, num_workers):
     once = self.scratch()
     with process_executor.ProcessExecutor(num_workers) as executor:
       executor.start("shared")
-      executor.create("from state", Counter, 0, state=100)
+      executor.create("from state", testing.Counter, 0, state=100)
       for name in "abc":
-        executor.create(name, Counter, 10)
+        executor.create(name, testing.Counter, 10)
       executor.call([(name, "add", (1,)) for name in "abc"])
       self.assertEqual(executor.states(["a"]), [11])
       executor.call([(name, "add", (1,)) for name in "abca"])
@@ -188,7 +129,7 @@ class ExecutorTest(parameterized.TestCase):
   def test_a_worker_killed_while_idle_is_replaced(self):
     with process_executor.ProcessExecutor(2) as executor:
       executor.start("shared")
-      executor.create("a", Counter, 0)
+      executor.create("a", testing.Counter, 0)
       for expected in (1, 2, 3, 4, 5):  # Not three in a row: it answered.
         for child in multiprocessing.active_children():
           os.kill(child.pid, signal.SIGKILL)
@@ -200,8 +141,8 @@ class ExecutorTest(parameterized.TestCase):
     with process_executor.ProcessExecutor(
         2, worker_timeout_seconds=4) as executor:
       executor.start("shared")
-      executor.create("a", Counter, 3)
-      executor.create("b", Counter, 4)
+      executor.create("a", testing.Counter, 3)
+      executor.create("b", testing.Counter, 4)
       before = executor.call([("a", "process_id", ()), ("b", "process_id", ())])
       # One that is stopped does not even read what it is sent.
       os.kill(before[1], signal.SIGSTOP)
@@ -213,39 +154,26 @@ class ExecutorTest(parameterized.TestCase):
       self.assertLen({*before, *after}, 4)
 
   def test_workers_end_with_their_parent(self):
-    code = ("import multiprocessing, os, signal, executors_test\n"
+    code = ("import multiprocessing, os, signal, testing\n"
             "from open_spiel_ppsro.executors import process_executor\n"
             "if __name__ == '__main__':\n"
             "  executor = process_executor.ProcessExecutor(2)\n"
             "  executor.start(None)\n"
-            "  executor.create('a', executors_test.Counter, 0)\n"
-            "  executor.create('b', executors_test.Counter, 0)\n"
+            "  executor.create('a', testing.Counter, 0)\n"
+            "  executor.create('b', testing.Counter, 0)\n"
             "  executor.call([('b', 'add', (1,))])\n"
             "  print(*[c.pid for c in multiprocessing.active_children()],"
             " flush=True)\n"
             "  executor.call([('a', 'hang', ())])\n")
     script = self.scratch() + ".py"
     pathlib.Path(script).write_text(code)
-    path = os.pathsep.join([str(pathlib.Path(__file__).parent), *sys.path])
-    process = subprocess.Popen([sys.executable, script], text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               env={**os.environ, "PYTHONPATH": path})
+    process = testing.start_python(script)
     pids = [int(pid) for pid in process.stdout.readline().split()]
     self.assertLen(pids, 2)
     process.kill()
     process.communicate()
-    killed = time.monotonic()
-    while any(map(_is_alive, pids)) and time.monotonic() < killed + 20:
-      time.sleep(0.05)
-    self.assertFalse(any(map(_is_alive, pids)))
-
-  def test_workers_have_one_thread_and_the_caller_its_own(self):
-    before = os.environ.get("OMP_NUM_THREADS")
-    with process_executor.ProcessExecutor(1) as executor:
-      executor.start(None)
-      executor.create("a", Counter, 0)
-      self.assertEqual(executor.call([("a", "threads", ())]), ["1"])
-    self.assertEqual(os.environ.get("OMP_NUM_THREADS"), before)
+    testing.wait_until(lambda: not any(map(testing.is_alive, pids)),
+                       "the end of both workers")
 
   @parameterized.parameters(
       ({"num_workers": 0}, "num_workers is 0"),
@@ -266,8 +194,9 @@ class ExecutorTest(parameterized.TestCase):
     executor = EXECUTORS[make]()
     for _ in range(2):
       self.assertFalse(executor.is_started)
-      for method, args in (("create", ("a", Counter, 0)), ("submit", ([],)),
-                           ("collect", ([],)), ("states", (["a"],)),
+      for method, args in (("create", ("a", testing.Counter, 0)),
+                           ("submit", ([],)), ("collect", ([],)),
+                           ("states", (["a"],)),
                            ("call", ([("a", "add", (1,))],)),
                            ("discard", ("a",))):
         with self.subTest(method), self.assertRaisesRegex(
@@ -275,7 +204,7 @@ class ExecutorTest(parameterized.TestCase):
           getattr(executor, method)(*args)
       executor.start("shared")
       self.assertTrue(executor.is_started)
-      executor.create("a", Counter, 0)
+      executor.create("a", testing.Counter, 0)
       executor.close()
 
   @parameterized.parameters("serial", "two")
@@ -285,17 +214,17 @@ class ExecutorTest(parameterized.TestCase):
       with self.assertRaisesRegex(
           ValueError, "^the executor is in use by another oracle: .*$"):
         executor.start("second")
-      executor.create("a", Counter, 0)
+      executor.create("a", testing.Counter, 0)
       self.assertEqual(executor.call([("a", "add", (1,))]), [("first", 1)])
       executor.close()
       executor.start("second")
-      executor.create("a", Counter, 0)
+      executor.create("a", testing.Counter, 0)
       self.assertEqual(executor.call([("a", "add", (1,))]), [("second", 1)])
 
   def test_workers_end_when_the_executor_is_forgotten(self):
     executor = process_executor.ProcessExecutor(2)
     executor.start(None)
-    executor.create("a", Counter, 0)
+    executor.create("a", testing.Counter, 0)
     processes = multiprocessing.active_children()
     self.assertLen(processes, 2)
     del executor
@@ -307,7 +236,7 @@ class ExecutorTest(parameterized.TestCase):
   def test_what_cannot_be_pickled_is_a_failure_and_no_death(self):
     with process_executor.ProcessExecutor(1) as executor:
       executor.start(None)
-      executor.create("a", Counter, 0)
+      executor.create("a", testing.Counter, 0)
       before = executor.call([("a", "process_id", ())])
       with self.assertRaisesRegex(executor_lib.WorkerError,
                                   "(?s)^the worker of a failed:.*pickle"):
@@ -328,7 +257,7 @@ class ExecutorTest(parameterized.TestCase):
       for imports in (), ("module_of_a_user",):
         with process_executor.ProcessExecutor(1, imports=imports) as executor:
           executor.start(None)
-          executor.create("a", Counter, 0)
+          executor.create("a", testing.Counter, 0)
           self.assertEqual(executor.call(
               [("a", "has_imported", ("module_of_a_user",))]), [bool(imports)])
     self.assertNotIn("module_of_a_user", sys.modules)
@@ -347,7 +276,7 @@ class ExecutorTest(parameterized.TestCase):
       with process_executor.ProcessExecutor(
           2, imports=["module_of_a_user"]) as executor:
         executor.start(None)
-        executor.create("a", Counter, 0)
+        executor.create("a", testing.Counter, 0)
         with self.assertNoLogs(level="WARNING"):  # Nobody is replaced.
           with self.assertRaisesRegex(executor_lib.WorkerError,
                                       f"^.*{message}.*$"):
@@ -422,8 +351,9 @@ class CollectTest(parameterized.TestCase):
     executor = Scripted(2, script)
     with executor, mock.patch.object(worker_executor, "_GRACE_SECONDS", 0.05):
       executor.start(None)
-      executor.create("a", Counter)
-      executor.create("b", Counter, apart_from=["a"] if are_peers else [])
+      executor.create("a", testing.Counter)
+      executor.create("b", testing.Counter,
+                      apart_from=["a"] if are_peers else [])
       tickets = executor.submit([("a", "add", ()), ("b", "add", ())])
       if fails:
         with self.assertRaisesRegex(executor_lib.WorkerError,
@@ -438,7 +368,7 @@ class CollectTest(parameterized.TestCase):
   def test_what_was_collected_or_given_up_is_not_waited_for(self):
     executor = Scripted(1, [{0: GOOD}, {0: BAD}, {0: GOOD}])
     executor.start(None)
-    executor.create("a", Counter)
+    executor.create("a", testing.Counter)
     (collected,) = executor.submit([("a", "add", ())])
     executor.collect([collected])
     failed, given_up = executor.submit([("a", "fail", ()), ("a", "add", ())])
@@ -448,14 +378,6 @@ class CollectTest(parameterized.TestCase):
       with self.assertRaisesRegex(ValueError, "the tickets stand for calls"):
         executor.collect([ticket])
     self.assertEqual(executor.call([("a", "add", ())]), ["good"])
-
-
-def _is_alive(pid):
-  try:
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-      return file.read().rpartition(")")[2].split()[0] != "Z"
-  except FileNotFoundError:
-    return False
 
 
 if __name__ == "__main__":

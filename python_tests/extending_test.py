@@ -255,15 +255,30 @@ class UnsavableLearner(TiltLearner):
   policy_class = UnsavablePolicy
 
 
+class UnsavableStateLearner(TiltLearner):
+
+  def state(self):
+    return {"simulator": self._simulator}
+
+
+class UndecoratedScheme(ppsro.Scheme):
+
+  def openings(self, population, solve):
+    return []
+
+  def opponents(self, population, policy_id):
+    return population.frozen_indices()
+
+
 @dataclasses.dataclass(frozen=True)
 class TiltConfig(ppsro.LearnerConfig):
-  savable: bool = True
+  kind: str = "TiltLearner"
 
   def steps_per_batch(self, game):
     return ppsro.steps_per_batch(game, 32)
 
   def make_learner(self, game, player, seed_sequence):
-    return (TiltLearner if self.savable else UnsavableLearner)(
+    return globals()[self.kind](
         ppsro.make_simulator(game, player),
         np.random.default_rng(seed_sequence))
 
@@ -303,14 +318,40 @@ class OwnLearnerTest(ExtensionTestCase):
     with self.assertRaisesRegex(
         ValueError, "UnsavablePolicy, cannot be saved, so a run could not be "
         "resumed") as caught:
-      ppsro.run("kuhn_poker", ppsro.Pipeline(2), TiltConfig(savable=False),
+      ppsro.run("kuhn_poker", ppsro.Pipeline(2), TiltConfig("UnsavableLearner"),
                 evaluation="sampled", output_dir=self.path / "run",
                 callbacks=[lambda *_: rounds.append(1)], exploiter_steps=0)
     self.assertNotIn("\n", str(caught.exception))
     self.assertEmpty(rounds)
     # On an enumerated game it is a table, which can be saved.
-    ppsro.run("kuhn_poker", ppsro.Pipeline(2), TiltConfig(savable=False),
+    ppsro.run("kuhn_poker", ppsro.Pipeline(2), TiltConfig("UnsavableLearner"),
               output_dir=self.path / "exact", limits=ppsro.Limits(max_rounds=1))
+
+  @parameterized.parameters("exact", "sampled")
+  def test_a_state_that_cannot_be_saved_is_refused_at_the_start(
+      self, evaluation):
+    with testing.make_solver(
+        "kuhn_poker", TiltConfig("UnsavableStateLearner"), ppsro.Sequential(),
+        evaluation=evaluation)[0] as oracle:
+      with self.assertRaisesRegex(
+          ValueError, r"the state\(\) of a learner of TiltConfig cannot be "
+          "saved, .*Simulator"):
+        oracle.open([ppsro.PolicyId(0, 1)])
+
+  def test_a_scheme_that_is_no_dataclass_is_told_so(self):
+    with ppsro.PipelinedOracle("kuhn_poker", TiltConfig()) as oracle:
+      with self.assertRaisesRegex(
+          ValueError, "UndecoratedScheme takes to be a frozen dataclass of "
+          "plain data, .* it is no dataclass"):
+        ppsro.PipelinePSROSolver("kuhn_poker", oracle, UndecoratedScheme())
+
+  def test_a_configuration_that_needs_arguments_is_told_so(self):
+    with mock.patch.dict(ppsro.ORACLES, agent=ppsro.RLAgentConfig):
+      code, _, errors = testing.call_example(
+          "pipeline_psro_example", "--oracle=agent")
+    self.assertEqual(code, 2)
+    self.assertIn("error: --oracle=agent: RLAgentConfig cannot be made of "
+                  "flags alone", errors)
 
   def test_a_policy_class_that_is_not_here_is_told_by_name(self):
     ppsro.run("kuhn_poker", ppsro.Pipeline(2), TiltConfig(),

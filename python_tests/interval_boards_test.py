@@ -141,6 +141,18 @@ class BoardWalkTest(parameterized.TestCase):
         [found.low, found.high],
         pyspiel.nash_conv(game, pyspiel.UniformRandomPolicy(game)) / 2)
 
+  @pytest.mark.thorough
+  def test_uniform_play_on_dark_hex_is_as_published(self):
+    # exp-a-spiel, the code of Rudolph et al. 2025 (arXiv:2502.08938), says in
+    # its README: value 0.333684, gains 1.166488 and 0.666318.
+    found = ppsro.exploitability_interval(
+        "dark_hex(board_size=3)", [ppsro.UniformPolicy()] * 2, seconds=None,
+        threshold=2e-6)
+    self.assertEqual(found.width, 0)
+    np.testing.assert_allclose(
+        [bounds.low for bounds in found.best_responses],
+        [0.333684 + 0.666318, 1.166488 - 0.333684], atol=3e-6)
+
   @parameterized.parameters(*BOARDS)
   def test_a_mixture_that_goes_few_ways_is_exact(self, name):
     # Nodes at which the opponent has nothing left to decide belong to the

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Tests for linear_program's growing program, against SciPy."""
+"""Tests for linear_program, against SciPy."""
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -40,6 +40,56 @@ def value_by_scipy(payoffs):
   return scipy.optimize.linprog(
       cost, -matrix[1:], np.zeros(len(payoffs)), matrix[:1], [1],
       [(None, None)] + [(0, None)] * payoffs.shape[1]).fun
+
+
+class MinimiseTest(parameterized.TestCase):
+
+  @parameterized.parameters(*range(5))
+  def test_minimise(self, seed):
+    rng = np.random.default_rng(seed)
+    cost, matrix = rng.uniform(0, 1, 40), rng.normal(size=(30, 40))
+    lower = matrix @ rng.uniform(0, 1, 40) - rng.uniform(0, 1, 30)
+    upper = np.where(rng.random(30) < 0.5, lower + 0.1, np.inf)
+    wanted = scipy.optimize.linprog(
+        cost, np.vstack([-matrix, matrix[upper < np.inf]]),
+        np.append(-lower, upper[upper < np.inf]))
+    x, duals = linear_program.minimise(cost, matrix, lower, upper)
+    self.assertAlmostEqual(cost @ x, wanted.fun)
+    # Weak duality: no x costs less than this.
+    bounds = np.where(duals > 0, lower, np.minimum(upper, 1e6))
+    self.assertGreaterEqual((cost - duals @ matrix).min(), -1e-6)
+    self.assertAlmostEqual(duals @ bounds, wanted.fun)
+    # The basis of the solution, another one, and none.
+    tight = np.abs(duals) > 1e-9
+    for start in (linear_program.Basis(x > 1e-9, ~tight),
+                  linear_program.Basis(np.arange(40) < 30, np.zeros(30, bool)),
+                  linear_program.Basis(x > 1e-9, np.zeros(30, bool))):
+      for method in (1, 4):
+        again = linear_program.minimise(cost, matrix, lower, upper, start,
+                                        {"simplex_strategy": method})
+        np.testing.assert_allclose(again[0], x, atol=1e-6)
+        np.testing.assert_allclose(again[1], duals, atol=1e-6)
+
+  def test_a_good_start_needs_no_steps(self):
+    rng = np.random.default_rng(0)
+    program = (-np.ones(40), rng.uniform(1, 2, (30, 40)), np.full(30, -np.inf),
+               np.ones(30))
+    x, duals = linear_program.minimise(*program)
+    with self.assertRaisesRegex(ValueError, "Iteration limit"):
+      linear_program.minimise(*program, options={"simplex_iteration_limit": 0})
+    again = linear_program.minimise(
+        *program, linear_program.Basis(x > 0, duals == 0),
+        {"simplex_iteration_limit": 0})
+    np.testing.assert_allclose(again[0], x, atol=1e-9)
+    np.testing.assert_allclose(again[1], duals, atol=1e-9)
+
+  def test_no_optimum(self):
+    # x is 1 at least and 0 at most.
+    program = np.ones(1), np.ones((1, 1)), np.ones(1), np.zeros(1)
+    with self.assertRaisesRegex(ValueError, "1 rows and 1 columns: Infeasible"):
+      linear_program.minimise(*program)
+    x, duals = linear_program.minimise(*program, must_be_optimal=False)
+    self.assertEqual((x.shape, duals.shape), ((1,), (1,)))
 
 
 # One row, one column: both are tight, and the slack of the sum is nonbasic.

@@ -14,10 +14,11 @@
 
 """Tests for meta_strategies."""
 
+from unittest import mock
+
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
-import scipy.optimize
 
 from open_spiel_ppsro.meta_games import meta_game
 from open_spiel_ppsro.meta_games import meta_strategies
@@ -25,58 +26,6 @@ from open_spiel_ppsro.meta_games import sub_game_solver
 from open_spiel_ppsro.meta_games import zero_sum
 
 RPS = np.array([[0., -1, 1], [1, 0, -1], [-1, 1, 0]])
-RANDOM = np.random.default_rng(0)
-
-
-def value_by_scipy(payoffs):
-  """Returns the value of a zero-sum matrix game, by another solver's LP."""
-  rows, columns = payoffs.shape
-  solution = scipy.optimize.linprog(
-      np.r_[np.zeros(rows), -1],
-      A_ub=np.c_[-payoffs.T, np.ones(columns)], b_ub=np.zeros(columns),
-      A_eq=[np.r_[np.ones(rows), 0]], b_eq=[1],
-      bounds=[(0, None)] * rows + [(None, None)])
-  return -solution.fun
-
-
-class SolveZeroSumTest(parameterized.TestCase):
-
-  @parameterized.named_parameters(
-      ("rps", RPS),
-      ("matching_pennies", np.array([[1., -1], [-1, 1]])),
-      ("dominated", np.array([[3., 2], [1, 0], [2, 5]])),
-      ("duplicates", np.repeat(np.repeat(RPS, 4, axis=0), 2, axis=1)),
-      ("zero", np.zeros((4, 5))),
-      ("constant", np.full((3, 3), -1.0)),
-      ("one_row", np.array([[3., -1, 2]])),
-      ("one_column", np.array([[3.], [-1], [2]])),
-      ("one_cell", np.array([[-1.0]])),
-      ("huge", 1e6 * RANDOM.uniform(-1, 1, (10, 12))),
-      ("tiny", 1e-6 * RANDOM.uniform(-1, 1, (10, 12))),
-      ("wide", RANDOM.uniform(-1, 1, (40, 60))),
-      ("large", RANDOM.uniform(-1, 1, (120, 120))),
-  )
-  def test_value_and_regret(self, payoffs):
-    scale = max(np.abs(payoffs).max(), 1e-30)
-    rows, columns = payoffs.shape
-    hints = [None, (np.eye(rows)[0], np.eye(columns)[-1]),
-             (np.full(rows, np.nan), np.eye(columns)[0])]
-    for hint in hints:
-      x, y = zero_sum.solve_zero_sum(payoffs, hint)
-      for p in (x, y):
-        self.assertAlmostEqual(p.sum(), 1)
-        self.assertTrue((p >= 0).all())
-      regrets = meta_strategies.regrets([payoffs, -payoffs], [x, y])
-      self.assertLess(regrets.max() / scale, 1e-8)
-      if scale > 1e-3:  # Smaller than scipy's own tolerance.
-        self.assertAlmostEqual(x @ payoffs @ y / scale,
-                               value_by_scipy(payoffs) / scale, places=6)
-
-  @parameterized.parameters(
-      (np.zeros(3),), (np.array([[0., np.nan]]),), (np.zeros((2, 2, 2)),))
-  def test_refuses_what_is_no_matrix(self, payoffs):
-    with self.assertRaisesRegex(ValueError, "finite matrix"):
-      zero_sum.solve_zero_sum(payoffs)
 
 
 class MethodsTest(parameterized.TestCase):
@@ -153,6 +102,60 @@ class SubGameSolverTest(absltest.TestCase):
     self.assertLen(calls, 3)
     self.assertLess(changed.regret.max(), 1e-9)
     self.assertFalse(np.allclose(changed.probabilities[0], 1 / 3))
+
+  def test_knows_which_sub_games_stand(self):
+    rng = np.random.default_rng(0)
+    payoffs = rng.normal(size=(5, 5))
+    game = meta_game.MetaGame((0, 1))
+    game.grow((5, 5))
+    game.fill([range(5)] * 2, [payoffs, -payoffs])
+    solve = sub_game_solver.SubGameSolver(game, "nash")
+    sub_games = [((0, 1, 2), (0, 1, 2)), ((0, 1, 2, 3), (0, 1, 2, 3)),
+                 ((1, 3), (0, 2, 4))]
+    known = [solve(indices) for indices in sub_games]
+    for changed in ((0, 0), (2, 3), (1, 4), (4, 4)):
+      payoffs[changed] += 1
+      # All is set again, and only what is another number counts as changed.
+      game.fill([range(5)] * 2, [payoffs, -payoffs])
+      game.grow((6, 7))
+      # Another solver goes on where this one is.
+      restored_game = meta_game.MetaGame((0, 1))
+      restored_game.restore(game.payoffs)
+      restored = sub_game_solver.SubGameSolver(restored_game, "nash")
+      restored.restore(solve.state())
+      for index, indices in enumerate(sub_games):
+        stands = not all(policy in policies for policy, policies
+                         in zip(changed, indices))
+        for solver in (solve, restored):
+          with mock.patch.object(
+              meta_strategies, "solve", wraps=meta_strategies.solve) as calls:
+            answer = solver(indices)
+          self.assertEqual(calls.called, not stands)
+          self.assertLess(answer.regret.max(), 1e-9)
+          if stands:
+            for found, old in zip(answer.probabilities,
+                                  known[index].probabilities):
+              np.testing.assert_array_equal(found, old)
+        known[index] = answer
+
+  def test_a_checkpoint_of_0_1_says_where_to_start(self):
+    game = meta_game.MetaGame((0, 1))
+    game.grow((3, 3))
+    game.fill([range(3)] * 2, [RPS, -RPS])
+    everyone = ((0, 1, 2), (0, 1, 2))
+    solve = sub_game_solver.SubGameSolver(game, "nash")
+    solve(everyone)
+    state = solve.state()
+    self.assertIs(state["solved"][0][1], True)
+    state["solved"][0][1] = "the hash of the payoffs"
+    restored = sub_game_solver.SubGameSolver(game, "nash")
+    restored.restore(state)
+    with mock.patch.object(
+        meta_strategies, "solve", wraps=meta_strategies.solve) as calls:
+      restored(everyone)
+      restored(everyone)
+    self.assertEqual(calls.call_count, 1)
+    np.testing.assert_allclose(calls.call_args.args[1].hint, 1 / 3)
 
 
 class OnlineRegretMatchingTest(absltest.TestCase):

@@ -18,6 +18,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 from open_spiel.python import policy
+import pytest
 
 from open_spiel_ppsro import population
 from open_spiel_ppsro import schemes
@@ -57,6 +58,7 @@ class TabularLimitTest(parameterized.TestCase):
 
 class RockPaperScissorsTest(absltest.TestCase):
 
+  @pytest.mark.slow
   def test_rows_cycle_and_the_mixture_is_uniform(self):
     tree = normal_form.from_payoffs([[0, -1, 1], [1, 0, -1], [-1, 1, 0]])
     rock = policy.TabularPolicy(tree.game)

@@ -18,6 +18,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 from open_spiel.python import policy
+import pytest
 
 from open_spiel_ppsro import plateau as plateau_lib
 from open_spiel_ppsro import schemes
@@ -153,6 +154,7 @@ class CounterexamplesTest(parameterized.TestCase):
 
 class RandomGamesTest(absltest.TestCase):
 
+  @pytest.mark.slow
   def test_more_learners_converge_and_dch_does_not(self):
     # A small version of the paper's first figure.
     def final(scheme):

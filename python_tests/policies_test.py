@@ -15,7 +15,6 @@
 
 import pathlib
 import pickle
-import tempfile
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -27,6 +26,7 @@ from open_spiel.python.algorithms import exploitability
 
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro.policies import policy as policy_lib
+import testing
 
 VERSION_0_1 = pathlib.Path(__file__).parent / "version_0_1"
 EXACT = ppsro.ExactConfig()
@@ -213,9 +213,7 @@ class StorageTest(parameterized.TestCase):
 
   def setUp(self):
     super().setUp()
-    temporary = tempfile.TemporaryDirectory()
-    self.addCleanup(temporary.cleanup)
-    self.path = pathlib.Path(temporary.name)
+    self.path = testing.make_directory(self)
 
   @parameterized.parameters(
       (EXACT, "auto", ppsro.Sequential()), (EXACT, "auto", ppsro.Rectified()),

@@ -50,7 +50,10 @@ class ProgressTest(parameterized.TestCase):
   def show(self, is_terminal=False, label="", silent_seconds=0.0):
     """Gives a progress and what it writes."""
     stream = Stream(is_terminal)
-    with (mock.patch.object(progress_lib.sys, "stderr", stream),
+    clock = testing.Clock()
+    clock.seconds = 1000.0
+    with (clock.is_everybodys(),
+          mock.patch.object(progress_lib.sys, "stderr", stream),
           mock.patch.object(progress_lib, "_SILENT_SECONDS", silent_seconds),
           mock.patch.object(progress_lib, "_LOOK_SECONDS", 0.001),
           progress_lib.Progress(label) as progress):

@@ -17,7 +17,6 @@
 import contextlib
 import pathlib
 import re
-import tempfile
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -25,6 +24,7 @@ import pytest
 
 import open_spiel_ppsro
 from open_spiel_ppsro.runs import run_directory
+import testing
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "open_spiel_ppsro"
@@ -52,8 +52,7 @@ class ReadmeTest(parameterized.TestCase):
   @pytest.mark.slow
   def test_python_runs(self, code):
     # Runs without a named directory have theirs below the current one.
-    self.enter_context(contextlib.chdir(
-        self.enter_context(tempfile.TemporaryDirectory())))
+    self.enter_context(contextlib.chdir(testing.make_directory(self)))
     exec(compile(code, "README.md", "exec"), {})  # pylint: disable=exec-used
 
   def test_every_column_and_every_scheme_is_there(self):

@@ -53,9 +53,8 @@ class LockstepTest(parameterized.TestCase):
     self.assertEqual(ours[0], theirs[0])
     self.assertEmpty(testing.differences(ours[1], theirs[1]))
 
-  @parameterized.named_parameters(
-      (name, *case) for name, case in CASES.items())
-  def test_any_number_of_workers(self, *case):
+  def check_numbers_of_workers(self, *case):
+    """Checks that with 1, 2 and 3 worker processes all is as serially."""
     serial = play(*case)
     # Learners trained; where they can freeze, some did, and others opened.
     members = sum(map(len, serial[1]["population"]["members"]))
@@ -63,6 +62,17 @@ class LockstepTest(parameterized.TestCase):
     for workers in (1, 2, 3):
       self.assert_same(
           play(*case, process_executor.ProcessExecutor(workers)), serial)
+
+  @parameterized.named_parameters(
+      (name, *case) for name, case in CASES.items() if "sampled" not in name)
+  def test_any_number_of_workers(self, *case):
+    self.check_numbers_of_workers(*case)
+
+  @parameterized.named_parameters(
+      (name, *case) for name, case in CASES.items() if "sampled" in name)
+  @pytest.mark.slow
+  def test_any_number_of_workers_on_sampled_games(self, *case):
+    self.check_numbers_of_workers(*case)
 
   @parameterized.named_parameters(
       (name, *case) for name, case in CASES.items())

@@ -317,8 +317,8 @@ class AgentsTest(parameterized.TestCase):
       reports.append(learner.state())
     self.assertEqual(plain_data.first_difference(*reports), "")
 
-  @pytest.mark.slow
   @parameterized.parameters(("exact", AGENTS[:1]), ("sampled", AGENTS[:3]))
+  @pytest.mark.slow
   def test_the_same_bits_in_a_worker_process(self, evaluation, configs):
     game = opened("kuhn_poker", evaluation)
     uniform = mixtures([
@@ -451,6 +451,59 @@ class Quiet(random_agent.RandomAgent):
     return rl_agent.StepOutput(action=self.action, probs=output.probs)
 
 
+class Remembering(random_agent.RandomAgent):
+  """An agent that acts by what it keeps to learn from."""
+
+  def __init__(self, player_id, num_actions):
+    super().__init__(player_id, num_actions)
+    self._buffer = BoxOfMemory()
+
+  def step(self, time_step, is_evaluation=False):
+    output = super().step(time_step, is_evaluation)
+    if not is_evaluation:
+      self._buffer.append(1.0)
+    return output and rl_agent.StepOutput(
+        output.action, output.probs ** (1 + len(self._buffer.kept))
+        + (np.arange(2) == 1) * bool(self._buffer.kept))
+
+
+class BoxOfMemory:
+
+  def __init__(self):
+    self.kept = []
+
+  def append(self, value):
+    self.kept.append(value)
+
+  def sample(self):
+    return self.kept[-1]
+
+
+class Sampler(torch.nn.Linear):
+  """A network that draws, and is no replay buffer."""
+
+  def sample(self):
+    return self.weight.detach().sum()
+
+  def append(self, value):
+    raise NotImplementedError
+
+
+class Drawing(random_agent.RandomAgent):
+  """An agent with such a network, which it changes."""
+
+  def __init__(self, player_id, num_actions):
+    super().__init__(player_id, num_actions)
+    self.network = Sampler(1, num_actions)
+
+  def step(self, time_step, is_evaluation=False):
+    output = super().step(time_step, is_evaluation)
+    if not is_evaluation:
+      self.network.weight.data += 0.1
+    return output and rl_agent.StepOutput(output.action, torch.softmax(
+        self.network(torch.ones(1)), 0).detach().numpy().astype(float))
+
+
 class WithoutProbabilities(random_agent.RandomAgent):
   probs = [1.0]
 
@@ -556,6 +609,15 @@ class AgentStateTest(parameterized.TestCase):
       ppsro.PipelinedOracle("kuhn_poker", ppsro.RLAgentConfig(agent_class))
 
 
+  def test_refuses_agents_that_act_by_their_replay_buffer(self):
+    config = ppsro.RLAgentConfig(Remembering)
+    config.check_game(opened("kuhn_poker", "exact"))
+    with self.assertRaisesRegex(ValueError, "plays otherwise without its"):
+      config.check_game(opened("kuhn_poker", "sampled"))
+    # A network is kept, whatever methods it has.
+    ppsro.RLAgentConfig(Drawing).check_game(opened("kuhn_poker", "sampled"))
+
+
 class ConfigTest(parameterized.TestCase):
 
   @parameterized.parameters(
@@ -602,7 +664,54 @@ class ConfigTest(parameterized.TestCase):
     self.assertEqual(config.settings()["kwargs"]["hidden_layers_sizes"], [8, 8])
 
 
+SCRIPT = '''
+import sys
+
+import numpy as np
+from open_spiel.python.algorithms import random_agent
+import open_spiel_ppsro as ppsro
+
+
+class Box:
+  content = 3
+
+
+class Mine(random_agent.RandomAgent):
+
+  def __init__(self, player_id, num_actions):
+    super().__init__(player_id, num_actions)
+    self.box = Box()
+    self.box.content = np.random.random()
+
+
+if __name__ == "__main__":
+  path, kind = sys.argv[1:]
+  executor = ppsro.SerialExecutor() if kind == "here" else (
+      ppsro.ProcessExecutor(1))
+  ppsro.run("kuhn_poker", "sequential", ppsro.RLAgentConfig(
+      Mine, episodes_per_batch=16), executor,
+      evaluation="sampled", exploiter_steps=0, meta_strategy="uniform",
+      plateau={"min_steps": 20, "delta": 9.0}, output_dir=path,
+      limits=ppsro.Limits(max_rounds=3))
+  ppsro.read_policy(path).action_probabilities(
+      ppsro.open_game("kuhn_poker").game.new_initial_state().child(0).child(1))
+'''
+
+
 class PolicyTest(parameterized.TestCase):
+
+  @pytest.mark.slow
+  def test_agents_of_the_main_script(self):
+    directory = testing.make_directory(self)
+    (directory / "script.py").write_text(SCRIPT, encoding="utf-8")
+    states = []
+    for kind in ("here", "worker"):
+      process = testing.start_python(
+          str(directory / "script.py"), str(directory / kind), kind)
+      _, errors = process.communicate(timeout=testing.PATIENCE_SECONDS)
+      self.assertEqual(process.returncode, 0, errors)
+      states.append(ppsro.read_checkpoint(directory / kind)["solver"])
+    self.assertEqual(plain_data.first_difference(*states), "")
 
   @parameterized.parameters(*AGENTS[:3])
   def test_a_sampled_run_is_saved_resumed_and_read(self, config):
@@ -639,6 +748,7 @@ class PolicyTest(parameterized.TestCase):
   @parameterized.parameters(
       ("nowhere.agents:Clever", "no agent class nowhere.agents.Clever here: "
        "import nowhere.agents first"),
+      ("__main__:Clever", "defined in the main script"),
       ("subprocess:Popen", "subprocess.Popen is no rl_agent.AbstractAgent"))
   def test_reads_only_agents_that_were_imported(self, name, message):
     data = self.policy_data()

@@ -25,6 +25,7 @@ from open_spiel.python.algorithms import exploitability
 from open_spiel.python.algorithms import policy_aggregator
 from open_spiel.python.algorithms.psro_v2 import meta_strategies as psro_v2_meta
 import pyspiel
+import pytest
 
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
@@ -217,6 +218,7 @@ class CorrelatedTest(parameterized.TestCase):
           weights, joint.sum(axis=tuple(
               axis for axis in range(joint.ndim) if axis != player)))
 
+  @pytest.mark.slow
   def test_ppo_closes_the_gap_of_three_players(self):
     oracle, solver = testing.make_solver(
         "kuhn_poker(players=3)", SMALL_PPO, schemes.Pipeline(3),
@@ -265,6 +267,7 @@ class SampledTest(parameterized.TestCase):
   @parameterized.parameters(
       (lambda: schemes.Pipeline(2), False), (schemes.Rectified, True),
       (schemes.Sequential, False))
+  @pytest.mark.slow
   def test_exploiters_bound_the_exact_nash_conv_from_below(
       self, scheme, seat_symmetric):
     oracle, solver = testing.make_solver(

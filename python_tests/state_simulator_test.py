@@ -20,6 +20,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 from open_spiel.python.algorithms import expected_game_score
+import pytest
 
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro.evaluation import match
@@ -285,6 +286,7 @@ class SampledEvaluatorTest(parameterized.TestCase):
       ("leduc_poker", False, 10, 300, 2),
       ("leduc_poker", True, 10, 300, 2),
       ("liars_dice", False, 10, 300, 0.6))
+  @pytest.mark.slow
   def test_payoffs_within_standard_errors(self, name, symmetric, count,
                                           num_episodes, largest):
     tree, game = both(name, symmetric)

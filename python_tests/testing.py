@@ -23,6 +23,7 @@ import importlib.util
 import os
 import pathlib
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
@@ -164,6 +165,64 @@ def differences(one, other, name="data"):
   return [] if same else [name]
 
 
+# Actors.
+
+
+class Counter:
+  """An actor: remembers what it was made with and how often it was called."""
+
+  def __init__(self, shared, start):
+    if start < 0:
+      raise ValueError(f"cannot start at {start}")
+    self._shared = shared
+    self._count = start
+
+  def add(self, amount):
+    self._count += amount
+    return self._shared, self._count
+
+  def state(self):
+    return self._count
+
+  def restore(self, state):
+    self._count = state
+
+  def add_and_die_once(self, amount, path):
+    """Dies in the middle, unless it has before."""
+    self._count += amount
+    if not os.path.exists(path):
+      pathlib.Path(path).touch()
+      os.kill(os.getpid(), signal.SIGKILL)
+    return self._count
+
+  def hang_once(self, path):
+    if not os.path.exists(path):
+      pathlib.Path(path).touch()
+      self.hang()
+    return self._count
+
+  def hang(self):
+    time.sleep(2 * PATIENCE_SECONDS)
+
+  def fail(self):
+    raise ArithmeticError("the counter is broken")
+
+  def die(self):
+    os._exit(7)  # pylint: disable=protected-access
+
+  def threads(self):
+    return os.environ.get("OMP_NUM_THREADS")
+
+  def process_id(self):
+    return os.getpid()
+
+  def has_imported(self, name):
+    return name in sys.modules
+
+  def something_that_cannot_be_pickled(self):
+    return sys.stdout
+
+
 # Processes.
 
 
@@ -207,7 +266,7 @@ def wait_until(condition, what, process=None):
   while not condition():
     if process is not None and process.poll() is not None:
       raise AssertionError(f"{what} has not happened, as the process ended: "
-                           + process.communicate()[1])
+                           f"{process.communicate()}")
     if time.monotonic() > deadline:
       raise AssertionError(f"{what} has not happened")
     time.sleep(0.02)
@@ -271,10 +330,9 @@ def start_example(example, *arguments, **kwargs):
 def start_python(*arguments, **kwargs):
   """Starts a Python process that imports what this one does."""
   path = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
-  return subprocess.Popen(
-      [sys.executable, *arguments], stdout=subprocess.PIPE,
-      stderr=subprocess.PIPE, text=True,
-      env={**os.environ, "PYTHONPATH": path}, **kwargs)
+  return subprocess.Popen([sys.executable, *arguments], **{
+      "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True,
+      "env": {**os.environ, "PYTHONPATH": path}, **kwargs})
 
 
 def run_example(example, *arguments):

@@ -124,7 +124,7 @@ def _played_spread(payoffs, x, y):
 
 
 def _double_oracle(payoffs, x, y):
-  """Returns `(x, y)`, looked for first where the strategies given play."""
+  """Returns `(x, y)`, sought first where those given are not zero."""
   rows, columns = np.flatnonzero(x), np.flatnonzero(y)
   while True:
     start = linear_program.Basis(y[columns] > 0, ~(x[rows] > 0))

@@ -195,7 +195,17 @@ def check_config(config: Any) -> None:
   except (AssertionError, TypeError) as error:
     raise ValueError(
         f"{name} takes to be a dataclass of plain data, so that a run can be "
-        f"resumed: {error or 'it is no dataclass'}") from error
+        f"resumed: {str(error) or 'it is no dataclass'}") from error
+
+
+def check_state(state: Any, config: LearnerConfig) -> None:
+  """Raises ValueError unless what `Learner.state` gave can be saved."""
+  try:
+    plain_data.check(state)
+  except TypeError as error:
+    raise ValueError(
+        f"the state() of a learner of {type(config).__name__} cannot be saved, "
+        f"so a run could not be resumed: {error}") from error
 
 
 def check_policy(policy: policy_lib.Policy | np.ndarray,

@@ -225,6 +225,8 @@ class PipelinedOracle(rl_oracle.RLOracle):
          for policy_id in policy_ids])
     if policies and not self._has_checked:  # All learners are of one class.
       learner_lib.check_policy(policies[0], policy_ids[0], self.played_game)
+      state, = self.executor.states([policy_ids[0]])
+      learner_lib.check_state(state, self.config)
       self._has_checked = True
     return policies
 

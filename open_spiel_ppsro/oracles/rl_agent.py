@@ -133,6 +133,7 @@ class RLAgentConfig(learner_lib.LearnerConfig):
       for one in (learner, other):
         one.train(opponents, 1, stationary=False)
         states.append(one.state())
+      plays_alike = learner.plays_as_its_policy()
     except Exception as error:  # Whatever the agent may raise.
       reason = " ".join(str(error).split())
       raise ValueError(
@@ -145,6 +146,11 @@ class RLAgentConfig(learner_lib.LearnerConfig):
           f"{_full_name(self.agent_class)} is not the same after it was saved "
           f"and restored: {difference}; something that it holds changes where "
           "its attributes do not show it")
+    if not plays_alike:
+      raise ValueError(
+          f"{_full_name(self.agent_class)} plays otherwise without its "
+          "optimiser and replay buffer, which policies of sampled games are "
+          "saved without")
 
 
 def _check_class(agent_class):
@@ -238,6 +244,25 @@ class RLAgentLearner(learner_lib.Learner):
     return learner_lib.TrainingReport(
         policy=self._policy(), mean_return=total_return / episodes,
         steps=steps, episodes=episodes)
+
+  def plays_as_its_policy(self) -> bool:
+    """Returns whether the agent and its policy play the same, to the last bit.
+
+    Both are asked at the beginnings of some episodes.
+    """
+    policy = self._policy()
+    if isinstance(policy, tabular.TablePolicy):
+      return True
+    seen, legal = [], np.zeros((_TRIAL_EPISODES, self._game.num_actions), bool)
+    for row in range(_TRIAL_EPISODES):
+      observations = self._environment.reset(self._rng).observations
+      seen.append(observations["info_state"][self._spec.player])
+      legal[row, observations["legal_actions"][self._spec.player]] = True
+    asked = np.array(seen, np.float32)[legal.any(axis=1)], legal[
+        legal.any(axis=1)]
+    return np.array_equal(
+        policy(*asked), agent_lib.action_probabilities(
+            self._agent, self._spec, *asked))
 
   def _play_episode(self):
     time_step = self._environment.reset(self._rng)

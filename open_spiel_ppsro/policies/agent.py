@@ -126,8 +126,11 @@ class AgentSpec:
     if agent_class is None:
       module = name.partition(":")[0]
       raise ValueError(
-          f"there is no agent class {name.replace(':', '.')} here: import "
-          f"{module} first (on the command line by --import_module={module})")
+          f"there is no agent class {name.replace(':', '.')} here: "
+          + ("it was defined in the main script of the run; define it in a "
+             "module that can be imported" if module == "__main__" else
+             f"import {module} first (on the command line by "
+             f"--import_module={module})"))
     if not is_agent_class(agent_class):
       raise ValueError(f"{name.replace(':', '.')} is no rl_agent.AbstractAgent")
     return cls(**{**data, "agent_class": agent_class,

@@ -54,7 +54,8 @@ def collect(agent: Any, learning: bool = True) -> dict[str, Any]:
   Args:
     agent: an OpenSpiel agent between two episodes.
     learning: whether it will learn on. Otherwise optimisers and replay buffers
-      are left out; what has a method `sample` counts as a replay buffer.
+      are left out; what has methods `sample` and `append` or `add` counts as a
+      replay buffer, unless it is a torch module.
 
   Raises:
     ValueError: in one line, if it holds something that cannot be collected;
@@ -94,7 +95,7 @@ def restore_arguments(agent_class: type,
 
 def name_of(named: Any) -> str:
   """Returns the name of a class or function, as `module:name`."""
-  return f"{named.__module__}:{named.__qualname__}"
+  return f"{_module_of(named)}:{named.__qualname__}"
 
 
 def find(name: str) -> Any:
@@ -109,6 +110,13 @@ def find(name: str) -> Any:
   return found
 
 
+def _module_of(named):
+  """Returns the name of the module of a class or function, "" of neither."""
+  module = getattr(named, "__module__", None) or ""
+  # Worker processes have another name for the main script.
+  return "__main__" if module == "__mp_main__" else module
+
+
 def may_change(value: Any) -> bool:
   """Returns whether a value is an object that may change after it was made."""
   return not isinstance(value, (*_SCALARS, *_STATELESS, enum.Enum, tuple))
@@ -116,20 +124,21 @@ def may_change(value: Any) -> bool:
 
 def _packages_of(agent_class):
   """Returns the names of the packages that an agent's objects may be of."""
-  return {base.__module__.partition(".")[0]
+  return {_module_of(base).partition(".")[0]
           for base in agent_class.__mro__} - {"abc", "builtins"}
 
 
 def _is_known(named, packages):
   """Returns whether a class or function can be found again by its name."""
-  module = getattr(named, "__module__", None) or ""
+  module = _module_of(named)
   return (module.partition(".")[0] in packages
           or module == "builtins" and isinstance(named, type)
          ) and find(name_of(named)) is named
 
 
 def _is_replay_buffer(value):
-  return callable(getattr(value, "sample", None))
+  return (not isinstance(value, torch.nn.Module) and hasattr(value, "sample")
+          and (hasattr(value, "append") or hasattr(value, "add")))
 
 
 class _Collector:
