@@ -420,6 +420,20 @@ def limits():
   return ppsro.Limits(**{name: FLAGS[name].value for name in LIMITS})
 
 
+def open_game(evaluation=None):
+  """Returns the game of the flags, opened; says so if that takes long.
+
+  Args:
+    evaluation: in place of that of the flags.
+  """
+  with progress.Progress() as shown:
+    with shown.phase("importing"):
+      ppsro.run  # All that a run needs, so that no run has to wait for it.
+    with shown.phase(f"opening {FLAGS.game_name}"):
+      return ppsro.open_game(FLAGS.game_name, FLAGS.max_histories,
+                             evaluation or FLAGS.evaluation)
+
+
 def run(game, scheme_name, seed, **options):
   """Plays one run as the flags set it, see `ppsro.run`.
 

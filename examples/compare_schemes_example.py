@@ -123,9 +123,7 @@ def run(game, name, seed, path):
 def main():
   output_dir = find_output_dir() if FLAGS.resume else None
   schemes, seeds = chosen_schemes(), chosen_seeds()
-  ppsro.run  # Imported now, not at the first run's expense.
-  game = ppsro.open_game(FLAGS.game_name, FLAGS.max_histories,
-                         FLAGS.evaluation)
+  game = common_flags.open_game()
   if not isinstance(game, ppsro.GameTree):
     raise ValueError(f"schemes are compared by exact exploitability, and "
                      f"{FLAGS.game_name} is sampled: choose a smaller game")

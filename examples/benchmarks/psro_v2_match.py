@@ -34,7 +34,6 @@ import numpy as np
 # What examples share is in their folder.
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import common_flags
-import open_spiel_ppsro as ppsro
 from open_spiel_ppsro.simulators import play as play_lib
 import psro_v2_peer
 
@@ -130,7 +129,7 @@ def play_match(game, ours, peers, num_games, rng):
 def main():
   common_flags.check([FLAGS.scheme])
   psro_v2_peer.dqn()  # Fails here if it cannot be had.
-  game = ppsro.open_game(FLAGS.game_name, evaluation="sampled")
+  game = common_flags.open_game("sampled")
   if game.num_players != 2 or not game.is_zero_sum:
     raise ValueError(f"{game.game} is not a two-player zero-sum game; a match "
                      "needs one")

@@ -159,8 +159,7 @@ def main():
     raise ValueError("only --executor=processes, in lockstep, has workers to "
                      "kill and a twin to compare with")
   logging.set_verbosity(logging.ERROR)  # Not a line for each kill.
-  game = ppsro.open_game(FLAGS.game_name, FLAGS.max_histories,
-                         FLAGS.evaluation)
+  game = common_flags.open_game()
   output_dir = common_flags.make_output_dir("soak")
   paths = [os.path.join(output_dir, name)
            for name in ("disturbed", "undisturbed")]
