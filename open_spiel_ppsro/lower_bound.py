@@ -30,6 +30,11 @@ from open_spiel_ppsro.simulators import of_game
 # The fewest and the most episodes that estimate an exploiter's gain. Four times
 # as many halve the standard error.
 _FEWEST_EPISODES, _MOST_EPISODES = 1_000, 20_000
+# The fewest where there is no time for so many, as in long games. The standard
+# error tells how little they say.
+_FEWEST_IN_TIME = 100
+# How long the gains are measured after training was told to end.
+_MEASURING_SECONDS = 2.0
 # The share of the time limit that exploiters train; the rest is for measuring
 # their gains. A larger share makes better exploiters and less certain gains.
 _TRAINING_SHARE = 0.8
@@ -66,11 +71,12 @@ def lower_bound(oracle: pipelined.PipelinedOracle,
     mixtures: per player, the mixture to exploit.
     exploiter_steps: environment steps that each exploiter trains.
     num_episodes: the episodes that estimate each exploiter's gain; by default
-      20,000, or fewer if these would have more steps than an exploiter trains
-      or would exceed the time limit, but 1,000 at least.
+      20,000, or fewer if these would have more steps than an exploiter
+      trains, but 1,000 at least, and 100 at least if there is no time for
+      more.
     go_on: called about once a second with the share of the training that is
-      done; when it returns False, training ends, and 1,000 episodes are
-      played.
+      done; when it returns False, training ends, and so does measuring, about
+      two seconds later.
     until: the `time.perf_counter()` at which the time is over; training ends
       when four fifths of it have gone by.
 
@@ -93,15 +99,14 @@ def lower_bound(oracle: pipelined.PipelinedOracle,
       mixtures, exploiter_steps,
       None if go_on is None and until == math.inf else goes_on)
   if num_episodes is None:
+    now = time.perf_counter()
+    seconds_left = _MEASURING_SECONDS if was_told else until - now
+    # A step of play takes no longer than a step of training.
+    steps_in_time = steps * seconds_left / max(now - start, 1e-9)
     episode_steps = of_game.steps_per_batch(game, 1)
-    most = steps / episode_steps
-    if until < math.inf:
-      now = time.perf_counter()
-      # A step of play takes no longer than a step of training.
-      most = min(most, (until - now) * steps / max(now - start, 1e-9)
-                 / episode_steps)
-    num_episodes = _FEWEST_EPISODES if was_told else int(np.clip(
-        most, _FEWEST_EPISODES, _MOST_EPISODES))
+    num_episodes = int(min(
+        np.clip(steps / episode_steps, _FEWEST_EPISODES, _MOST_EPISODES),
+        max(steps_in_time / episode_steps, _FEWEST_IN_TIME)))
   gain, variance, episodes = 0.0, 0.0, evaluator.episodes
   value = np.zeros(game.num_players)
   if not game.is_zero_sum:  # In a zero-sum game the values cancel out.
