@@ -34,10 +34,10 @@ _VISIBLE = 1e-6
 # with 200 twice as long.
 _SMALL = 64
 # HiGHS's tolerances are absolute: 1e-9 for a limit, up to 1e-6 for a pivot. So
-# the larger a program's numbers are, the finer is its answer. Here the payoffs
-# lie between _UNIT and 2 * _UNIT, a cost is _PRICE and a limit their product,
-# all powers of two, and HiGHS does not scale them back. With a thousand times
-# as much it finds nothing.
+# the larger the numbers of a program are, the finer is its answer. Here payoffs
+# lie between _UNIT and 2 * _UNIT, a cost is _PRICE, a limit is their product,
+# and HiGHS is told not to scale them back. Powers of two cost no digits. With a
+# limit of 1e8 in place of 2e6 the primal simplex method found nothing.
 _UNIT = 2.0**8
 _PRICE = 2.0**13
 _HIGHS = {
@@ -84,12 +84,11 @@ def solve_zero_sum(
     hint = [np.full(size, np.nan) for size in payoffs.shape]
   found = _double_oracle(payoffs, *hint)
   if _gap(payoffs, *found) > 2 * _EXACT * _played_spread(payoffs, *found):
-    # Beside payoffs that nobody chooses, those of a terrible policy say, the
-    # payoffs that are played may have been rounding; among themselves they are
-    # not.
+    # The payoffs that are played may have been rounding beside others, such as
+    # those of a terrible policy; among themselves they are not.
     found = _best(payoffs, found, _double_oracle(payoffs, *found))
   if _gap(payoffs, *found) > _VISIBLE * spread:
-    # HiGHS has failed; what needs no linear program comes closer than nothing.
+    # HiGHS has failed. Regret matching ends always, if far from an equilibrium.
     unit = (payoffs - payoffs.min()) / spread
     found = _best(payoffs, found,
                   population_dynamics.regret_matching([unit, -unit]))
