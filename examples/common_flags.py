@@ -213,7 +213,14 @@ def define():
   flags.DEFINE_float(
       "target_exploitability", None,
       "Stop when the exploitability (NashConv divided by the number of "
-      "players) of the meta-strategy over frozen policies is at most this.")
+      "players) of the answer is at most this.")
+  flags.DEFINE_enum(
+      "answer", None, ("meta_nash", "least_exploitable"),
+      "Which policy is the answer, that read_policy returns; both are kept. "
+      "meta_nash: the meta-strategy over frozen policies. least_exploitable: "
+      "the mixture of these policies that loses least to exact best "
+      "responses; the default where there is one, in enumerated two-player "
+      "zero-sum games.")
 
   flags.DEFINE_list(
       "import_module", None,
@@ -467,6 +474,7 @@ def run(game, scheme_name, seed, **options):
       "plateau": {field: FLAGS[flag].value
                   for flag, field in _PLATEAU_FIELDS.items()},
       "exploiter_steps": FLAGS.exploiter_steps,
+      "answer": FLAGS.answer,
       "settings": settings(),
       **options})
 

@@ -78,9 +78,16 @@ class ExampleTestCase(parameterized.TestCase):
 
   def assert_policy_is_as_told(self, path, result):
     """Checks that OpenSpiel finds of the policy what the result line says."""
-    pi = storage.read_policy(path)
+    pi = storage.read_policy(path, "meta_nash" if (
+        "exploitability_least" in result) else None)
     self.assertAlmostEqual(exploitability.nash_conv(pi.game, pi),
                            float(result["nash_conv"]), places=5)
+    if "exploitability_least" in result:
+      pi = storage.read_policy(path)
+      self.assertAlmostEqual(exploitability.exploitability(pi.game, pi),
+                             float(result["exploitability_least"]), places=5)
+      self.assertLessEqual(float(result["exploitability_least"]),
+                           float(result["exploitability"]) + 1e-6)
 
 
 class PipelineExampleTest(ExampleTestCase):

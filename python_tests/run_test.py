@@ -103,14 +103,19 @@ class WholeRunTest(RunTestCase):
     self.assertEqual(summary.policies, sum(results[-1].num_policies))
     self.assertEqual(summary.nash_conv, results[-1].of_frozen.nash_conv)
     self.assertEqual(summary.exploitability, summary.nash_conv / 2)
-    # OpenSpiel says the same of both policies on disk.
+    # OpenSpiel says the same of all policies on disk.
     best = min(results, key=lambda result: result.of_frozen.nash_conv)
     self.assertEqual((summary.best_round, summary.best_nash_conv),
                      (best.round, best.of_frozen.nash_conv))
     self.assertLess(summary.best_nash_conv, results[0].of_frozen.nash_conv)
-    for name, nash_conv in (("final_policy.npz", summary.nash_conv),
-                            ("best_policy.npz", summary.best_nash_conv)):
-      pi = ppsro.read_policy(self.run_path / name)
+    self.assertEqual(summary.answer, "least_exploitable")
+    for name, answer, nash_conv in (
+        ("final_policy.npz", "meta_nash", summary.nash_conv),
+        ("final_policy.npz", "least_exploitable",
+         2 * summary.exploitability_least),
+        ("final_policy.npz", None, 2 * summary.exploitability_least),
+        ("best_policy.npz", None, summary.best_nash_conv)):
+      pi = ppsro.read_policy(self.run_path / name, answer)
       self.assertAlmostEqual(exploitability.nash_conv(pi.game, pi), nash_conv,
                              places=9)
     self.assertCountEqual(os.listdir(self.run_path), [

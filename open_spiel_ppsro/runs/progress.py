@@ -165,5 +165,9 @@ def _strength(result):
   found = result.of_frozen
   if math.isnan(found.nash_conv):
     return ""
-  return f"NashConv {found.nash_conv:.4g}  " + (
-      "" if found.cce_gap is None else f"CCE gap {found.cce_gap:.4g}  ")
+  least = result.least_exploitable
+  return "".join([
+      f"NashConv {found.nash_conv:.4g}  ",
+      # In the same unit: there are two players.
+      "" if least is None else f"least exploitable {2 * least.upper:.4g}  ",
+      "" if found.cce_gap is None else f"CCE gap {found.cce_gap:.4g}  "])

@@ -29,7 +29,7 @@ from open_spiel_ppsro.runs import run_directory
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class BestPolicy:
-  """The policy of the round with the lowest NashConv, of an enumerated game.
+  """The meta-strategy of the round with the lowest NashConv, where exact.
 
   Attributes:
     round: the number of that round.
@@ -110,7 +110,7 @@ class Recorder:
         self.best is None
         or result.of_frozen.nash_conv < self.best.nash_conv):
       self.best = BestPolicy(result.round, result.of_frozen.nash_conv,
-                             tuple(self._solver.final_tables()))
+                             tuple(self._solver.final_tables("meta_nash")))
     return seconds
 
   @property
@@ -136,8 +136,10 @@ class Recorder:
     # Importing matplotlib takes a second, which a run has at its end only.
     from open_spiel_ppsro.runs import report  # pylint: disable=g-import-not-at-top
     self.directory.flush()
-    self._write_policy(run_directory.FINAL_POLICY,
-                       self._solver.final_policy())
+    answers = {answer: self._solver.final_policy(answer)
+               for answer in self._solver.answers}
+    self._write_policy(run_directory.FINAL_POLICY, answers,
+                       self._solver.answer)
     self._write_joint()
     if not self._solver.is_exact:
       return
@@ -164,6 +166,6 @@ class Recorder:
           joint.JointPolicy(self._solver.played_game, policies,
                             probabilities))
 
-  def _write_policy(self, name, policy):
+  def _write_policy(self, name, policy, answer=None):
     with self.directory.tolerate(name):
-      storage.write_policy(self.directory.path / name, policy)
+      storage.write_policy(self.directory.path / name, policy, answer)

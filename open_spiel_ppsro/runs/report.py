@@ -52,8 +52,9 @@ def save_figure(figure, path):
 def plot_run(path):
   """Draws `nash_conv.png` of a run and returns its path.
 
-  NashConv, exact, over frozen policies and over all policies, against wall
-  seconds and against episodes. Of a run that plays a joint distribution the CCE
+  NashConv, exact, over frozen policies, over all policies, and of the least
+  exploitable mixture of the frozen ones, against wall seconds and against
+  episodes. Of a run that plays a joint distribution the CCE
   gap takes its place, and NashConv, which is that of the marginals, is dashed.
   """
   config = run_directory.read_config(path)
@@ -68,6 +69,10 @@ def plot_run(path):
                 ("cce_gap", "", "-")) if is_correlated
                else (("nash_conv", "", "-"),))
            for of, colour in (("all", "C1"), ("frozen", "C0"))]
+  # There are two players where there is such a mixture.
+  metrics["nash_conv_least"] = 2 * np.array(metrics["exploitability_least"])
+  if not is_correlated and not np.isnan(metrics["nash_conv_least"]).all():
+    lines.append(("nash_conv_least", "least exploitable mixture", "-C2"))
   figure = new_figure(10, 4)
   axes = figure.subplots(1, 2, sharey=True)
   for axis, x, x_label in zip(
@@ -202,13 +207,20 @@ def comparison_table(runs):
              for label, paths in runs.items()}
   # As far as all of them got.
   equal = min(m["episodes"][-1] for seeds in metrics.values() for m in seeds)
+  has_least = not all(
+      np.isnan(m["exploitability_least"][-1])
+      for seeds in metrics.values() for m in seeds)
   header = ["scheme", "exploitability at the end"]
+  if has_least:
+    header.append("least exploitable mixture")
   if equal:
     header.append(f"at {equal:,.0f} episodes")
   lines = [header + ["rounds", "policies", "episodes", "seconds"]]
   for label, seeds in metrics.items():
     last = lambda column, s=seeds: [m[column][-1] for m in s]
     line = [label, spread(last("exploitability_frozen"))]
+    if has_least:
+      line.append(spread(last("exploitability_least")))
     if equal:
       line.append(spread([
           value_at((m["episodes"], m["exploitability_frozen"]), equal)

@@ -70,6 +70,7 @@ def run(game: str | pyspiel.Game | game_lib.Game,
         meta_strategy="nash",
         plateau: plateau_lib.PlateauRule | Mapping[str, Any] | None = None,
         exploiter_steps: int | None = None,
+        answer: str | None = None,
         callbacks: Sequence[Callable[[Any, Any], None]] = (),
         label: str = "",
         start: float | None = None,
@@ -108,6 +109,9 @@ def run(game: str | pyspiel.Game | game_lib.Game,
     exploiter_steps: of a sampled game, environment steps that each exploiter
       trains after the last round for a lower bound of NashConv; a million by
       default, 0 for no bound.
+    answer: which policy `read_policy` returns: `meta_nash`, that of the
+      meta-strategy over frozen policies, or `least_exploitable`, that of their
+      least exploitable mixture, the default where there is one. Both are kept.
     callbacks: functions of `(solver, result)`, called after every round with
       the solver and its `RoundResult`.
     label: goes before every line that is shown.
@@ -156,7 +160,7 @@ def run(game: str | pyspiel.Game | game_lib.Game,
             opened, scheme, config, executor, seed, workers_per_level))
         solver = solver_lib.PipelinePSROSolver(
             opened.game, oracle, scheme, meta_strategy,
-            plateau=_plateau(plateau, oracle), **solver_options)
+            plateau=_plateau(plateau, oracle), answer=answer, **solver_options)
       if exploiter_steps is None and not solver.is_exact:
         exploiter_steps = _EXPLOITER_STEPS
       settings = settings_lib.resolved(
@@ -328,7 +332,8 @@ def _beginning(solver, recorder, checkpoint):
 
 def _summary(solver, recorder, settings, stopped_by, bound):
   """Returns the `RunSummary` of a run that has ended."""
-  found, best = solver.exploitability(), recorder.best
+  found, best = solver.exploitability("meta_nash"), recorder.best
+  least = solver.least_exploitable()
   return run_summary.RunSummary(
       path=recorder.directory.path,
       game=settings["game_name"],
@@ -343,6 +348,9 @@ def _summary(solver, recorder, settings, stopped_by, bound):
       rounds=solver.rounds,
       episodes=solver.episodes,
       wall_seconds=recorder.seconds,
+      exploitability_least=least and least.upper,
+      exploitability_least_bound=least and least.lower,
+      answer=solver.answer,
       cce_gap=found.cce_gap,
       best_nash_conv=None if best is None else best.nash_conv,
       best_round=None if best is None else best.round,
