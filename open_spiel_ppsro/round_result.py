@@ -98,6 +98,8 @@ class RoundResult:
   def metrics(self, wall_seconds: float) -> dict[str, Any]:
     """Returns a row of `metrics.csv`, see `run_directory.METRICS`.
 
+    The columns of intervals, which are measured beside the rounds, are nan.
+
     Args:
       wall_seconds: the seconds since the start of the run.
     """
@@ -116,6 +118,9 @@ class RoundResult:
         "exploitability_all": self.of_all.exploitability,
         "exploitability_least": _or_nan(least and least.upper),
         "exploitability_least_bound": _or_nan(least and least.lower),
+        "exploitability_low": float("nan"),
+        "exploitability_high": float("nan"),
+        "exploitability_round": float("nan"),
         "cce_gap_frozen": _or_nan(self.of_frozen.cce_gap),
         "cce_gap_all": _or_nan(self.of_all.cce_gap),
         "regret_frozen": self.regret_frozen,

@@ -189,6 +189,7 @@ class PipelineExampleTest(ExampleTestCase):
     lines, errors = self.call(
         "pipeline_psro_example", *arguments, "--executor=serial", NO_LIMIT,
         "--hidden_sizes=16", "--max_rounds=4", "--exploiter_steps=1000",
+        "--evaluation_share=0",
         self.output_dir)
     self.assert_sampled_run(lines, errors)
 
@@ -199,8 +200,8 @@ class PipelineExampleTest(ExampleTestCase):
       lines, errors = self.call(
           "pipeline_psro_example", "--game_name=phantom_ttt",
           "--episodes_per_batch=64", "--hidden_sizes=16", "--max_rounds=4",
-          "--exploiter_steps=1000", NO_LIMIT, f"--executor={executor}",
-          self.output_dir, "--overwrite")
+          "--exploiter_steps=1000", "--evaluation_share=0", NO_LIMIT,
+          f"--executor={executor}", self.output_dir, "--overwrite")
       found.append(self.assert_sampled_run(lines, errors))
     self.assertEqual(*found)
 

@@ -64,6 +64,12 @@ METRICS = {
                             "none: a sampled game, more than two players, "
                             "general-sum",
     "exploitability_least_bound": "no mixture of these policies has less",
+    "exploitability_low": "of a sampled two-player game: the exploitability of "
+                          "the meta-strategy over frozen policies is certainly "
+                          "no less; nan in rounds that brought no measurement",
+    "exploitability_high": "it is certainly no more",
+    "exploitability_round": "the round whose meta-strategy was measured; it is "
+                            "measured beside the run, so it is an earlier one",
     "cce_gap_frozen": "of --meta_strategy=cce, exact: the sum over players of "
                       "what the best deviation gains from the joint "
                       "distribution over frozen policies; nan of all others",

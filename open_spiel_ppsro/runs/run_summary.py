@@ -47,6 +47,10 @@ class RunSummary:
     exploitability_least: exact, of the least exploitable mixture of the frozen
       policies; None where there is none.
     exploitability_least_bound: no mixture of them has less.
+    exploitability_low: of a sampled game: the exploitability of the policy of
+      `exploitability_round` is certainly no less; None if it was not measured.
+    exploitability_high: it is certainly no more.
+    exploitability_round: the round, the last one if there was time for it.
     answer: which of `solver.ANSWERS` `read_policy` returns.
     cce_gap: exact, of the joint distribution that was found, in game utility;
       None where players draw independently.
@@ -76,6 +80,9 @@ class RunSummary:
   wall_seconds: float
   exploitability_least: float | None = None
   exploitability_least_bound: float | None = None
+  exploitability_low: float | None = None
+  exploitability_high: float | None = None
+  exploitability_round: int | None = None
   answer: str = "meta_nash"
   cce_gap: float | None = None
   best_nash_conv: float | None = None
@@ -111,6 +118,9 @@ class RunSummary:
         "exploitability_least": _text(self.exploitability_least, ".6g"),
         "exploitability_least_bound": _text(
             self.exploitability_least_bound, ".6g"),
+        "exploitability_low": _text(self.exploitability_low, ".6g"),
+        "exploitability_high": _text(self.exploitability_high, ".6g"),
+        "exploitability_round": self.exploitability_round,
         "answer": self.answer,
         "best_nash_conv": _text(self.best_nash_conv, ".6g"),
         "best_round": self.best_round,
