@@ -143,6 +143,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
       raise ValueError(f"{type(config).__name__} trains the rows of NeuPL; "
                        "give it to a NeuPLOracle")
     config.check_game(game)
+    config = config.for_game(game)
     if not isinstance(seed, int) or seed < 0:
       raise ValueError(f"seed is {seed!r}; it takes a whole number, 0 or more")
     if not isinstance(executor, (executor_lib.Executor, type(None))):

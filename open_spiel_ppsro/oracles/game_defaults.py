@@ -1,0 +1,102 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Defaults of learners that depend on the kind of game, and the reasons.
+
+A field of a configuration that is None takes its value from here once the game
+is known. On an enumerated game a batch is the expectation itself, without any
+noise; on a sampled one it is some thousand episodes, and what is learned from
+them has to be protected from their noise.
+"""
+
+import dataclasses
+from typing import Any
+
+from open_spiel_ppsro.games import game as game_lib
+
+# The loss of the policy. The mirror-descent step follows advantages wherever
+# they are, and so needs them without noise; the clipped surrogate moves little
+# where there are few samples.
+_LOSS_OF_ENUMERATED = "mirror"
+_LOSS_OF_SAMPLED = "clipped"
+
+# The fields of PPO by loss.
+_PPO_OF_LOSS: dict[str, dict[str, Any]] = {
+    "mirror": {
+        # A target is fitted, not a direction followed for a bit, so a batch
+        # bears more passes.
+        "epochs": 16,
+        # High while opponents move; then it falls fast, because a target
+        # without noise is reached in a few steps.
+        "learning_rate": 3e-2,
+        "learning_rate_decay": 0.8,
+        # A share s of random opponents hides the gains that are smaller than
+        # about s; none at all leaves play arbitrary where the mixture never
+        # goes, and later policies go there.
+        "random_opponent_share": 5e-4,
+        # A policy that imitates has to unlearn what it imitated, which takes
+        # longer than to learn from nothing.
+        "imitation_steps": 0,
+        # The value is only a baseline, and shares the layers of the policy.
+        "value_coefficient": 0.05,
+        # The response to a mixture is pure, and the policy on its way there;
+        # what is published is nearly the best action.
+        "temperature": 0.05,
+    },
+    "clipped": {
+        "epochs": 8,
+        "learning_rate": 2e-2,
+        "learning_rate_decay": 0.9,
+        "random_opponent_share": 0.02,
+        # The surrogate hardly moves what is rare, so the start matters.
+        "imitation_steps": 25,
+        "value_coefficient": 0.5,
+        # What is published is what was trained, so that the returns of
+        # training also measure its payoffs.
+        "temperature": 1.0,
+    },
+}
+# The weight of the entropy bonus of the clipped loss on a sampled game, where
+# an action is easily given up too early. A larger one keeps policies more
+# random. The mirror step has none: it gives nothing up early.
+_SAMPLED_ENTROPY = 0.02
+
+
+def of_ppo(config: Any, game: game_lib.Game) -> dict[str, Any]:
+  """Returns the defaults of `PPOConfig`, by the game and by what is set.
+
+  Args:
+    config: a `PPOConfig`, whose `policy_loss` counts if it is set.
+    game: a `GameTree` or a `StateGame`.
+  """
+  loss = config.policy_loss or (
+      _LOSS_OF_ENUMERATED if game.is_enumerated else _LOSS_OF_SAMPLED)
+  return {
+      "policy_loss": loss,
+      "entropy_coefficient": (
+          _SAMPLED_ENTROPY if loss == "clipped" and not game.is_enumerated
+          else 0.0),
+      **_PPO_OF_LOSS[loss]}
+
+
+def complete(config: Any, defaults: dict[str, Any]) -> Any:
+  """Returns a configuration whose open fields have their defaults.
+
+  Args:
+    config: a dataclass.
+    defaults: `{field: value}`; only fields that are None take theirs.
+  """
+  return dataclasses.replace(config, **{
+      name: value for name, value in defaults.items()
+      if getattr(config, name) is None})
