@@ -50,6 +50,7 @@ from open_spiel_ppsro.games import state_game
 from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
 from open_spiel_ppsro.meta_games import meta_strategies
 from open_spiel_ppsro.meta_games import sub_game_solver
+from open_spiel_ppsro.oracles import game_defaults
 from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.policies import policy as policy_lib
@@ -479,13 +480,16 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     for policy_id, report in reports.items():
       begun, row = self._in_training.pop(policy_id)
       self.staleness = max(self.staleness, self._rounds - begun)
+      # On sampled games the returns of training are more precise than the
+      # measured payoffs.
+      payoff = (
+          self._empirical_game.expected_return(policy_id, row.meta_strategy)
+          if self.is_exact else report.mean_return)
       found.append(round_result.LevelStatus(
           policy_id, self._population[policy_id].steps, report.mean_return,
-          # On sampled games the returns of training are more precise than the
-          # measured payoffs.
-          self._empirical_game.expected_return(policy_id, row.meta_strategy)
-          if self.is_exact else report.mean_return,
-          row.stationary, self._rounds - begun, report.is_exact))
+          payoff, row.stationary, self._rounds - begun, report.is_exact,
+          max(0.0, payoff - self._empirical_game.value(
+              policy_id.player, row.meta_strategy))))
     return found
 
   def exploitability(self) -> evaluator_lib.Exploitability:
@@ -728,7 +732,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       return level.stationary
     member = self._population[level.policy_id]
     return self._plateau(level.policy_id).update(
-        level.steps, member.latest_steps, level.payoff, level.stationary)
+        level.steps, member.latest_steps, level.payoff, level.stationary,
+        level.gain)
 
   def _plateau(self, policy_id):
     return self._plateaus.setdefault(
@@ -756,9 +761,11 @@ def _check_game(game, original_game):
 
 def _settings_of_0_1(settings):
   """Returns the settings of a checkpoint by the names that they have now."""
-  settings = dict(settings)
+  settings = game_defaults.settings_of_0_1(settings)
   if "scheme rule" in settings:
     settings["scheme rectify"] = settings.pop("scheme rule")
+  # Version 0.1 had no such field, and its runs had this value.
+  settings.setdefault("plateau relative", 0.0)
   # Version 0.1 had these settings, which always had these values.
   for name, value in (("plateau count_moving", True),
                       ("oracle row_tolerance", 1e-3)):

@@ -15,23 +15,21 @@
 """Defaults of learners that depend on the kind of game, and the reasons.
 
 A field of a configuration that is None takes its value from here once the game
-is known. On an enumerated game a batch is the expectation itself, without any
-noise; on a sampled one it is some thousand episodes, and what is learned from
-them has to be protected from their noise.
+is known. On an enumerated game the default batch is the expectation itself,
+without any noise. On a sampled game, or where `episodes_per_batch` says so, it
+is a number of episodes, and what is learned from them has to be protected from
+their noise.
 """
 
 import dataclasses
 from typing import Any
 
 from open_spiel_ppsro.games import game as game_lib
+from open_spiel_ppsro.simulators import of_game
 
-# The loss of the policy. The mirror-descent step follows advantages wherever
-# they are, and so needs them without noise; the clipped surrogate moves little
-# where there are few samples.
-_LOSS_OF_ENUMERATED = "mirror"
-_LOSS_OF_SAMPLED = "clipped"
-
-# The fields of PPO by loss.
+# The fields of PPO by the loss of the policy. The mirror-descent step follows
+# advantages wherever they are, and so needs them without noise: it is for
+# expectations. The clipped surrogate moves little where there are few samples.
 _PPO_OF_LOSS: dict[str, dict[str, Any]] = {
     "mirror": {
         # A target is fitted, not a direction followed for a bit, so a batch
@@ -72,6 +70,12 @@ _PPO_OF_LOSS: dict[str, dict[str, Any]] = {
 # random. The mirror step has none: it gives nothing up early.
 _SAMPLED_ENTROPY = 0.02
 
+# The episodes of a default batch of version 0.1 on an enumerated game.
+EPISODES_OF_0_1 = 2 ** 20
+# The fields of PPO that version 0.1 did not have, as it trained.
+_PPO_OF_0_1 = {"policy_loss": "clipped", "temperature": 1.0,
+               "advantage_clip": 3.0, "visit_exponent": 0.3}
+
 
 def of_ppo(config: Any, game: game_lib.Game) -> dict[str, Any]:
   """Returns the defaults of `PPOConfig`, by the game and by what is set.
@@ -81,13 +85,33 @@ def of_ppo(config: Any, game: game_lib.Game) -> dict[str, Any]:
     game: a `GameTree` or a `StateGame`.
   """
   loss = config.policy_loss or (
-      _LOSS_OF_ENUMERATED if game.is_enumerated else _LOSS_OF_SAMPLED)
+      "mirror" if of_game.gives_expectation(game, config.episodes_per_batch)
+      else "clipped")
   return {
       "policy_loss": loss,
       "entropy_coefficient": (
           _SAMPLED_ENTROPY if loss == "clipped" and not game.is_enumerated
           else 0.0),
       **_PPO_OF_LOSS[loss]}
+
+
+def settings_of_0_1(settings: dict[str, Any]) -> dict[str, Any]:
+  """Returns the settings of a solver of version 0.1 with all of today's fields.
+
+  Args:
+    settings: `{name: value}`, as its checkpoint has them.
+  """
+  settings = dict(settings)
+  if settings["evaluation"] == "exact" and settings.get(
+      "oracle episodes_per_batch", 0) is None:
+    settings["oracle episodes_per_batch"] = EPISODES_OF_0_1
+  if settings["oracle"] == "PPOConfig":
+    for name, value in _PPO_OF_0_1.items():
+      settings.setdefault(f"oracle {name}", value)
+    if settings["oracle entropy_coefficient"] is None:
+      settings["oracle entropy_coefficient"] = (
+          0.0 if settings["evaluation"] == "exact" else _SAMPLED_ENTROPY)
+  return settings
 
 
 def complete(config: Any, defaults: dict[str, Any]) -> Any:

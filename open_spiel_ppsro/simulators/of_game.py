@@ -30,6 +30,17 @@ def make_simulator(game: game_lib.Game, player: int) -> simulator.Simulator:
   return tree_simulator.TreeSimulator(game, player)
 
 
+def gives_expectation(game: game_lib.Game,
+                      episodes_per_batch: int | None) -> bool:
+  """Returns whether batches are the expectation, see `EpisodeBatch`.
+
+  Args:
+    game: a `GameTree` or a `StateGame`.
+    episodes_per_batch: the episodes of a batch; None for the default.
+  """
+  return game.is_enumerated and episodes_per_batch is None
+
+
 def steps_per_batch(game: game_lib.Game,
                     episodes_per_batch: int | None = None) -> float:
   """Returns the environment steps in a batch of uniformly random play.
