@@ -70,6 +70,36 @@ _PPO_OF_LOSS: dict[str, dict[str, Any]] = {
 # random. The mirror step has none: it gives nothing up early.
 _SAMPLED_ENTROPY = 0.02
 
+# The fields of DQN where batches are expectations.
+_DQN_OF_EXPECTATIONS: dict[str, Any] = {
+    # The newest batch holds everything that older ones held.
+    "replay_batches": 1,
+    # Without noise it bears more steps, longer ones, and a target that follows
+    # faster.
+    "updates_per_batch": 32,
+    "learning_rate": 2e-2,
+    "learning_rate_decay": 0.8,
+    "target_rate": 0.1,
+    "final_epsilon": 0.05,
+    "epsilon_decay": 0.95,
+    # Without noise the values of rare play can be learned, too.
+    "visit_exponent": 0.5,
+    "random_opponent_share": 5e-4,  # As of PPO.
+}
+# The fields of DQN where batches are episodes.
+_DQN_OF_EPISODES: dict[str, Any] = {
+    # Several batches together have less noise.
+    "replay_batches": 8,
+    "updates_per_batch": 8,
+    "learning_rate": 1e-2,
+    "learning_rate_decay": 0.95,
+    "target_rate": 0.05,
+    "final_epsilon": 0.05,
+    "epsilon_decay": 0.95,
+    "visit_exponent": 1.0,
+    "random_opponent_share": 0.05,
+}
+
 # The episodes of a default batch of version 0.1 on an enumerated game.
 EPISODES_OF_0_1 = 2 ** 20
 # The fields of PPO that version 0.1 did not have, as it trained.
@@ -95,6 +125,18 @@ def of_ppo(config: Any, game: game_lib.Game) -> dict[str, Any]:
       **_PPO_OF_LOSS[loss]}
 
 
+def of_dqn(config: Any, game: game_lib.Game) -> dict[str, Any]:
+  """Returns the defaults of `DQNConfig`, by the kind of its batches.
+
+  Args:
+    config: a `DQNConfig`.
+    game: a `GameTree` or a `StateGame`.
+  """
+  return (_DQN_OF_EXPECTATIONS
+          if of_game.gives_expectation(game, config.episodes_per_batch)
+          else _DQN_OF_EPISODES)
+
+
 def settings_of_0_1(settings: dict[str, Any]) -> dict[str, Any]:
   """Returns the settings of a solver of version 0.1 with all of today's fields.
 
@@ -105,6 +147,8 @@ def settings_of_0_1(settings: dict[str, Any]) -> dict[str, Any]:
   if settings["evaluation"] == "exact" and settings.get(
       "oracle episodes_per_batch", 0) is None:
     settings["oracle episodes_per_batch"] = EPISODES_OF_0_1
+  if settings["oracle"] == "DQNConfig":
+    settings.setdefault("oracle visit_exponent", 1.0)
   if settings["oracle"] == "PPOConfig":
     for name, value in _PPO_OF_0_1.items():
       settings.setdefault(f"oracle {name}", value)
