@@ -154,6 +154,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     _check_game(game, oracle.original_game)
     scheme = schemes.Pipeline() if scheme is None else scheme
     schemes.check_scheme(scheme)
+    scheme = scheme.completed(oracle.trains_on_expectations)
     if not isinstance(plateau, (plateau_lib.PlateauRule, type(None))):
       raise ValueError(f"plateau is {plateau!r}; it takes a ppsro.PlateauRule")
     if opponent_update_freq is None:
