@@ -100,6 +100,20 @@ _DQN_OF_EPISODES: dict[str, Any] = {
     "random_opponent_share": 0.05,
 }
 
+# The fields of NeuPL by the loss of the policy.
+_NEUPL_OF_LOSS: dict[str, dict[str, Any]] = {
+    "mirror": {
+        "epochs": 4,
+        "anchor_coefficient": 0.3,
+        "random_opponent_share": 5e-4,  # As of PPO.
+    },
+    "clipped": {
+        "epochs": 4,
+        "anchor_coefficient": 3.0,
+        "random_opponent_share": 0.02,
+    },
+}
+
 # The episodes of a default batch of version 0.1 on an enumerated game.
 EPISODES_OF_0_1 = 2 ** 20
 # The fields of PPO that version 0.1 did not have, as it trained.
@@ -114,15 +128,30 @@ def of_ppo(config: Any, game: game_lib.Game) -> dict[str, Any]:
     config: a `PPOConfig`, whose `policy_loss` counts if it is set.
     game: a `GameTree` or a `StateGame`.
   """
-  loss = config.policy_loss or (
-      "mirror" if of_game.gives_expectation(game, config.episodes_per_batch)
-      else "clipped")
+  loss = _policy_loss(config, game)
   return {
       "policy_loss": loss,
       "entropy_coefficient": (
           _SAMPLED_ENTROPY if loss == "clipped" and not game.is_enumerated
           else 0.0),
       **_PPO_OF_LOSS[loss]}
+
+
+def of_neupl(config: Any, game: game_lib.Game) -> dict[str, Any]:
+  """Returns the defaults of `NeuPLConfig`, by the game and by what is set.
+
+  Args:
+    config: a `NeuPLConfig`, whose `policy_loss` counts if it is set.
+    game: a `GameTree` or a `StateGame`.
+  """
+  loss = _policy_loss(config, game)
+  return {"policy_loss": loss, **_NEUPL_OF_LOSS[loss]}
+
+
+def _policy_loss(config, game):
+  return config.policy_loss or (
+      "mirror" if of_game.gives_expectation(game, config.episodes_per_batch)
+      else "clipped")
 
 
 def of_dqn(config: Any, game: game_lib.Game) -> dict[str, Any]:
@@ -149,6 +178,9 @@ def settings_of_0_1(settings: dict[str, Any]) -> dict[str, Any]:
     settings["oracle episodes_per_batch"] = EPISODES_OF_0_1
   if settings["oracle"] == "DQNConfig":
     settings.setdefault("oracle visit_exponent", 1.0)
+  if settings["oracle"] == "NeuPLConfig":
+    for name in ("policy_loss", "advantage_clip", "visit_exponent"):
+      settings.setdefault(f"oracle {name}", _PPO_OF_0_1[name])
   if settings["oracle"] == "PPOConfig":
     for name, value in _PPO_OF_0_1.items():
       settings.setdefault(f"oracle {name}", value)
