@@ -45,6 +45,7 @@ READERS = (
     ("--workers_per_level=2", APART, ("ppo", "dqn")),
     ("--tie_break=first", None, ("exact",)),
     ("--episodes_per_batch=64", None, ("ppo", "dqn")),
+    ("--policy_loss=clipped", None, ("ppo",)),
     ("--learning_rate=0.01", None, ("ppo", "dqn")),
     ("--hidden_sizes=8", None, ("ppo", "dqn")),
     ("--device=cpu", None, ("ppo", "dqn")),
