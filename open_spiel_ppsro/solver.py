@@ -762,11 +762,14 @@ def _check_game(game, original_game):
 
 def _settings_of_0_1(settings):
   """Returns the settings of a checkpoint by the names that they have now."""
+  settings = dict(settings)
+  if "plateau relative" in settings:  # It is of a later version.
+    return settings
   settings = game_defaults.settings_of_0_1(settings)
+  # Version 0.1 had no such field, and its runs had this value.
+  settings["plateau relative"] = 0.0
   if "scheme rule" in settings:
     settings["scheme rectify"] = settings.pop("scheme rule")
-  # Version 0.1 had no such field, and its runs had this value.
-  settings.setdefault("plateau relative", 0.0)
   # Version 0.1 had these settings, which always had these values.
   for name, value in (("plateau count_moving", True),
                       ("oracle row_tolerance", 1e-3)):
