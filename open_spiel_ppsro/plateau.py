@@ -25,8 +25,9 @@ import numpy as np
 _MIN_BATCHES = 12.0
 # The fields of the rule on an enumerated game whose batches are expectations.
 # There payoffs have no noise, and a policy is worth its training as long as it
-# adds a twentieth to its gain, which says the same early, with gains of a chip,
-# and late, with gains of a hundredth. The absolute bound ends what gains nothing.
+# adds a twentieth to its gain. That says the same early, with gains of a chip,
+# and late, with gains of a hundredth. The absolute bound ends what gains
+# nothing.
 _OF_EXPECTATIONS = {"delta": 2e-4, "relative": 0.05}
 # Such a policy also learns faster, so that it may freeze after fewer batches.
 _MIN_BATCHES_OF_EXPECTATIONS = 7.0
@@ -39,9 +40,10 @@ class PlateauRule:
   A policy is judged by its payoff against its opponents, averaged over windows
   of `window` environment steps. It has plateaued when the mean of a window is
   above that of the window before by less than `delta` and `relative` ask, so
-  the first window never freezes a policy. A policy freezes only once its opponents are frozen.
-  Windows before that count as well: a policy that has learned its response by
-  then may freeze at once, as in the paper's normal-form experiment.
+  the first window never freezes a policy. A policy freezes only once its
+  opponents are frozen. Windows before that count as well: a policy that has
+  learned its response by then may freeze at once, as in the paper's normal-form
+  experiment.
 
   Attributes:
     delta: the least improvement from window to window that keeps a policy in

@@ -122,7 +122,7 @@ class DQNLearner(learner_lib.Learner):
     networks.pin_threads()
     self._team = team
     self._simulator = simulator
-    self._config = config
+    self._config: Any = config  # No field is open here.
     self._episodes_per_batch = (
         config.episodes_per_batch or simulator.episodes_per_batch)
     network_seed, episode_seed = learner_lib.seeds(seed_sequence, team)

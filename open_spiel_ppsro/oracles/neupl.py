@@ -181,7 +181,7 @@ class RowWorker:
                episode_seed: np.random.SeedSequence):
     networks.pin_threads()
     self._simulator = of_game.make_simulator(game, player)
-    self._config = config
+    self._config: Any = config  # No field is open here.
     self._networks = ConditionalNetworks(self._simulator, config, network_seed)
     self._rng = np.random.default_rng(episode_seed)
     self._observations = networks.DeviceCopy(config.device)

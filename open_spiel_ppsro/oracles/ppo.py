@@ -361,7 +361,7 @@ class PPOLearner(learner_lib.Learner):
     self._episodes_per_batch = (
         config.episodes_per_batch or simulator.episodes_per_batch)
     self._has_trained = False
-    self._config = config
+    self._config: Any = config  # No field is open here.
     network_seed, episode_seed = learner_lib.seeds(seed_sequence, team)
     self._rng = np.random.default_rng(episode_seed)
     self._network = networks.MLP(
