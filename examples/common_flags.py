@@ -38,6 +38,8 @@ from open_spiel_ppsro.runs import provenance
 FLAGS = flags.FLAGS
 
 _DEFAULT_STALENESS = 8
+# The episodes of a default batch of version 0.1 on an enumerated game.
+_EPISODES_OF_0_1 = 2 ** 20
 # What most workers will need and takes long to import.
 _OF_WORKERS = ("open_spiel_ppsro.oracles.ppo",)
 
@@ -47,9 +49,10 @@ _SCHEME_FIELDS = {"num_levels": "num_levels", "warmup_steps": "warmup_steps",
                   "rectify": "rectify", "dch_meta_solver": "meta_solver",
                   "anytime": "anytime"}
 _LEARNER_FIELDS = {name: name for name in (
-    "tie_break", "episodes_per_batch", "learning_rate", "hidden_sizes",
-    "device")}
+    "tie_break", "episodes_per_batch", "policy_loss", "learning_rate",
+    "hidden_sizes", "device")}
 _PLATEAU_FIELDS = {"plateau_delta": "delta", "plateau_window": "window",
+                   "plateau_relative": "relative",
                    "min_steps": "min_steps", "max_steps": "max_steps"}
 LIMITS = ("time_limit_seconds", "max_iterations", "max_rounds",
            "max_episodes", "target_exploitability")
@@ -85,8 +88,9 @@ def define():
   # Flags of some schemes.
   flags.DEFINE_integer(
       "num_levels", None,
-      "Policies of each player that train at once, usually 3 to 10; 4 if not "
-      "given, 16 for neupl. Not for sequential, which trains one, and "
+      "Policies of each player that train at once, usually 2 to 10; if not "
+      "given 4, or 2 for a pipeline whose batches are expectations, 16 for "
+      "neupl. Not for sequential, which trains one, and "
       "rectified, which trains one per supporter.")
   flags.DEFINE_integer(
       "warmup_steps", None,
@@ -117,8 +121,14 @@ def define():
       "default).")
   flags.DEFINE_integer(
       "episodes_per_batch", None,
-      "Episodes that a learner plays between two updates; the learner's "
-      "default if not given.")
+      "Episodes that a learner plays between two updates. If not given, the "
+      "learner's default, which on an enumerated game is the expectation of "
+      "all episodes: no noise, and no episode is counted.")
+  flags.DEFINE_enum(
+      "policy_loss", None, ("mirror", "clipped"),
+      "How a batch changes the policy of ppo. mirror: a mirror-descent step, "
+      "the default for expectations; clipped: PPO's clipped surrogate, the "
+      "default for batches of episodes.")
   flags.DEFINE_float(
       "learning_rate", None,
       "Of the learner's optimiser, at first; the learner's default if not "
@@ -136,11 +146,12 @@ def define():
       "opponent_update_freq", None,
       "Environment steps (decisions of all players) that each policy trains in "
       "a round, between two looks at its opponents; about two batches of "
-      "the learner if not given, one of neupl.")
+      "the learner if not given, one of neupl. An expectation counts as one "
+      "episode of random play.")
   flags.DEFINE_integer(
       "min_steps", None,
       "Environment steps that a policy trains before it may freeze; about a "
-      "dozen batches of the learner if not given.")
+      "dozen batches of the learner if not given, seven expectations.")
   flags.DEFINE_integer(
       "max_steps", None,
       "Environment steps after which a policy freezes even if it still "
@@ -148,7 +159,13 @@ def define():
   flags.DEFINE_float(
       "plateau_delta", None,
       "A policy has plateaued when its payoff improves by less than this from "
-      "one window to the next, in game utility; 0.02 if not given.")
+      "one window to the next, in game utility; 0.02 if not given, 0.0002 "
+      "where batches are expectations.")
+  flags.DEFINE_float(
+      "plateau_relative", None,
+      "The same as a share of what the policy gains over the meta-strategy of "
+      "its own side; the larger of the two counts. 0 if not given, 0.05 where "
+      "batches are expectations.")
   flags.DEFINE_integer(
       "plateau_window", None,
       "Environment steps in such a window; every round is one if not given.")
@@ -519,7 +536,7 @@ def adopt(path):
   """
   config = ppsro.read_config(path)
   if "flags" in config:  # Of version 0.1.
-    given = config["flags"]
+    given = _flags_of_0_1(config["flags"], path)
   elif "flags_given" in config:
     given = {flag: _look_up(config, flag) for flag in config["flags_given"]}
   else:
@@ -531,6 +548,24 @@ def adopt(path):
     if name in FLAGS and value is not None and name not in others and (
         not FLAGS[name].present):
       setattr(FLAGS, name, value)
+
+
+def _flags_of_0_1(given, path):
+  """Returns the flags of a run of version 0.1, with a default that was another.
+
+  Its default batches of enumerated games were drawn, and all other defaults
+  that have changed since are those of drawn batches.
+
+  Args:
+    given: the flags in its `config.json`.
+    path: the run directory.
+  """
+  is_exact = any(value == value for value in  # Of a sampled game all are nan.
+                 ppsro.read_metrics(path)["nash_conv_frozen"])
+  if given.get("episodes_per_batch") is None and is_exact and (
+      given.get("oracle") in ("ppo", "dqn")):
+    return {**given, "episodes_per_batch": _EPISODES_OF_0_1}
+  return given
 
 
 def _look_up(config, flag):

@@ -52,6 +52,7 @@ from open_spiel_ppsro.games import state_game
 from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
 from open_spiel_ppsro.meta_games import meta_strategies
 from open_spiel_ppsro.meta_games import sub_game_solver
+from open_spiel_ppsro.oracles import game_defaults
 from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.policies import policy as policy_lib
@@ -166,6 +167,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     _check_game(game, oracle.original_game)
     scheme = schemes.Pipeline() if scheme is None else scheme
     schemes.check_scheme(scheme)
+    scheme = scheme.completed(oracle.trains_on_expectations)
     if not isinstance(plateau, (plateau_lib.PlateauRule, type(None))):
       raise ValueError(f"plateau is {plateau!r}; it takes a ppsro.PlateauRule")
     if opponent_update_freq is None:
@@ -538,10 +540,12 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     for policy_id, report in reports.items():
       begun, row = self._in_training.pop(policy_id)
       self.staleness = max(self.staleness, self._rounds - begun)
+      payoff = self._payoff(policy_id, row, report)
       found.append(round_result.LevelStatus(
           policy_id, self._population[policy_id].steps, report.mean_return,
-          self._payoff(policy_id, row, report),
-          row.stationary, self._rounds - begun, report.is_exact))
+          payoff, row.stationary, self._rounds - begun, report.is_exact,
+          max(0.0, payoff - self._empirical_game.value(
+              policy_id.player, row.meta_strategy))))
     return found
 
   def _payoff(self, policy_id, row, report):
@@ -854,7 +858,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
           self._anytime is None or self._anytime.has_settled(level.policy_id))
     member = self._population[level.policy_id]
     return self._plateau(level.policy_id).update(
-        level.steps, member.latest_steps, level.payoff, level.stationary)
+        level.steps, member.latest_steps, level.payoff, level.stationary,
+        level.gain)
 
   def _plateau(self, policy_id):
     return self._plateaus.setdefault(
@@ -883,6 +888,11 @@ def _check_game(game, original_game):
 def _settings_of_0_1(settings):
   """Returns the settings of a checkpoint by the names that they have now."""
   settings = dict(settings)
+  if "plateau relative" in settings:  # It is of a later version.
+    return settings
+  settings = game_defaults.settings_of_0_1(settings)
+  # Version 0.1 had no such field, and its runs had this value.
+  settings["plateau relative"] = 0.0
   if "scheme rule" in settings:
     settings["scheme rectify"] = settings.pop("scheme rule")
   if settings["scheme"] in ("Pipeline", "Sequential", "DCH", "NeuPL"):

@@ -46,6 +46,7 @@ READERS = (
     ("--workers_per_level=2", APART, ("ppo", "dqn")),
     ("--tie_break=first", None, ("exact",)),
     ("--episodes_per_batch=64", None, ("ppo", "dqn")),
+    ("--policy_loss=clipped", None, ("ppo",)),
     ("--learning_rate=0.01", None, ("ppo", "dqn")),
     ("--hidden_sizes=8", None, ("ppo", "dqn")),
     ("--device=cpu", None, ("ppo", "dqn")),
@@ -204,6 +205,23 @@ class ResumeTest(FlagsTestCase):
                          "--max_rounds=3")
     self.assertEqual(testing.result_of(lines)["rounds"], "3")
     self.assertEqual(result["rounds"], "2")
+
+  @parameterized.parameters(
+      # evaluation, oracle, and the flag as a resumed run of 0.1 has it
+      ("exact", "ppo", 2 ** 20), ("exact", "dqn", 2 ** 20),
+      ("exact", "exact", None), ("sampled", "ppo", None))
+  def test_a_default_batch_of_version_0_1_is_drawn(self, evaluation, oracle,
+                                                   expected):
+    self.play(f"--evaluation={evaluation}", f"--oracle={oracle}",
+              *(["--exploiter_steps=0"] * (evaluation == "sampled")),
+              f"--output_dir={self.run_path}")
+    with testing.imported_example("common_flags") as common_flags:
+      given = common_flags._flags_of_0_1(
+          {"oracle": oracle, "episodes_per_batch": None}, self.run_path)
+      self.assertEqual(given["episodes_per_batch"], expected)
+      given = common_flags._flags_of_0_1(
+          {"oracle": oracle, "episodes_per_batch": 5}, self.run_path)
+      self.assertEqual(given["episodes_per_batch"], 5)
 
   def test_a_run_from_python_is_resumed_from_python(self):
     ppsro.run("kuhn_poker", "sequential", ppsro.ExactConfig(),

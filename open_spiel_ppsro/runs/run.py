@@ -168,6 +168,7 @@ def run(game: str | pyspiel.Game | game_lib.Game,
       with progress.phase("starting workers"):
         oracle = stack.enter_context(_make_oracle(
             opened, scheme, config, executor, seed, workers_per_level))
+        _check_limits(limits, oracle)
         solver = solver_lib.PipelinePSROSolver(
             opened.game, oracle, scheme, meta_strategy,
             plateau=_plateau(plateau, oracle), answer=answer, **solver_options)
@@ -313,6 +314,15 @@ def _check_evaluation(opened, limits, exploiter_steps, evaluation_share,
     if value is not None:
       raise ValueError(f"{name} does nothing here: the evaluation of "
                        f"{opened.game} is exact")
+
+
+def _check_limits(limits, oracle):
+  """Raises ValueError where a limit would never be reached."""
+  if limits.max_episodes is not None and oracle.trains_on_expectations:
+    raise ValueError(
+        f"max_episodes is {limits.max_episodes}, and no episode is played: "
+        "batches of an enumerated game are expectations; give "
+        "episodes_per_batch, or max_rounds instead")
 
 
 def _make_oracle(opened, scheme, config, executor, seed, workers_per_level):

@@ -64,7 +64,7 @@ def resolved(solver, oracle, limits: limits_lib.Limits,
   """
   scheme, config, game = solver.scheme, oracle.config, oracle.played_game
   learner = config.settings()
-  if learner.get("episodes_per_batch", 0) is None:
+  if learner.get("episodes_per_batch", 0) is None and not game.is_enumerated:
     learner["episodes_per_batch"] = round(
         config.steps_per_batch(game) / of_game.steps_per_batch(game, 1))
   options = solver.settings()

@@ -49,7 +49,7 @@ class StateSimulator(simulator_lib.Simulator):
     self._player = player
     self.num_features = game.num_features
     self.num_actions = game.num_actions
-    self.episodes_per_batch = default_episodes(game)
+    self.episodes_per_batch: int = default_episodes(game)
     self._opponents: population.Opponents | None = None
     self._random_share = 0.0
     self._stacks: dict[tuple, Any] = {}
@@ -68,8 +68,10 @@ class StateSimulator(simulator_lib.Simulator):
     del policy
     return copy()
 
-  def draw(self, policy: simulator_lib.PolicyFunction, num_episodes: int,
+  def draw(self, policy: simulator_lib.PolicyFunction,
+           num_episodes: int | None,
            rng: np.random.Generator) -> simulator_lib.EpisodeBatch:
+    assert num_episodes is not None, "a sampled game has no expectation"
     returns, num_steps, decisions, own, others = self._play(
         [policy], np.ones(1), num_episodes, rng)
     if others is not None:
