@@ -131,12 +131,15 @@ class LearnerConfig(abc.ABC):
     responds_exactly: whether its learners give exact best responses at once.
     trains_rows: whether its policies are the rows of one network, which a
       `NeuPLOracle` trains.
+    plays_itself: whether its learners train against themselves, whatever the
+      opponents, which is for `schemes.SelfPlay`.
   """
 
   needs_enumerated_game: ClassVar[bool] = False
   takes_team: ClassVar[bool] = False
   responds_exactly: ClassVar[bool] = False
   trains_rows: ClassVar[bool] = False
+  plays_itself: ClassVar[bool] = False
 
   @abc.abstractmethod
   def make_learner(self, game: game_lib.Game, player: int,
@@ -293,6 +296,14 @@ def check_positive(config: LearnerConfig, *names: str) -> None:
     value = getattr(config, name)
     if not isinstance(value, (int, float)) or not value > 0:
       raise ValueError(f"{name} is {value!r}; it takes a number above 0")
+
+
+def check_not_negative(config: LearnerConfig, *names: str) -> None:
+  """Raises ValueError if a field of a configuration is below zero."""
+  for name in names:
+    value = getattr(config, name)
+    if not isinstance(value, (int, float)) or not value >= 0:
+      raise ValueError(f"{name} is {value!r}; it takes a number of 0 or more")
 
 
 def check_share(config: LearnerConfig, *names: str) -> None:

@@ -36,6 +36,7 @@ from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import neupl
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
+from open_spiel_ppsro.oracles import self_play
 from open_spiel_ppsro.runs import exploiter_budget
 from open_spiel_ppsro.runs import limits as limits_lib
 from open_spiel_ppsro.runs import output_directory
@@ -258,6 +259,8 @@ def _config(config: learner_lib.LearnerConfig | None,
     return config
   if scheme.shares_learner:
     return neupl.NeuPLConfig(max_policies=scheme.num_levels + 1)
+  if scheme.plays_itself:
+    return self_play.SelfPlayConfig()
   return ppo.PPOConfig()
 
 

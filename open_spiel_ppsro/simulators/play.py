@@ -30,6 +30,7 @@ import numpy.typing as npt
 import pyspiel
 
 from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.policies import sampled
 
 _CHANCE = int(pyspiel.PlayerId.CHANCE)
 # A policy that has more rows to answer than this is asked alone, others are
@@ -73,7 +74,8 @@ def play(game: state_game.StateGame,
     game: a `StateGame`.
     policies: functions from `(observations [U, D], legal_actions_mask [U, A])`
       to action probabilities `[U, A]`, zero where illegal. Policies with an
-      equal `stack_key` answer together, by the `stack` of their class.
+      equal `stack_key` answer together, by the `stack` of their class. Of a
+      `MixedPolicy` a member is drawn per episode.
     assignment: int `[n, E]`, for each player and episode the index of the
       policy that plays.
     rng: a NumPy generator.
@@ -89,7 +91,7 @@ def play(game: state_game.StateGame,
     Returns `[n, E]` in game utility, the number of decisions of all players,
     and the `Decisions` of the recorded policies or None.
   """
-  assignment = np.asarray(assignment)
+  policies, assignment = _drawn_members(policies, assignment, rng)
   num_episodes = assignment.shape[1]
   observer = game.observer()
   set_from, tensor = observer.set_from, observer.tensor
@@ -157,6 +159,20 @@ def play(game: state_game.StateGame,
       num_episodes, game.num_players).T
   return returns, num_steps, None if recorded is None else Decisions(
       *map(np.concatenate, zip(*records)))
+
+
+def _drawn_members(policies, assignment, rng):
+  """Returns `policies` and `assignment` with members for mixed policies."""
+  assignment = np.array(assignment)
+  policies = list(policies)
+  for index, policy in enumerate(policies):
+    if isinstance(policy, sampled.MixedPolicy):
+      for own in assignment:
+        episodes = np.flatnonzero(own == index)
+        own[episodes] = len(policies) + draw_assignment(
+            policy.probabilities, len(episodes), rng)
+      policies += policy.members
+  return policies, assignment
 
 
 class _PolicyBatch:
