@@ -46,6 +46,9 @@ _SCHEME_FIELDS = {"num_levels": "num_levels", "warmup_steps": "warmup_steps",
 _LEARNER_FIELDS = {name: name for name in (
     "tie_break", "episodes_per_batch", "learning_rate", "hidden_sizes",
     "device")}
+# Of the learner of self-play alone.
+_SELF_PLAY_FIELDS = {"magnet": "magnet", "magnet_updates": "magnet_updates",
+                     "self_play_answer": "answer"}
 _PLATEAU_FIELDS = {"plateau_delta": "delta", "plateau_window": "window",
                    "min_steps": "min_steps", "max_steps": "max_steps"}
 LIMITS = ("time_limit_seconds", "max_iterations", "max_rounds",
@@ -54,7 +57,8 @@ LIMITS = ("time_limit_seconds", "max_iterations", "max_rounds",
 _PLACES = {**{flag: ("scheme_settings", field)
               for flag, field in _SCHEME_FIELDS.items()},
            **{flag: ("learner", field)
-              for flag, field in _LEARNER_FIELDS.items()},
+              for flag, field in {**_LEARNER_FIELDS,
+                                  **_SELF_PLAY_FIELDS}.items()},
            **{flag: ("plateau", field)
               for flag, field in _PLATEAU_FIELDS.items()},
            **{flag: ("limits", flag) for flag in LIMITS}}
@@ -72,7 +76,7 @@ def define():
       "oracle", "ppo",
       "What trains a best response: ppo, dqn, exact (dynamic programming, "
       "which makes sequential PSRO double oracle), or what a module of "
-      "--import_module has added.")
+      "--import_module has added. self_play has a learner of its own.")
   flags.DEFINE_string(
       "meta_strategy", "nash",
       "How a meta-game is solved: nash and fictitious_play for two-player "
@@ -83,8 +87,8 @@ def define():
   flags.DEFINE_integer(
       "num_levels", None,
       "Policies of each player that train at once, usually 3 to 10; 4 if not "
-      "given, 16 for neupl. Not for sequential, which trains one, and "
-      "rectified, which trains one per supporter.")
+      "given, 16 for neupl. Not for sequential and self_play, which train "
+      "one, and rectified, which trains one per supporter.")
   flags.DEFINE_integer(
       "warmup_steps", None,
       "Environment steps that a level of pipeline or dch trains before the "
@@ -122,12 +126,26 @@ def define():
       "device", None,
       "Where networks live, as torch names it: cpu (default), cuda, ...")
 
+  flags.DEFINE_float(
+      "magnet", None,
+      "How much self_play keeps its policy close to random play at first, in "
+      "units of the returns; 0.1 if not given. It falls as training goes on.",
+      lower_bound=0)
+  flags.DEFINE_integer(
+      "magnet_updates", None,
+      "The policy of self_play itself replaces random play as what it is kept "
+      "close to, every so many updates; never if not given.", lower_bound=0)
+  flags.DEFINE_enum(
+      "self_play_answer", None, ("mixture", "weights"),
+      "What self_play has found on a sampled game: a mixture of 20 late "
+      "policies (default), or one network with the average of their weights.")
+
   # Of the rounds and the freeze rule.
   flags.DEFINE_integer(
       "opponent_update_freq", None,
       "Environment steps (decisions of all players) that each policy trains in "
       "a round, between two looks at its opponents; about two batches of "
-      "the learner if not given, one of neupl.")
+      "the learner if not given, one of neupl, 20 of self_play.")
   flags.DEFINE_integer(
       "min_steps", None,
       "Environment steps that a policy trains before it may freeze; about a "
@@ -187,8 +205,8 @@ def define():
   flags.DEFINE_integer(
       "payoff_episodes", None,
       "Of a sampled game: episodes to play per round to measure payoffs; "
-      "about a sixth of the episodes trained if not given, and for neupl 0.3 "
-      "of all.")
+      "about a sixth of the episodes trained if not given, for neupl 0.3 of "
+      "all, and few for self_play, which does not need them.")
   flags.DEFINE_integer(
       "exploiter_steps", None,
       "Of a sampled game: environment steps that each exploiter trains after "
@@ -203,8 +221,8 @@ def define():
       "exploiters included.")
   flags.DEFINE_integer(
       "max_iterations", None,
-      "Stop when so many policies have frozen for every player; of dch and "
-      "neupl, which never freeze, after so many rounds.")
+      "Stop when so many policies have frozen for every player; of dch, neupl "
+      "and self_play, which never freeze, after so many rounds.")
   flags.DEFINE_integer(
       "max_rounds", None, "Stop after so many rounds.")
   flags.DEFINE_integer(
@@ -234,7 +252,8 @@ def define_one_run(output_dir_help):
       "Who trains against whom. sequential: PSRO; naive: several best "
       "responses to the same meta-Nash; rectified: PSRO_rN; dch: deep "
       "cognitive hierarchies; pipeline: Pipeline PSRO; neupl: one conditional "
-      "network; or what a module of --import_module has added.")
+      "network; self_play: regularised self-play, a baseline and no PSRO; or "
+      "what a module of --import_module has added.")
   flags.DEFINE_integer("seed", 1, "Of everything random.", lower_bound=0)
   define_directory(output_dir_help)
 
@@ -303,11 +322,15 @@ def check(scheme_names):
             + (f"did you mean {' or '.join(close)}?" if close else
                f"use one of {', '.join(known)}"))
   limits()
+  if len(scheme_names) == 1 and not takes_oracle(scheme_names[0]):
+    raise ValueError(
+        f"--oracle={FLAGS.oracle} does nothing with scheme={scheme_names[0]}, "
+        "which has a learner of its own: leave it out")
   for kind, readers_of, chosen in (
       ("--scheme", _schemes_that_read, scheme_names),
       ("--oracle", _oracles_that_read, [FLAGS.oracle])):
     for flag in {**_SCHEME_FIELDS, **_LEARNER_FIELDS, **_PLATEAU_FIELDS,
-                 "workers_per_level": None, "free_running": None}:
+                 **_SELF_PLAY_FIELDS, "workers_per_level": None, "free_running": None}:
       # Who reads a flag takes an import to say.
       readers = readers_of(flag) if FLAGS[flag].value is not None else None
       if readers is not None and not set(readers) & set(chosen):
@@ -334,6 +357,9 @@ def _schemes_that_read(flag):
             if takes(scheme, _SCHEME_FIELDS[flag])]
   if flag in _PLATEAU_FIELDS:
     return [name for name, scheme in ppsro.SCHEMES.items() if scheme.freezes]
+  if flag in _SELF_PLAY_FIELDS:
+    return [name for name, scheme in ppsro.SCHEMES.items()
+            if scheme.plays_itself]
   if flag in ("workers_per_level", "free_running"):
     return [name for name, scheme in ppsro.SCHEMES.items()
             if not scheme.shares_learner]
@@ -349,6 +375,12 @@ def _oracles_that_read(flag):
     return [name for name, config in ppsro.ORACLES.items()
             if config.takes_team]
   return None
+
+
+def takes_oracle(scheme_name):
+  """Returns whether a scheme can do with what --oracle says."""
+  return not ppsro.SCHEMES[scheme_name].plays_itself or (
+      FLAGS.oracle == FLAGS["oracle"].default)
 
 
 def takes(function, argument):
@@ -380,7 +412,9 @@ def make_config(scheme):
   if scheme.shares_learner and FLAGS.oracle == "ppo":
     config = ppsro.NeuPLConfig
     options["max_policies"] = scheme.num_levels + 1
-  options.update(_given(_LEARNER_FIELDS, config))
+  if scheme.plays_itself:
+    config = ppsro.SelfPlayConfig
+  options.update(_given({**_LEARNER_FIELDS, **_SELF_PLAY_FIELDS}, config))
   if "hidden_sizes" in options:
     try:
       options["hidden_sizes"] = tuple(map(int, options["hidden_sizes"]))

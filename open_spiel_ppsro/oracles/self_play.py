@@ -310,7 +310,7 @@ class SelfPlayLearner(learner_lib.Learner):
           self._network, num_actions)
 
   def initial_policy(self) -> policy_lib.Policy:
-    return self._simulator.publish(self._policy, lambda: networks.NetworkPolicy(
+    return self._simulator.publish(self.current, lambda: networks.NetworkPolicy(
         self._network.sizes, networks.as_array(self._network.parameters),
         self._simulator.num_actions))
 
@@ -340,7 +340,7 @@ class SelfPlayLearner(learner_lib.Learner):
     totals = np.zeros(3)  # The entries are steps, episodes, summed returns.
     while totals[0] < num_steps:
       batch = self._simulator.play_itself(
-          self._policy, self._num_episodes, self._rng)
+          self.current, self._num_episodes, self._rng)
       everyone = self._team.gather(batch.num_steps, batch.num_episodes,
                                    batch.num_episodes * batch.episode_return)
       self._update(self._samples(batch))
@@ -353,7 +353,9 @@ class SelfPlayLearner(learner_lib.Learner):
         policy=policy, mean_return=total_return / episodes,
         steps=int(steps), episodes=int(episodes))
 
-  def _policy(self, observations, mask):
+  def current(self, observations: np.ndarray,
+              mask: np.ndarray) -> np.ndarray:
+    """Returns `[U, A]`, what the network plays now, not what it hands out."""
     log_probs = networks.masked_log_softmax(
         self._network(self._observations(observations))[:, :-1],
         self._illegal(mask))
@@ -431,7 +433,7 @@ class SelfPlayLearner(learner_lib.Learner):
           gradient *= _LARGEST_GRADIENT / norm
         self._optimizer.step(gradient, learning_rate)
     self._updates += 1
-    self._average.add(self._policy, self._updates)
+    self._average.add(self.current, self._updates)
     if config.magnet_updates and not self._updates % config.magnet_updates:
       self._move_magnet(self._network.parameters)
 
