@@ -37,6 +37,7 @@ from open_spiel_ppsro.evaluation.interval import state_walk
 from open_spiel_ppsro.evaluation.interval import walk as walk_lib
 from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.games import loading
+from open_spiel_ppsro.games import phantom_board
 
 # The threshold of the first pass; a fraction of a second on most games.
 _FIRST_THRESHOLD = 0.1
@@ -191,7 +192,7 @@ def _board_walk(game, seats):
         logging.WARNING, "Numba is not installed, so %s is walked state by "
         "state: pip install 'open_spiel_ppsro[fast]'", 1, game)
     return None
-  board = phantom_boards.phantom_board(game)
+  board = phantom_board.phantom_board(game)
   return None if board is None else phantom_boards.BoardWalk(board, seats)
 
 
