@@ -103,6 +103,8 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
   magnet: float = 0.1
   final_magnet: float = 0.02
   half_time: int = 1000
+  magnet_power: float = 0.5
+  rate_power: float = 0.5
   magnet_updates: int = 0
   proximal: float = 0.05
   clip: float = 0.2
@@ -367,56 +369,55 @@ class SelfPlayLearner(learner_lib.Learner):
       scale = float(np.sqrt(batch.count @ batch.mean_return ** 2
                             / batch.count.sum())) or 1.0
       self._return_scale = float(self._team.gather(scale).mean())
-    observations = self._observations(batch.observations)
-    illegal = self._illegal(batch.legal_actions_mask)
-    value = self._network(observations)[:, -1].cpu().numpy().astype(float)
-    gain = advantages(batch, value, self._return_scale,
-                      self._config.trace_decay)
     if "observations" in self._simulator.constants:
       first = np.unique(batch.row[batch.count > 0])
-      group = np.zeros(len(value), int)
+      group = np.zeros(len(batch.observations), int)
       group[first] = np.arange(len(first))
     else:
       first, group = distinct(batch.observations)
-    shape = len(first), batch.legal_actions_mask.shape[1]
-    entry = group[batch.row] * shape[1] + batch.action
+    observations = torch.as_tensor(batch.observations[first],
+                                   device=self._config.device)
+    mask = batch.legal_actions_mask[first]
+    illegal = torch.as_tensor(~mask, device=self._config.device)
+    output = self._network(observations)
+    log_probs = networks.masked_log_softmax(output[:, :-1], illegal)
+    value = output[:, -1].cpu().numpy().astype(float)[group]
+    gain = advantages(batch, value, self._return_scale,
+                      self._config.trace_decay)
+    entry = group[batch.row] * mask.shape[1] + batch.action
 
     def summed(values):
-      return np.bincount(entry, batch.count * values,
-                         shape[0] * shape[1]).reshape(shape)
+      return np.bincount(entry, batch.count * values, mask.size
+                         ).reshape(mask.shape)
 
-    count = summed(np.ones(len(entry)))
-    visits = count.sum(axis=1)
-    target = summed(gain + value[batch.row]).sum(axis=1) / visits
-    return self._as_samples(
-        observations[first], illegal[first], count, visits,
-        summed(gain) / np.maximum(count, 1), target)
-
-  def _as_samples(self, observations, illegal, count, visits, advantage,
-                  target):
-    """Returns `Samples`; all but the first two arguments are arrays."""
     def as_tensor(array):
       return torch.as_tensor(array, dtype=torch.float32,
                              device=self._config.device)
 
-    def log_probs(network):
-      return networks.masked_log_softmax(
-          network(observations)[:, :-1], illegal)
-
-    old = log_probs(self._network)
+    count = summed(1.0)
+    visits = count.sum(axis=1)
     return Samples(
-        observations, illegal, as_tensor(count / visits.sum()),
-        as_tensor(visits / visits.sum()), as_tensor(advantage), old,
-        # A constant in place of a uniform magnet: only differences matter.
-        torch.zeros_like(old) if self._magnet is None
-        else log_probs(self._magnet), as_tensor(target))
+        observations=observations,
+        illegal=illegal,
+        weight=as_tensor(count / visits.sum()),
+        visit_weight=as_tensor(visits / visits.sum()),
+        advantage=as_tensor(summed(gain) / np.maximum(count, 1)),
+        old_log_probs=log_probs,
+        # Zeros stand for a uniform magnet: only differences matter.
+        magnet_log_probs=(
+            torch.zeros_like(log_probs) if self._magnet is None
+            else networks.masked_log_softmax(
+                self._magnet(observations)[:, :-1], illegal)),
+        value_target=as_tensor(
+            summed(gain + value[batch.row]).sum(axis=1) / visits))
 
   def _update(self, samples):
     """Takes the passes over a batch."""
     config = self._config
     share = 1 / (1 + self._updates / config.half_time)
-    magnet = max(config.magnet * share, config.final_magnet)
-    learning_rate = max(config.learning_rate * share,
+    magnet = max(config.magnet * share ** config.magnet_power,
+                 config.final_magnet)
+    learning_rate = max(config.learning_rate * share ** config.rate_power,
                         config.final_learning_rate)
     num_rows = len(samples.observations)
     for _ in range(config.epochs):
