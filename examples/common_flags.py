@@ -330,7 +330,8 @@ def check(scheme_names):
       ("--scheme", _schemes_that_read, scheme_names),
       ("--oracle", _oracles_that_read, [FLAGS.oracle])):
     for flag in {**_SCHEME_FIELDS, **_LEARNER_FIELDS, **_PLATEAU_FIELDS,
-                 **_SELF_PLAY_FIELDS, "workers_per_level": None, "free_running": None}:
+                 **_SELF_PLAY_FIELDS, "workers_per_level": None,
+                 "free_running": None}:
       # Who reads a flag takes an import to say.
       readers = readers_of(flag) if FLAGS[flag].value is not None else None
       if readers is not None and not set(readers) & set(chosen):

@@ -36,8 +36,6 @@ from open_spiel_ppsro.policies import networks
 import testing
 
 HAS_NUMBA = importlib.util.find_spec("numba") is not None
-if HAS_NUMBA:
-  from open_spiel_ppsro.evaluation.interval import phantom_boards
 
 BOARDS = ("phantom_ttt", "phantom_ttt(gameversion=abrupt)",
           "dark_hex(board_size=3)", "dark_hex(board_size=3,gameversion=adh)")

@@ -22,11 +22,10 @@ import numpy as np
 import torch
 
 from open_spiel_ppsro import schemes
-from open_spiel_ppsro.games import game_tree
+from open_spiel_ppsro.evaluation.interval import interval
 from open_spiel_ppsro.games import open_game
 from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.games import sequence_form
-from open_spiel_ppsro.evaluation.interval import interval
 from open_spiel_ppsro.oracles import policy_average
 from open_spiel_ppsro.oracles import ppo
 from open_spiel_ppsro.oracles import self_play

@@ -22,7 +22,6 @@ what happens is the same, bit for bit.
 import abc
 from collections.abc import Sequence
 import itertools
-from typing import Any
 
 import numpy as np
 import pyspiel

@@ -89,7 +89,8 @@ def play(game: state_game.StateGame,
     Returns `[n, E]` in game utility, the number of decisions of all players,
     and the `Decisions` of the recorded policies or None.
   """
-  policies, assignment = _drawn_members(policies, assignment, rng)
+  assignment = np.array(assignment)
+  policies = _with_members(policies, assignment, rng)
   num_episodes = assignment.shape[1]
   states = episode_states.make_states(game, num_episodes, rng, chance)
   ask = _PolicyBatch(policies, {} if stacks is None else stacks)
@@ -119,9 +120,8 @@ def play(game: state_game.StateGame,
       *map(np.concatenate, zip(*records)))
 
 
-def _drawn_members(policies, assignment, rng):
-  """Returns `policies` and `assignment` with members for mixed policies."""
-  assignment = np.array(assignment)
+def _with_members(policies, assignment, rng):
+  """Returns `policies` with the members of mixed ones, which it assigns."""
   policies = list(policies)
   for index, policy in enumerate(policies):
     if isinstance(policy, sampled.MixedPolicy):
@@ -130,7 +130,7 @@ def _drawn_members(policies, assignment, rng):
         own[episodes] = len(policies) + draw_assignment(
             policy.probabilities, len(episodes), rng)
       policies += policy.members
-  return policies, assignment
+  return policies
 
 
 class _PolicyBatch:
