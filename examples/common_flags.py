@@ -83,6 +83,16 @@ def define():
       "zero-sum games; prd, rm, uniform, uniform_biased, alpharank, cce (a "
       "coarse correlated equilibrium, a joint distribution) for all.")
 
+  flags.DEFINE_string(
+      "initial_policy", "uniform",
+      "What a population begins with: uniform, random play; self_play, what "
+      "self-play finds in --self_play_share of the time; or a run directory, "
+      "what that run has found.")
+  flags.DEFINE_float(
+      "self_play_share", None,
+      "Of --initial_policy=self_play: the share of the time limit that "
+      "self-play has; 0.5 if not given.")
+
   # Flags of some schemes.
   flags.DEFINE_integer(
       "num_levels", None,
@@ -357,6 +367,9 @@ def check(scheme_names):
   if FLAGS.free_running and FLAGS.executor == "serial":
     raise ValueError("--free_running does nothing with --executor=serial; it "
                      "is for processes and ray")
+  if FLAGS.self_play_share is not None and FLAGS.initial_policy != "self_play":
+    raise ValueError("--self_play_share does nothing with --initial_policy="
+                     f"{FLAGS.initial_policy}; it is for self_play")
   if FLAGS.max_staleness is not None and not FLAGS.free_running:
     raise ValueError("--max_staleness does nothing without --free_running")
   if FLAGS.ray_address is not None and FLAGS.executor != "ray":
@@ -507,6 +520,9 @@ def run(game, scheme_name, seed, **options):
       "evaluation": FLAGS.evaluation,
       "max_histories": FLAGS.max_histories,
       "meta_strategy": FLAGS.meta_strategy,
+      "initial_policy": FLAGS.initial_policy,
+      **({} if FLAGS.self_play_share is None
+         else {"self_play_share": FLAGS.self_play_share}),
       "workers_per_level": (1 if FLAGS.workers_per_level is None else
                             FLAGS.workers_per_level),
       "opponent_update_freq": FLAGS.opponent_update_freq,
