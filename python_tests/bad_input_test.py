@@ -84,6 +84,8 @@ class BadInputTest(parameterized.TestCase):
       ("--scheme=self_play --num_levels=2", "naive, dch, pipeline"),
       ("--scheme=self_play --magnet=-1", "magnet"),
       ("--magnet=0.1", "it is for self_play"),
+      ("--self_play_share=0.2", "initial_policy=uniform; it is for self_play"),
+      ("--initial_policy=nowhere", "there is none"),
       ("--scheme=dch --min_steps=5", "min_steps"),
       ("--episodes_per_batch=0", "episodes_per_batch"),
       ("--learning_rate=0", "learning_rate"),

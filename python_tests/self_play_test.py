@@ -312,7 +312,7 @@ class SelfPlayTest(parameterized.TestCase):
     found = {}
     for magnet in (0.0, 100.0):
       config = dataclasses.replace(
-          SMALL, magnet=magnet, final_magnet=magnet, episodes_per_batch=512)
+          SMALL, magnet=magnet, episodes_per_batch=512)
       game = symmetric("kuhn_poker", evaluation)
       learner = config.make_learner(game, 0, np.random.SeedSequence(1))
       learner.train(None, 40_000, False)
@@ -326,7 +326,7 @@ class SelfPlayTest(parameterized.TestCase):
     distances = {}
     for updates in (0, 5):
       config = dataclasses.replace(
-          SMALL, magnet=2.0, final_magnet=2.0, magnet_updates=updates,
+          SMALL, magnet=2.0, decay_updates=10 ** 9, magnet_updates=updates,
           episodes_per_batch=4096)
       learner = config.make_learner(
           symmetric("kuhn_poker"), 0, np.random.SeedSequence(1))
@@ -340,7 +340,7 @@ class SelfPlayTest(parameterized.TestCase):
   @parameterized.parameters(
       (lambda: self_play.SelfPlayConfig(answer="last"), "mixture, weights"),
       (lambda: self_play.SelfPlayConfig(magnet=-1), "magnet is -1"),
-      (lambda: self_play.SelfPlayConfig(half_time=0), "half_time is 0"),
+      (lambda: self_play.SelfPlayConfig(decay_updates=0), "decay_updates is 0"),
       (lambda: self_play.SelfPlayConfig(trace_decay=2), "trace_decay is 2"),
       (lambda: testing.make_solver(
           "kuhn_poker", ppo.PPOConfig(), schemes.SelfPlay()),

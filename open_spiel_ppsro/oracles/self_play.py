@@ -27,6 +27,7 @@ training, see `policy_average`.
 """
 
 import dataclasses
+import math
 from typing import Any
 from typing import NamedTuple
 
@@ -76,11 +77,11 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
     epochs: the gradient passes over a batch.
     minibatches: the gradient steps of such a pass.
     learning_rate: the learning rate of Adam at first.
-    final_learning_rate: the lowest learning rate.
     magnet: the weight of the divergence from the magnet at first.
-    final_magnet: its lowest weight.
-    half_time: learning rate and magnet fall with the number of updates, and
-      after so many they have fallen to a half.
+    decay_updates: after so many updates the learning rate has fallen to a half
+      and the magnet to 0.7; after n times as many, to 1 / (1 + n) and to the
+      root of that. Nothing depends on how long a run will be. Fewer bring the
+      policy closer to an equilibrium, as long as it does not begin to circle.
     magnet_updates: the policy replaces the magnet every so many updates; 0
       keeps the uniformly random one.
     proximal: the weight of the divergence from the policy that played.
@@ -99,12 +100,8 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
   epochs: int = 2
   minibatches: int = 4
   learning_rate: float = 3e-3
-  final_learning_rate: float = 1e-4
   magnet: float = 0.1
-  final_magnet: float = 0.02
-  half_time: int = 1000
-  magnet_power: float = 0.5
-  rate_power: float = 0.5
+  decay_updates: int = 600
   magnet_updates: int = 0
   proximal: float = 0.05
   clip: float = 0.2
@@ -118,10 +115,10 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
 
   def __post_init__(self):
     learner_lib.check_positive(
-        self, "epochs", "minibatches", "learning_rate", "final_learning_rate",
-        "half_time", "clip", "value_coefficient")
+        self, "epochs", "minibatches", "learning_rate", "decay_updates", "clip",
+        "value_coefficient")
     learner_lib.check_not_negative(
-        self, "magnet", "final_magnet", "magnet_updates", "proximal")
+        self, "magnet", "magnet_updates", "proximal")
     learner_lib.check_share(self, "trace_decay")
     learner_lib.check_sizes(self)
     if self.answer not in ANSWERS:
@@ -414,11 +411,11 @@ class SelfPlayLearner(learner_lib.Learner):
   def _update(self, samples):
     """Takes the passes over a batch."""
     config = self._config
-    share = 1 / (1 + self._updates / config.half_time)
-    magnet = max(config.magnet * share ** config.magnet_power,
-                 config.final_magnet)
-    learning_rate = max(config.learning_rate * share ** config.rate_power,
-                        config.final_learning_rate)
+    # Without the magnet's help, noise moves the policy by about the learning
+    # rate over the magnet: so that has to fall, too.
+    share = 1 / (1 + self._updates / config.decay_updates)
+    magnet = config.magnet * math.sqrt(share)
+    learning_rate = config.learning_rate * share
     num_rows = len(samples.observations)
     for _ in range(config.epochs):
       for rows in np.array_split(self._rng.permutation(num_rows),
