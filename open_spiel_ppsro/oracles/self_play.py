@@ -411,8 +411,8 @@ class SelfPlayLearner(learner_lib.Learner):
   def _update(self, samples):
     """Takes the passes over a batch."""
     config = self._config
-    # Without the magnet's help, noise moves the policy by about the learning
-    # rate over the magnet: so that has to fall, too.
+    # The weaker the magnet, the less it damps what noise and circling do to the
+    # policy; so the learning rate falls faster than the magnet.
     share = 1 / (1 + self._updates / config.decay_updates)
     magnet = config.magnet * math.sqrt(share)
     learning_rate = config.learning_rate * share
