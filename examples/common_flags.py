@@ -38,6 +38,8 @@ from open_spiel_ppsro.runs import provenance
 FLAGS = flags.FLAGS
 
 _DEFAULT_STALENESS = 8
+# What most workers will need and takes long to import.
+_OF_WORKERS = ("open_spiel_ppsro.oracles.ppo",)
 
 # Flags that set a field of the scheme, of the learner's configuration, of the
 # rule by which policies freeze. Who has no such field does not read the flag.
@@ -508,10 +510,11 @@ def run(game, scheme_name, seed, **options):
     A `RunSummary`.
   """
   with progress.Progress() as shown, shown.phase("importing"):
+    executor = make_executor()
+    executor.prepare(_OF_WORKERS)  # They start while this process imports.
     play = ppsro.run  # Imports what a run needs, which takes some seconds.
     scheme = make_scheme(scheme_name)
     config = make_config(scheme)
-    executor = make_executor()
   max_staleness = 0
   if FLAGS.free_running:
     max_staleness = FLAGS.max_staleness or _DEFAULT_STALENESS
