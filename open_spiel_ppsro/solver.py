@@ -60,22 +60,6 @@ from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.policies import tabular
 from open_spiel_ppsro.simulators import of_game
 
-# Steps per round, in batches of random play. 1.4 gives two batches in practice:
-# episodes get shorter near equilibrium, and the last batch is finished. More
-# let policies train longer against the same opponents.
-_BATCHES_PER_ROUND = 1.4
-# Steps per round of NeuPL, in batches of random play. 0.7 gives one batch,
-# because the rows of NeuPL change every round.
-_NEUPL_BATCHES_PER_ROUND = 0.7
-# Episodes of measuring payoffs per episode of training, on a sampled game, with
-# rounds counted as above; they take about a tenth of the time. With a fifth as
-# many, and payoffs closer to their priors, the exploitability of Leduc poker's
-# policy after two minutes was 0.61 instead of 0.36.
-_PAYOFF_SHARE = 0.25
-# Episodes of measuring payoffs per episode of training for NeuPL, whose
-# evaluation takes 0.3 of all episodes (Liu et al. 2022).
-_NEUPL_SHARE = 0.3 / 0.7
-
 # The names of a solver's arguments, and of arguments of its scheme, for the
 # hint where one is misspelt.
 _ARGUMENTS = (
@@ -171,9 +155,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     if not isinstance(plateau, (plateau_lib.PlateauRule, type(None))):
       raise ValueError(f"plateau is {plateau!r}; it takes a ppsro.PlateauRule")
     if opponent_update_freq is None:
-      opponent_update_freq = int(np.ceil(oracle.steps_per_batch * (
-          _NEUPL_BATCHES_PER_ROUND if scheme.shares_learner
-          else _BATCHES_PER_ROUND)))
+      opponent_update_freq = int(np.ceil(
+          oracle.steps_per_batch * scheme.batches_per_round))
     if not isinstance(opponent_update_freq, int) or opponent_update_freq < 1:
       raise ValueError(f"opponent_update_freq is {opponent_update_freq!r}; it "
                        "takes 1 or more environment steps")
@@ -198,6 +181,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     if oracle.needs_separate_opponents and not scheme.shares_learner:
       raise ValueError("a NeuPLOracle serves the NeuPL scheme alone; use a "
                        f"PipelinedOracle for {type(scheme).__name__}")
+    if scheme.plays_itself != oracle.config.plays_itself:
+      raise ValueError(
+          f"{type(scheme).__name__} and {type(oracle.config).__name__} do not "
+          "go together: SelfPlay takes a SelfPlayConfig, and it alone")
     if max_staleness < 0:
       raise ValueError(f"max_staleness is {max_staleness}; it takes 0 or more")
     if max_staleness and (sweep or scheme.shares_learner):
@@ -241,8 +228,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     self.is_exact = played_game.is_enumerated
     if payoff_episodes is None:
       payoff_episodes = int(np.ceil(
-          (_NEUPL_SHARE if scheme.shares_learner else _PAYOFF_SHARE)
-          * scheme.num_levels * played_game.num_populations
+          scheme.payoff_share * scheme.num_levels
+          * played_game.num_populations
           * opponent_update_freq / of_game.steps_per_batch(played_game, 1)))
     if payoff_episodes < 1:
       raise ValueError(f"payoff_episodes is {payoff_episodes}; it takes 1 or "
@@ -374,8 +361,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
     It ranges over the frozen policies, or over all where none ever freezes.
     """
-    indices = (self._population.frozen_indices() if self.scheme.freezes
-               else self._everyone())
+    indices = self.scheme.answer(self._population)
     solution = self._solve(indices)
     self._meta_games = self._empirical_game.sub_game(indices).get_meta_game()
     self._meta_strategy_probabilities = list(solution.probabilities)

@@ -136,6 +136,32 @@ class InteractionGraphTest(parameterized.TestCase):
                              ((0, 1, 2), (0, 1, 2))])
 
 
+class SelfPlayTest(absltest.TestCase):
+
+  def test_one_policy_faces_itself(self):
+    scheme = schemes.SelfPlay()
+    population = draw("F")
+    self.assertEqual(scheme.answer(population), ((0,),))
+    self.assertEqual(scheme.openings(population, uniform),
+                     [schemes.Opening(0)])
+    population = draw("Fa")
+    self.assertEmpty(scheme.openings(population, uniform))
+    self.assertEqual(scheme.answer(population), ((1,),))
+    rows = graph(scheme, population)
+    self.assertEqual(list(rows), [PolicyId(0, 1)])
+    self.assertEqual(rows[PolicyId(0, 1)].meta_strategy.indices, ((1,),))
+    self.assertFalse(rows[PolicyId(0, 1)].stationary)
+
+
+class AnswerTest(parameterized.TestCase):
+
+  @parameterized.parameters(
+      (schemes.Pipeline(2), ((0, 1), (0,))),
+      (schemes.DCH(2), ((0, 1, 2), (0, 1))))
+  def test_frozen_policies_or_all(self, scheme, expected):
+    self.assertEqual(scheme.answer(draw("FFa", "Fa")), expected)
+
+
 class RectifiedTest(absltest.TestCase):
   RPS = np.array([[0., -1, 1], [1, 0, -1], [-1, 1, 0]])
 

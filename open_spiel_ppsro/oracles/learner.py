@@ -132,12 +132,15 @@ class LearnerConfig(abc.ABC):
     responds_exactly: whether its learners give exact best responses at once.
     trains_rows: whether its policies are the rows of one network, which a
       `NeuPLOracle` trains.
+    plays_itself: whether its learners train against themselves, whatever the
+      opponents, which is for `schemes.SelfPlay`.
   """
 
   needs_enumerated_game: ClassVar[bool] = False
   takes_team: ClassVar[bool] = False
   responds_exactly: ClassVar[bool] = False
   trains_rows: ClassVar[bool] = False
+  plays_itself: ClassVar[bool] = False
 
   @abc.abstractmethod
   def make_learner(self, game: game_lib.Game, player: int,

@@ -36,6 +36,8 @@ def oracle_name(config: learner_lib.LearnerConfig) -> str:
   """Returns the name of a configuration: in `ORACLES`, or of its class."""
   if config.trains_rows:
     return "ppo"  # It trains the one network of all rows by PPO.
+  if config.plays_itself:
+    return "mmd"  # Magnetic mirror descent.
   for name, known in configurations.ORACLES.items():
     if type(config) is known:
       return name

@@ -154,6 +154,20 @@ class Simulator(abc.ABC):
     """
 
   @abc.abstractmethod
+  def play_itself(self, policy: PolicyFunction, num_episodes: int,
+                  rng: np.random.Generator) -> EpisodeBatch:
+    """Returns episodes in which a policy plays all seats, all its decisions.
+
+    One population has to play all seats, see `seat_symmetry.symmetrise`.
+    Opponents that were set by `face` are forgotten.
+
+    Args:
+      policy: the policy of all players.
+      num_episodes: how many episodes to play.
+      rng: the generator of all random numbers.
+    """
+
+  @abc.abstractmethod
   def demonstrate(self, mixture: population_lib.Mixture,
                   rng: np.random.Generator
                   ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -155,9 +155,28 @@ class TreeSimulator(simulator_lib.Simulator):
   def draw(self, policy: simulator_lib.PolicyFunction,
            num_episodes: int | None,
            rng: np.random.Generator) -> simulator_lib.EpisodeBatch:
-    tree, player = self._tree, self._player
-    plan = sequence_form.realization_plan(tree, self.tabulate(policy), player)
     assert self._reach is not None, "face comes first"
+    return self._draw(
+        sequence_form.realization_plan(
+            self._tree, self.tabulate(policy), self._player),
+        num_episodes, rng)
+
+  def play_itself(self, policy: simulator_lib.PolicyFunction,
+                  num_episodes: int, rng: np.random.Generator
+                  ) -> simulator_lib.EpisodeBatch:
+    tree = self._tree
+    assert tree.plays_all_seats, "the policy has to know all seats"
+    plan = sequence_form.realization_plan(
+        tree, self.tabulate(policy), self._player)
+    self._reach = sequence_form.terminal_reach(
+        tree, [plan] * tree.num_players, self._player)
+    self._reach_of_sequences = None
+    # A coin decides about seats, so one player has the decisions of all.
+    return self._draw(plan, num_episodes, rng)
+
+  def _draw(self, plan, num_episodes, rng):
+    """Returns an `EpisodeBatch` of the player's realization plan `[S]`."""
+    tree, player = self._tree, self._player
     # How many episodes, or which share of them, end at each sequence of the
     # player, and their summed returns.
     if num_episodes is None:
