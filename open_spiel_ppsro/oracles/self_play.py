@@ -49,6 +49,8 @@ from open_spiel_ppsro.simulators import simulator as simulator_lib
 # A batch of the default size has about this many decisions on a sampled game.
 # With four times as many phantom_ttt was learned more slowly.
 _DECISIONS_PER_BATCH = 4096
+# A batch on an enumerated game has so many episodes; they cost as much as one.
+_EPISODES_ON_TREES = 2 ** 20
 # The epsilon of Adam. A larger one makes shorter steps where gradients are
 # small.
 _EPSILON = 1e-5
@@ -142,8 +144,7 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
     if self.episodes_per_batch is not None:
       return self.episodes_per_batch
     if game.is_enumerated:
-      return round(of_game.steps_per_batch(game)
-                   / of_game.steps_per_batch(game, 1))
+      return _EPISODES_ON_TREES
     return max(32, round(
         _DECISIONS_PER_BATCH / of_game.steps_per_batch(game, 1)))
 
