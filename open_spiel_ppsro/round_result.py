@@ -19,6 +19,7 @@ from typing import Any
 
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
+from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +36,7 @@ class LevelStatus:
     stationary: whether its opponents were final in this round.
     staleness: how many rounds ago its opponents were drawn; 0 in lockstep.
     is_exact: whether the policy is an exact best response to them.
+    opponents: the meta-strategy that they were drawn from.
   """
   policy_id: population_lib.PolicyId
   steps: int
@@ -43,6 +45,7 @@ class LevelStatus:
   stationary: bool
   staleness: int
   is_exact: bool = False
+  opponents: meta_game_lib.MetaStrategy | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -485,7 +485,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
           # measured payoffs.
           self._empirical_game.expected_return(policy_id, row.meta_strategy)
           if self.is_exact else report.mean_return,
-          row.stationary, self._rounds - begun, report.is_exact))
+          row.stationary, self._rounds - begun, report.is_exact,
+          row.meta_strategy))
     return found
 
   def exploitability(self) -> evaluator_lib.Exploitability:
@@ -494,6 +495,26 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     It is NaN for a sampled game; see `lower_bound`.
     """
     return self._evaluator.exploitability(self._answer)
+
+  def best_response_gap(self, level: round_result.LevelStatus) -> float:
+    """Returns what a best response would gain over a policy, in game utility.
+
+    Both face the opponents that the policy trained against in its last round,
+    as these are now.
+
+    Args:
+      level: of the latest `RoundResult`.
+
+    Returns:
+      The gain, exact; NaN for a sampled game.
+    """
+    if not self.is_exact or level.opponents is None:
+      return float("nan")
+    assert isinstance(self._evaluator, exact_evaluator.ExactEvaluator)
+    best = self._evaluator.best_response_value(
+        level.policy_id.player, level.opponents)
+    return best - self._empirical_game.expected_return(
+        level.policy_id, level.opponents)
 
   def final_joint(self) -> np.ndarray | None:
     """Returns the joint distribution of the run's result.

@@ -114,7 +114,8 @@ class WholeRunTest(RunTestCase):
       self.assertAlmostEqual(exploitability.nash_conv(pi.game, pi), nash_conv,
                              places=9)
     self.assertCountEqual(os.listdir(self.run_path), [
-        "config.json", "metrics.csv", "final_policy.npz", "best_policy.npz",
+        "config.json", "metrics.csv", "history.jsonl",
+        "final_policy.npz", "best_policy.npz",
         "nash_conv.png", "result.json",
         "checkpoint_00000000.npz", "checkpoint_00000009.npz"])
 

@@ -24,6 +24,7 @@ import numpy as np
 from open_spiel_ppsro.policies import joint
 from open_spiel_ppsro.policies import storage
 from open_spiel_ppsro.policies import tabular
+from open_spiel_ppsro.runs import history
 from open_spiel_ppsro.runs import run_directory
 
 
@@ -49,6 +50,7 @@ class Recorder:
     best: the `BestPolicy` so far; None before the first round, and of sampled
       games.
     seconds_before: how long the run had taken before it was resumed.
+    row: the row of `metrics.csv` of the last round.
   """
 
   def __init__(self, solver, directory: run_directory.RunDirectory,
@@ -66,6 +68,7 @@ class Recorder:
     self.directory = directory
     self.best: BestPolicy | None = None
     self.seconds_before = 0.0
+    self.row: dict[str, Any] = {}
     self._solver = solver
     self._start = start
     self._checkpoint_seconds = checkpoint_seconds
@@ -105,7 +108,11 @@ class Recorder:
       How many seconds the run had taken when the round ended.
     """
     seconds = self.seconds
-    self.directory.append_metrics(result.metrics(seconds))
+    self.row = result.metrics(seconds)
+    self.directory.append_metrics(self.row)
+    line = history.line_of(self._solver, result)
+    if line is not None:
+      self.directory.append_history(line)
     if self._solver.is_exact and (
         self.best is None
         or result.of_frozen.nash_conv < self.best.nash_conv):
