@@ -30,7 +30,7 @@ _DISTINCTIONS = ("scheme", "oracle", "meta_strategy")
 # `(column, unit on the axis, name of the picture, title)`.
 AXES = (("wall_seconds", "wall seconds", "seconds", "over time"),
         ("round", "rounds", "rounds", "over rounds"),
-        ("episodes", "episodes, training and evaluation", "episodes",
+        ("episodes", "episodes", "episodes",
          "over episodes"))
 
 
@@ -88,13 +88,14 @@ def draw(groups: dict[str, list[run_record.RunRecord]], x: str, x_label: str,
     return picture_lib.Picture(name, title, missing=(
         "The game is sampled, and these runs did not record bounds of its "
         "exploitability."))
-  axes.set_yscale("log")
+  shown = [y for _, _, y, _ in picture.points]
+  picture_lib.log_axis(axes, shown)
   axes.set_xlim(left=0)
-  axes.set_xlabel(x_label)
+  picture_lib.count_axis(axes.xaxis, x_label, max(
+      record.metrics[x][-1] for record in records))
   axes.set_ylabel(f"{quantity.lower() if quantity != 'CCE gap' else quantity}"
                   "\n(units of the game's returns)")
   axes.grid(True, which="major", linewidth=0.4, alpha=0.5)
-  picture_lib.count_axis(axes.xaxis)
   if len(groups) > 1 or max(map(len, groups.values())) > 1:
     axes.legend(frameon=False, handlelength=2.8)
   picture.caption = (
@@ -142,7 +143,7 @@ def _draw_mean(picture, axes, label, curves, colour, style, x_label):
     picture.points.append((
         axes, x[position], mean[position],
         f"{label}: {mean[position]:.4g}{spread} at {x[position]:,.4g} "
-        f"{x_label.split(',')[0]}"))
+        f"{x_label}"))
   return "mean"
 
 
@@ -164,5 +165,5 @@ def _draw_bounds(picture, axes, label, bands, colour, style, x_label):
     picture.points.append((
         axes, x[position], high[position],
         f"{label}: between {low[position]:.4g} and {high[position]:.4g} at "
-        f"{x[position]:,.4g} {x_label.split(',')[0]}"))
+        f"{x[position]:,.4g} {x_label}"))
   return "bounds"

@@ -47,7 +47,7 @@ table { border-collapse: collapse; font-size: .85em; }
 .wide { overflow-x: auto; }
 th, td { text-align: left; padding: .15em .9em .15em 0; vertical-align: top;
   border-bottom: 1px solid #eee; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 td.long { overflow-wrap: anywhere; max-width: 40em; }
 details { margin: .5em 0; } summary { cursor: pointer; }
 @media print { .tip { display: none !important; } }

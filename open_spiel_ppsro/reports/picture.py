@@ -32,6 +32,9 @@ from matplotlib import ticker
 from matplotlib.backends import backend_agg
 import numpy as np
 
+# Matrices with more rows or columns have cells smaller than a pixel of a
+# screen, which are averaged.
+_MOST_CELLS = 120
 # A column of a paper in two columns, in inches.
 COLUMN_INCHES = 3.4
 # Of PNG files, per inch: a column is then 680 pixels wide.
@@ -95,6 +98,7 @@ class Picture:
       dataclasses.field(default_factory=list))
   grids: list[tuple[Any, Sequence[Any], Sequence[Any], np.ndarray, str]] = (
       dataclasses.field(default_factory=list))
+  _is_laid_out: bool = False
 
   def png(self) -> bytes:
     """Returns the picture as PNG."""
@@ -103,19 +107,32 @@ class Picture:
 
   def svg(self) -> str:
     """Returns the picture as SVG whose ids begin with its name."""
-    text = self._saved(format="svg", metadata={"Date": None,
-                                               "Creator": None}).decode()
+    text = self._saved(format="svg", dpi=_PNG_DPI,
+                       metadata={"Date": None, "Creator": None}).decode()
     text = text[text.index("<svg"):]
     text = re.sub(r'\bid="', f'id="{self.name}-', text)
     text = re.sub(r'url\(#', f"url(#{self.name}-", text)
     return re.sub(r'href="#', f'href="#{self.name}-', text)
 
   def _saved(self, **options):
+    self._lay_out()
     assert self.figure is not None
     content = io.BytesIO()
     with matplotlib.rc_context(_LOOK):
       self.figure.savefig(content, **options)
     return content.getvalue()
+
+  def _lay_out(self):
+    """Places everything, once for all kinds of files."""
+    assert self.figure is not None
+    if self._is_laid_out:
+      return
+    with matplotlib.rc_context(_LOOK):
+      self.figure.dpi = _PNG_DPI
+      self.figure.draw_without_rendering()
+      self.figure.set_layout_engine("none")
+      self.figure.dpi = _POINTS_PER_INCH
+    self._is_laid_out = True
 
   def marks(self) -> dict[str, list[Any]]:
     """Returns points, boxes and grids in the coordinates of the SVG.
@@ -123,9 +140,8 @@ class Picture:
     Lengths are in points, y downwards. A box or grid begins with its left,
     top, right and lower edge.
     """
+    self._lay_out()
     assert self.figure is not None
-    with matplotlib.rc_context(_LOOK):
-      self.figure.draw_without_rendering()
     height = self.figure.get_figheight() * _POINTS_PER_INCH
 
     def place(axes, x, y):
@@ -174,10 +190,54 @@ def styled(draw):
   return with_look
 
 
-def count_axis(axis: Any) -> None:
-  """Makes large numbers of an axis readable: 2M instead of 2000000."""
-  axis.set_major_locator(ticker.MaxNLocator(6, integer=True))
-  axis.set_major_formatter(ticker.EngFormatter(sep=""))
+def count_axis(axis: Any, label: str, most: float) -> None:
+  """Labels an axis that counts, in thousands and so on where that is shorter.
+
+  Args:
+    axis: of matplotlib.
+    label: what it counts.
+    most: the largest number on it.
+  """
+  unit, name = next(((unit, name) for unit, name in (
+      (1e9, "billions"), (1e6, "millions"), (1e3, "thousands"))
+                     if most >= 2 * unit), (1, ""))
+  axis.set_label_text(f"{label}, {name}" if name else label)
+  axis.set_major_locator(ticker.MaxNLocator(6))
+  axis.set_major_formatter(ticker.FuncFormatter(
+      lambda value, _: f"{value / unit:g}"))
+
+
+def log_axis(axes: Any, values: Any) -> None:
+  """Makes the y axis logarithmic, with two labels at least.
+
+  Args:
+    axes: of matplotlib.
+    values: what is on it, above 0.
+  """
+  low, high = float(np.min(values)), float(np.max(values))
+  axes.set_yscale("log")
+  if high < 10 * low:  # Less than a decade: there is little to see in it.
+    low, high = low / 3, 3 * high
+    axes.set_ylim(low, high)
+  if high < 100 * low:
+    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(ticker.FuncFormatter(
+        lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+
+
+def index_axis(axis: Any) -> None:
+  """Gives an axis whole numbers, and few of them."""
+  axis.set_major_locator(ticker.MaxNLocator(6, integer=True, min_n_ticks=1))
+
+
+def image(axes: Any, values: np.ndarray, **options: Any) -> Any:
+  """Draws a matrix, every row of which leaves a trace however many there are.
+  """
+  is_small = max(values.shape) <= _MOST_CELLS
+  return axes.imshow(
+      values, interpolation="none" if is_small else "auto",
+      interpolation_stage="data" if is_small else "rgba", **options)
 
 
 def thinned(length: int, most: int = 400) -> np.ndarray:
@@ -191,4 +251,7 @@ def _plain(value):
 
 def _short(value):
   """Returns a number of three digits, as JSON can hold it."""
-  return None if not np.isfinite(value) else float(f"{value:.3g}")
+  if not np.isfinite(value):
+    return None
+  value = float(f"{value:.3g}")
+  return int(value) if value.is_integer() else value

@@ -70,8 +70,9 @@ def report(paths: str | os.PathLike | Sequence[str | os.PathLike],
   details = {}
   for label, members in groups.items():
     ending = "" if len(groups) == 1 else f"-{output_directory.slug(label)}"
-    details[members[0]] = [draw(members[0], f"{name}{ending}", width_inches)
-                           for name, draw in run_figures.FIGURES.items()]
+    details[members[0]] = [
+        picture for name, draw in run_figures.FIGURES.items()
+        if (picture := draw(members[0], f"{name}{ending}", width_inches))]
   pictures = common + [picture for found in details.values()
                        for picture in found]
   try:

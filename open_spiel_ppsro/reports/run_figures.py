@@ -23,6 +23,9 @@ import numpy as np
 from open_spiel_ppsro.reports import picture as picture_lib
 from open_spiel_ppsro.reports import run_record
 
+# With more policies the timeline has a second picture, of the last ones.
+_MOST_LIVES = 60
+_LAST_LIVES = 40
 # Up to so many policies the cells of the payoff matrix have numbers in them.
 _NUMBERED = 9
 # Meta-strategies below this are not told from zero.
@@ -31,9 +34,8 @@ _LEAST_PROBABILITY = 1e-3
 _LEAST_GAP = 1e-6
 # Training shares are means over rounds, at most this many.
 _SHARE_BINS = 60
-# The least thickness of a policy in the timeline, and of its life as a frozen
-# one, in points.
-_BAR, _LINE = 1.0, 0.5
+# The line of a frozen policy in the timeline, in rows, and at most in points.
+_LINE_ROWS, _LINE_POINTS = 0.3, 0.8
 
 _STATES = {"training": picture_lib.COLOURS[1],
            "settled": picture_lib.COLOURS[0], "waiting": "white"}
@@ -47,26 +49,47 @@ def _panel_title(record, population):
   return "" if len(record.lives) == 1 else f"player {population}"
 
 
+def timeline_end(record: run_record.RunRecord, name: str,
+                 width: float) -> picture_lib.Picture | None:
+  """Draws the lives of the last policies, if there are many."""
+  if max(map(len, record.lives)) <= _MOST_LIVES:
+    return None
+  return timeline(record, name, width, _LAST_LIVES)
+
+
 @picture_lib.styled
-def timeline(record: run_record.RunRecord, name: str,
-             width: float) -> picture_lib.Picture:
-  """Draws the life of each policy, and from which one it sprang."""
-  title = "The pipeline"
+def timeline(record: run_record.RunRecord, name: str, width: float,
+             most: int | None = None) -> picture_lib.Picture:
+  """Draws the life of each policy, and from which one it sprang.
+
+  Args:
+    record: of the run.
+    name: of the picture.
+    width: in inches.
+    most: only so many policies of each player, the last ones.
+  """
+  title = ("The pipeline" if most is None
+           else f"The last {most} policies of the pipeline")
   picture, panels = picture_lib.new(
       name, title, "", width, 0.35 + 0.45 * len(record.lives),
       len(record.lives))
   last = int(record.metrics["round"][-1])
-  seen = set()
-  for population, (axes, lives) in enumerate(zip(panels, record.lives)):
+  seen: set[str] = set()
+  shown = [lives[-most:] if most else lives for lives in record.lives]
+  first = min((life.rounds[0] - 1 for lives in shown for life in lives
+               if life.rounds), default=0) if most else 0
+  for population, (axes, lives) in enumerate(zip(panels, shown)):
+    row = 0.35 * width * 72 / len(lives)  # Its height in points, about.
+    line = min(_LINE_ROWS * row, _LINE_POINTS)
     for life in lives:
-      _draw_life(picture, axes, record, life, last, seen)
-    axes.set_ylim(len(lives) - 0.4, -0.6)
+      _draw_life(picture, axes, record, life, last, seen, line)
+    axes.set_ylim(lives[-1].index + 0.6, lives[0].index - 0.6)
     axes.set_ylabel("policy")
     axes.set_title(_panel_title(record, population), loc="left", pad=3)
-    axes.yaxis.set_major_locator(ticker.MaxNLocator(6, integer=True))
-    axes.set_xlim(0, last)
+    picture_lib.index_axis(axes.yaxis)
+    axes.set_xlim(first, last)
   panels[-1].set_xlabel("round")
-  panels[-1].xaxis.set_major_locator(ticker.MaxNLocator(6, integer=True))
+  picture_lib.index_axis(panels[-1].xaxis)
   handles = [matplotlib.patches.Patch(
       facecolor=_STATES[state], edgecolor="black", linewidth=0.4,
       hatch="/////" if state == "waiting" else None, label={
@@ -94,7 +117,7 @@ def timeline(record: run_record.RunRecord, name: str,
   return picture
 
 
-def _draw_life(picture, axes, record, life, last, seen):
+def _draw_life(picture, axes, record, life, last, seen, line):
   index, end = life.index, last
   segments = life.segments()
   text = [f"{_player(record, life.player)}, policy {index}"]
@@ -113,7 +136,7 @@ def _draw_life(picture, axes, record, life, last, seen):
       text.append(f"opponents settled from round {settled[0]} on")
   if life.frozen_in is not None:
     axes.plot([life.frozen_in, end], [index, index], color=picture_lib.GREY,
-              linewidth=_LINE, zorder=2, solid_capstyle="butt")
+              linewidth=line, zorder=2, solid_capstyle="butt")
     seen.add("frozen")
     text.append("the initial policy" if not life.frozen_in and not index
                 else f"froze in round {life.frozen_in}")
@@ -124,9 +147,8 @@ def _draw_life(picture, axes, record, life, last, seen):
         [(first - 1, final - first + 1)], (index - 0.42, 0.84),
         facecolors=_STATES[state], zorder=3,
         hatch="/////" if state == "waiting" else None,
-        # Many policies make thin bars: an edge keeps them in sight.
         edgecolors="black" if state == "waiting" else _STATES[state],
-        linewidth=0.3)
+        linewidth=min(0.3, line))
     seen.add(state)
   picture.boxes.append((axes, segments[0][0] - 1 if segments else 0, end,
                         index - 0.5, index + 0.5, "; ".join(text)))
@@ -151,10 +173,9 @@ def payoffs(record: run_record.RunRecord, name: str,
                else (finite.min(), finite.max()))
   if low == high:
     low, high = low - 0.5, high + 0.5
-  image = axes.imshow(
-      matrix, cmap=picture_lib.SCALE, vmin=low, vmax=high,
-      aspect="auto" if matrix.shape[0] != matrix.shape[1] else "equal",
-      interpolation="none")
+  image = picture_lib.image(
+      axes, matrix, cmap=picture_lib.SCALE, vmin=low, vmax=high,
+      aspect="auto")
   extend = {(False, False): "neither", (True, False): "min",
             (False, True): "max", (True, True): "both"}[
                 (bool(finite.min() < low), bool(finite.max() > high))]
@@ -162,9 +183,11 @@ def payoffs(record: run_record.RunRecord, name: str,
   bar.set_label("return of player 0\n(units of the game's returns)")
   bar.outline.set_visible(False)
   for axis, indices in ((axes.xaxis, columns), (axes.yaxis, rows)):
-    positions = np.unique(np.linspace(0, len(indices) - 1, min(
-        6, len(indices))).astype(int))
-    axis.set_ticks(positions, [str(indices[p]) for p in positions])
+    picture_lib.index_axis(axis)
+    axis.set_major_formatter(ticker.FuncFormatter(
+        lambda position, _, indices=indices: (
+            str(indices[round(position)])
+            if 0 <= round(position) < len(indices) else "")))
   opponents = ("" if len(record.lives) == 1 else " of player 1")
   axes.set_xlabel(f"policy{opponents}")
   axes.set_ylabel("policy" + ("" if len(record.lives) == 1
@@ -172,6 +195,8 @@ def payoffs(record: run_record.RunRecord, name: str,
   if max(matrix.shape) <= _NUMBERED:
     for (row, column), value in np.ndenumerate(matrix):
       is_dark = value < (low + high) / 2
+      if abs(value) < 1e-3 * (high - low):
+        value = 0  # But for rounding errors.
       axes.text(column, row, f"{value:.2g}", ha="center", va="center",
                 fontsize=5.5, color="white" if is_dark else "black")
   picture.grids.append((
@@ -183,8 +208,8 @@ def payoffs(record: run_record.RunRecord, name: str,
       + ", in the order of opening"
       + (", further players by their meta-strategies." if len(
           record.roles) > 2 else ".")
-      + ("" if extend == "neither" else " The scale of colours spans the middle "
-         "96 % of the payoffs."))
+      + ("" if extend == "neither" else
+         " The scale of colours spans the middle 96 % of the payoffs."))
   return picture
 
 
@@ -202,23 +227,23 @@ def meta_strategy(record: run_record.RunRecord, name: str,
   picture, panels = picture_lib.new(
       name, title, "", width, 0.3 + 0.4 * len(record.lives),
       len(record.lives))
-  scale = matplotlib.colormaps[picture_lib.SCALE].reversed()
-  scale.set_bad("white")
-  scale.set_under("white")
+  scale = matplotlib.colormaps[picture_lib.SCALE].reversed().with_extremes(
+      bad="white", under="white")
   for population, axes in enumerate(panels):
     table = record.meta_strategy_at(rounds, population).T
-    image = axes.imshow(
-        table, cmap=scale, aspect="auto", interpolation="none",
+    image = picture_lib.image(
+        axes, table, cmap=scale, aspect="auto",
         norm=colors.LogNorm(_LEAST_PROBABILITY, 1),
         extent=(rounds[0] - 1, rounds[-1], len(table) - 0.5, -0.5))
     axes.set_ylabel("policy")
     axes.set_title(_panel_title(record, population), loc="left", pad=3)
-    axes.yaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
+    picture_lib.index_axis(axes.yaxis)
     picture.grids.append((
         axes, rounds, range(len(table)), table,
         f"{_player(record, population)}, policy $y after round $x: $v"))
+  assert picture.figure is not None
   panels[-1].set_xlabel("round")
-  panels[-1].xaxis.set_major_locator(ticker.MaxNLocator(6, integer=True))
+  picture_lib.index_axis(panels[-1].xaxis)
   bar = picture.figure.colorbar(image, ax=panels, extend="min", aspect=25)
   bar.set_label("probability")
   bar.outline.set_linewidth(0.3)
@@ -256,7 +281,7 @@ def diversity(record: run_record.RunRecord, name: str,
            if index not in duplicates], rounds), 1))
       copies.append(f"{_player(record, population)} has {len(duplicates)}")
     if record.meta_strategies:
-      lines.append(("effective in the meta-strategy", _effective(
+      lines.append(("effective", _effective(
           record.meta_strategy_at(rounds, population)), 3))
     for label, values, number in lines:
       axes.plot(rounds, values, picture_lib.STYLES[number],
@@ -271,10 +296,12 @@ def diversity(record: run_record.RunRecord, name: str,
     axes.set_ylabel("policies")
     axes.set_title(_panel_title(record, population), loc="left", pad=3)
     axes.grid(True, linewidth=0.4, alpha=0.5)
-    axes.yaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
+    picture_lib.index_axis(axes.yaxis)
   panels[-1].set_xlabel("round")
-  panels[-1].xaxis.set_major_locator(ticker.MaxNLocator(6, integer=True))
-  panels[0].legend(frameon=False, loc="upper left", handlelength=2.8)
+  picture_lib.index_axis(panels[-1].xaxis)
+  handles, labels = panels[0].get_legend_handles_labels()
+  picture.figure.legend(handles, labels, loc="outside upper center", ncols=3,
+                        frameon=False, columnspacing=1, handlelength=2.4)
   if copies:
     sentences.append(
         "A policy is a duplicate if an earlier one earns the same as it "
@@ -285,8 +312,8 @@ def diversity(record: run_record.RunRecord, name: str,
     sentences.append("Duplicates are not shown: they are told by the payoffs "
                      "of a checkpoint, and this run has none.")
   if record.meta_strategies:
-    sentences.append("The effective number is the exponential of the "
-                     "meta-strategy's entropy.")
+    sentences.append("The effective number is that of the meta-strategy: the "
+                     "exponential of its entropy.")
   else:
     sentences.append("Their effective number is not shown: this run did not "
                      "record its meta-strategies.")
@@ -334,10 +361,10 @@ def gaps(record: run_record.RunRecord, name: str,
         (axes, life.index, max(life.gap, _LEAST_GAP),
          f"{_player(record, population)}, policy {life.index}: {life.gap:.3g} "
          f"when it froze in round {life.frozen_in}") for life in members]
-  axes.set_yscale("log")
+  picture_lib.log_axis(axes, [y for _, _, y, _ in picture.points])
   axes.set_xlabel("policy")
   axes.set_ylabel("gap\n(units of the game's returns)")
-  axes.xaxis.set_major_locator(ticker.MaxNLocator(6, integer=True))
+  picture_lib.index_axis(axes.xaxis)
   axes.grid(True, which="major", linewidth=0.4, alpha=0.5)
   if len(record.lives) > 1:
     axes.legend(frameon=False, loc="best", handletextpad=0.2)
@@ -374,9 +401,9 @@ def times(record: run_record.RunRecord, name: str,
   for (label, share, total, colour, hatch) in zip(
       parts, shares, totals, (picture_lib.COLOURS[0], picture_lib.COLOURS[1],
                               "#EEEEEE"), (None, "////", None)):
-    axes.bar(edges[:-1], share, np.diff(edges), bottom, align="edge",
-             color=colour, edgecolor=(0, 0, 0, 0.35) if hatch else "none",
-             hatch=hatch, linewidth=0, label=f"{label}, {total:.0f} %")
+    axes.stairs(bottom + share, edges, baseline=bottom, fill=True,
+                facecolor=colour, edgecolor=(0, 0, 0, 0.35), hatch=hatch,
+                linewidth=0, label=f"{label}, {total:.0f} %")
     picture.boxes += [
         (axes, left, right, low, low + height,
          f"rounds {left + 1} to {right}: {label} {height:.0f} %")
@@ -387,7 +414,7 @@ def times(record: run_record.RunRecord, name: str,
   axes.set_ylim(0, 100)
   axes.set_xlabel("round")
   axes.set_ylabel("share of the round (%)")
-  axes.xaxis.set_major_locator(ticker.MaxNLocator(6, integer=True))
+  picture_lib.index_axis(axes.xaxis)
   picture.figure.legend(loc="outside upper center", ncols=3, frameon=False,
                         columnspacing=1, handlelength=1.5)
   picture.caption = (
@@ -396,6 +423,7 @@ def times(record: run_record.RunRecord, name: str,
   return picture
 
 
-FIGURES = {"pipeline": timeline, "payoffs": payoffs,
+FIGURES = {"pipeline": timeline, "pipeline_end": timeline_end,
+           "payoffs": payoffs,
            "meta_strategy": meta_strategy, "population": diversity,
            "gaps": gaps, "time": times}

@@ -254,12 +254,13 @@ def read(path: str | os.PathLike) -> RunRecord:
 def _read_metrics(path):
   """Returns the columns of `metrics.csv`, whichever there are."""
   try:
-    with open(path / "metrics.csv", newline="", encoding="utf-8") as file:
-      rows = [row for row in csv.DictReader(file)
-              if None not in row and None not in row.values()]
+    text = (path / "metrics.csv").read_text(encoding="utf-8")
   except OSError as error:
     raise ValueError(f"there is no run in {path}: metrics.csv cannot be read "
                      f"({error.strerror})") from error
+  # Of a run that goes on, the last line may be half written.
+  whole = text[:text.rfind("\n") + 1]
+  rows = list(csv.DictReader(whole.splitlines()))
   columns = {}
   for name in rows[0] if rows else ():
     values = [row[name] for row in rows]

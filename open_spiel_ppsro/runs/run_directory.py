@@ -89,8 +89,8 @@ BEST_POLICY = "best_policy.npz"
 PLOT = "nash_conv.png"
 _CHECKPOINTS = "checkpoint_*.npz"
 # All that a run writes, and what it clears when it is told to overwrite.
-_OURS = (_CONFIG, _METRICS, _HISTORY, _RESULT, FINAL_POLICY, BEST_POLICY, FINAL_JOINT,
-         PLOT, _CHECKPOINTS)
+_OURS = (_CONFIG, _METRICS, _HISTORY, _RESULT, FINAL_POLICY, BEST_POLICY,
+         FINAL_JOINT, PLOT, _CHECKPOINTS)
 
 
 def writable(path: str | os.PathLike) -> pathlib.Path:
