@@ -59,7 +59,7 @@ _PLACES = {**{flag: ("scheme_settings", field)
               for flag, field in _PLATEAU_FIELDS.items()},
            **{flag: ("limits", flag) for flag in LIMITS}}
 # What a resumed run need not have in common with the one before it.
-_OF_THIS_PROCESS = ("resume", "overwrite", "output_dir")
+_OF_THIS_PROCESS = ("resume", "overwrite", "output_dir", "tensorboard")
 _OF_THE_EXECUTOR = ("executor", "num_workers", "ray_address")
 
 
@@ -236,6 +236,10 @@ def define_one_run(output_dir_help):
       "cognitive hierarchies; pipeline: Pipeline PSRO; neupl: one conditional "
       "network; or what a module of --import_module has added.")
   flags.DEFINE_integer("seed", 1, "Of everything random.", lower_bound=0)
+  flags.DEFINE_boolean(
+      "tensorboard", False,
+      "Write scalars and the payoff matrix for TensorBoard, into "
+      "tensorboard/ of the run directory.")
   define_directory(output_dir_help)
 
 
@@ -413,6 +417,11 @@ def num_workers():
   if FLAGS.num_workers is not None:
     return FLAGS.num_workers
   return provenance.num_cores()
+
+
+def callbacks():
+  """Returns the callbacks that the flags ask for."""
+  return [ppsro.callbacks.TensorBoard()] if FLAGS.tensorboard else []
 
 
 def limits():

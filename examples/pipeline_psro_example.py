@@ -54,7 +54,7 @@ def main():
   summary = common_flags.run(
       FLAGS.game_name, FLAGS.scheme, FLAGS.seed, start=_START,
       output_dir=FLAGS.output_dir, resume=FLAGS.resume,
-      overwrite=FLAGS.overwrite,
+      overwrite=FLAGS.overwrite, callbacks=common_flags.callbacks(),
       checkpoint_seconds=FLAGS.checkpoint_seconds or None,
       keep_checkpoints=FLAGS.keep_checkpoints)
   print(what_next(summary), file=sys.stderr)

@@ -134,5 +134,8 @@ from .runs.report import read_curve as read_curve
 from .runs.report import read_published as read_published
 from .reports.report import report as report
 
+# What follows a run.
+from . import callbacks as callbacks
+
 # For the tests of those who extend the package.
 from . import testing as testing

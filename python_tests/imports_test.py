@@ -36,6 +36,7 @@ IMPORTS = {
     "games": "",
     "meta_games": "",
     "executors": "",
+    "callbacks": "",
     # What is built on them, from the ground up.
     "policies": "games plain_data",
     "population": "policies",
@@ -51,14 +52,14 @@ IMPORTS = {
               "simulators",
     "testing": "executors games oracles plain_data policies population "
                "simulators",
-    "runs": "executors games lower_bound oracles plain_data plateau policies "
-            "schemes simulators solver",
+    "runs": "callbacks executors games lower_bound oracles plain_data plateau "
+            "policies population round_result schemes simulators solver",
     "reports": "runs",
 }
 
 # The only places, folders or files, that may import what takes long.
 HEAVY = {
-    "torch": ("oracles", "policies"),
+    "torch": ("oracles", "policies", "callbacks.py"),
     "matplotlib": ("runs/report.py", "reports/picture.py",
                    "reports/run_figures.py"),
     "ray": ("executors/ray_executor.py",),

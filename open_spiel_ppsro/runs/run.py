@@ -25,6 +25,7 @@ from typing import Any
 
 import pyspiel
 
+from open_spiel_ppsro import callbacks as callbacks_lib
 from open_spiel_ppsro import plateau as plateau_lib
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
@@ -70,7 +71,8 @@ def run(game: str | pyspiel.Game | game_lib.Game,
         meta_strategy="nash",
         plateau: plateau_lib.PlateauRule | Mapping[str, Any] | None = None,
         exploiter_steps: int | None = None,
-        callbacks: Sequence[Callable[[Any, Any], None]] = (),
+        callbacks: Sequence[Callable[[Any, Any], None]
+                            | callbacks_lib.Callback] = (),
         label: str = "",
         start: float | None = None,
         settings: Mapping[str, Any] | None = None,
@@ -109,7 +111,7 @@ def run(game: str | pyspiel.Game | game_lib.Game,
       trains after the last round for a lower bound of NashConv; a million by
       default, 0 for no bound.
     callbacks: functions of `(solver, result)`, called after every round with
-      the solver and its `RoundResult`.
+      the solver and its `RoundResult`; and objects of `ppsro.callbacks`.
     label: goes before every line that is shown.
     start: the `time.perf_counter()` from which the time counts; now by
       default.
@@ -180,6 +182,11 @@ def run(game: str | pyspiel.Game | game_lib.Game,
             f"{settings['game_name']}, drawn at random per episode; NashConv "
             "is that of the original game")
 
+    objects = [callback for callback in callbacks
+               if isinstance(callback, callbacks_lib.Callback)]
+    for callback in objects:
+      stack.callback(callback.close)
+      callback.begin(directory.path, settings)
     budget = None
     if exploiter_steps:
       budget = exploiter_budget.ExploiterBudget(
@@ -187,7 +194,8 @@ def run(game: str | pyspiel.Game | game_lib.Game,
     rounds_begin = recorder.seconds
     stopped_by = rounds.play(
         solver, recorder, limits, signals, progress,
-        (*([budget.observe] if budget else []), *callbacks),
+        (*([budget.observe] if budget else []),
+         *callbacks_lib.as_functions(callbacks, lambda: recorder.row)),
         budget.reserve if budget else lambda: 0.0)
     if not solver.rounds:
       progress.say(
@@ -204,6 +212,8 @@ def run(game: str | pyspiel.Game | game_lib.Game,
     summary = _summary(solver, recorder, settings,
                        signals.received or stopped_by, bound)
     directory.write_result({**summary.as_dict(), **provenance.provenance()})
+    for callback in objects:
+      callback.end(summary)
     return dataclasses.replace(summary, missing=directory.missing)
 
 
@@ -236,9 +246,11 @@ def _check_arguments(limits, keep_checkpoints, callbacks):
   if keep_checkpoints < 1:
     raise ValueError(f"keep_checkpoints is {keep_checkpoints}; it takes 1 or "
                      "more")
-  if not isinstance(callbacks, Sequence) or not all(map(callable, callbacks)):
+  if not isinstance(callbacks, Sequence) or not all(
+      callable(callback) or isinstance(callback, callbacks_lib.Callback)
+      for callback in callbacks):
     raise ValueError(f"callbacks is {callbacks!r}; it takes a list of "
-                     "functions of (solver, result)")
+                     "functions of (solver, result) and of ppsro.callbacks")
 
 
 def _scheme(scheme: str | schemes.Scheme) -> schemes.Scheme:
