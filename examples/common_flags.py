@@ -236,11 +236,15 @@ def define_one_run(output_dir_help):
       "cognitive hierarchies; pipeline: Pipeline PSRO; neupl: one conditional "
       "network; or what a module of --import_module has added.")
   flags.DEFINE_integer("seed", 1, "Of everything random.", lower_bound=0)
+  define_directory(output_dir_help)
+
+
+def define_watching():
+  """Defines the flags of who watches a run."""
   flags.DEFINE_boolean(
       "tensorboard", False,
-      "Write scalars and the payoff matrix for TensorBoard, into "
-      "tensorboard/ of the run directory.")
-  define_directory(output_dir_help)
+      "Write scalars and the payoff matrix for TensorBoard, into tensorboard/ "
+      "of the run directory.")
 
 
 def define_directory(output_dir_help):

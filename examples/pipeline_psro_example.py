@@ -42,6 +42,7 @@ common_flags.define_one_run(
     "The run directory; runs/GAME-SCHEME-ORACLE-seedN by default, with a "
     "number where that is taken.")
 common_flags.define_checkpoints()
+common_flags.define_watching()
 flags.adopt_module_key_flags(common_flags)
 
 

@@ -139,24 +139,23 @@ class TensorBoard(Callback):
     self._path = path
     self._writer: Any = None
     self._size = 0
-    self._step = 0
 
   def begin(self, directory: pathlib.Path, settings: Mapping[str, Any]
             ) -> None:
-    path = self._path if self._path is not None else directory / "tensorboard"
-    self._writer = self._make_writer(str(path))
+    if self._path is None:
+      self._path = directory / "tensorboard"
 
   def round(self, solver, result, row: Mapping[str, Any]) -> None:
-    self._step = result.round
+    if self._writer is None:
+      # Of a run that is resumed, later rounds come again.
+      self._writer = self._make_writer(str(self._path),
+                                       purge_step=result.round)
     for name, value in scalars(row).items():
-      self._writer.add_scalar(name, value, self._step)
-    for level in result.levels:
-      self._writer.add_scalar(f"return/{level.policy_id.player}",
-                              level.mean_return, self._step)
+      self._writer.add_scalar(name, value, result.round)
     payoffs = solver.get_meta_game()[0]
     if max(payoffs.shape) >= _GROWTH * self._size and payoffs.ndim == 2:
       self._size = max(payoffs.shape)
-      self._writer.add_image("payoffs", heat_map(payoffs), self._step,
+      self._writer.add_image("payoffs", heat_map(payoffs), result.round,
                              dataformats="HWC")
 
   def close(self) -> None:
