@@ -17,6 +17,7 @@
 
 import fcntl
 import io
+import logging as std_logging
 import os
 import pty
 import re
@@ -119,7 +120,9 @@ class LiveDisplayTest(parameterized.TestCase):
         print("by print")
         print("half", end="")
         print(" a line", file=sys.stdout)
-        logging.warning("by absl")
+        handler.handle(std_logging.makeLogRecord({
+            "msg": "by absl", "levelno": std_logging.WARNING,
+            "levelname": "WARNING"}))
         display.say("by the run")
         print("a prompt: ", end="", flush=True)
         display.draw()

@@ -51,7 +51,7 @@ MARKERS = ("o", "^", "s", "D", "v", "P")
 GREY = "#BBBBBB"
 SCALE = "cividis"
 
-_LOOK = {
+_LOOK: Any = {  # Matplotlib's own type of it names every setting.
     "font.family": "sans-serif",
     "font.size": 7.5,
     "axes.titlesize": 7.5,
@@ -90,7 +90,7 @@ class Picture:
   name: str
   title: str
   caption: str = ""
-  figure: figure_lib.Figure | None = None
+  figure: Any = None
   missing: str = ""
   points: list[tuple[Any, float, float, str]] = dataclasses.field(
       default_factory=list)

@@ -15,6 +15,8 @@
 
 """The figures of one run: its population, its payoffs, its time."""
 
+from typing import Any
+
 import matplotlib
 from matplotlib import colors
 from matplotlib import ticker
@@ -90,7 +92,7 @@ def timeline(record: run_record.RunRecord, name: str, width: float,
     axes.set_xlim(first, last)
   panels[-1].set_xlabel("round")
   picture_lib.index_axis(panels[-1].xaxis)
-  handles = [matplotlib.patches.Patch(
+  handles: list[Any] = [matplotlib.patches.Patch(
       facecolor=_STATES[state], edgecolor="black", linewidth=0.4,
       hatch="/////" if state == "waiting" else None, label={
           "training": "training, opponents move",
@@ -241,7 +243,6 @@ def meta_strategy(record: run_record.RunRecord, name: str,
     picture.grids.append((
         axes, rounds, range(len(table)), table,
         f"{_player(record, population)}, policy $y after round $x: $v"))
-  assert picture.figure is not None
   panels[-1].set_xlabel("round")
   picture_lib.index_axis(panels[-1].xaxis)
   bar = picture.figure.colorbar(image, ax=panels, extend="min", aspect=25)
@@ -337,30 +338,30 @@ def gaps(record: run_record.RunRecord, name: str,
          width: float) -> picture_lib.Picture:
   """Draws what a best response would have gained when a policy froze."""
   title = "Best-response gap at the freeze"
-  lives = [life for members in record.lives for life in members
-           if life.gap is not None]
-  if not lives:
+  known = [[(life, life.gap) for life in members if life.gap is not None]
+           for members in record.lives]
+  found = [gap for members in known for _, gap in members]
+  if not found:
     return picture_lib.Picture(name, title, missing=(
         "The policies of this scheme never freeze." if not record.freezes else
         "This run recorded none: the game is sampled, the run is of an older "
         "version, or nothing has frozen yet."))
-  if all(life.gap < _LEAST_GAP for life in lives):
+  if max(found) < _LEAST_GAP:
     return picture_lib.Picture(name, title, missing=(
         "All policies were exact best responses."))
   picture, (axes,) = picture_lib.new(name, title, "", width, 0.62)
-  for population, members in enumerate(record.lives):
-    members = [life for life in members if life.gap is not None]
-    axes.plot([life.index for life in members],
-              [max(life.gap, _LEAST_GAP) for life in members],
+  for population, members in enumerate(known):
+    axes.plot([life.index for life, _ in members],
+              [max(gap, _LEAST_GAP) for _, gap in members],
               linestyle="none", marker=picture_lib.MARKERS[population % 6],
               markersize=3, markeredgewidth=0.6,
               color=picture_lib.COLOURS[population % 8],
               markerfacecolor="none" if population % 2 else None,
               label=_player(record, population))
     picture.points += [
-        (axes, life.index, max(life.gap, _LEAST_GAP),
-         f"{_player(record, population)}, policy {life.index}: {life.gap:.3g} "
-         f"when it froze in round {life.frozen_in}") for life in members]
+        (axes, life.index, max(gap, _LEAST_GAP),
+         f"{_player(record, population)}, policy {life.index}: {gap:.3g} "
+         f"when it froze in round {life.frozen_in}") for life, gap in members]
   picture_lib.log_axis(axes, [y for _, _, y, _ in picture.points])
   axes.set_xlabel("policy")
   axes.set_ylabel("gap\n(units of the game's returns)")
@@ -371,8 +372,8 @@ def gaps(record: run_record.RunRecord, name: str,
   picture.caption = (
       "What a best response to its opponents would have earned more than the "
       "policy, when it froze."
-      + (f" Gaps below {_LEAST_GAP:g} are drawn there." if min(
-          life.gap for life in lives) < _LEAST_GAP else ""))
+      + (f" Gaps below {_LEAST_GAP:g} are drawn there."
+         if min(found) < _LEAST_GAP else ""))
   return picture
 
 
@@ -381,9 +382,10 @@ def times(record: run_record.RunRecord, name: str,
           width: float) -> picture_lib.Picture:
   """Draws the share of training, of payoffs and of the rest in rounds."""
   title = "Where the time goes"
-  columns = [record.metrics.get(f"{of}_seconds")
-             for of in ("training", "evaluation", "round")]
-  if any(column is None for column in columns) or not columns[2].any():
+  columns = [record.metrics[name] for name in (
+      "training_seconds", "evaluation_seconds", "round_seconds")
+             if name in record.metrics]
+  if len(columns) < 3 or not columns[2].any():
     return picture_lib.Picture(name, title, missing=(
         "This run did not record how long its rounds took."))
   training, evaluation, whole = columns

@@ -233,7 +233,8 @@ def read(path: str | os.PathLike) -> RunRecord:
   except (ValueError, KeyError, TypeError):
     solver = None
   history = run_directory.read_history(path)
-  payoffs, roles = None, ()
+  payoffs: np.ndarray | None = None
+  roles: tuple[int, ...] = ()
   if solver is not None:
     payoffs = np.asarray(solver["payoffs"])
     num_players = len(payoffs)
