@@ -27,6 +27,7 @@ from open_spiel_ppsro.runs import report as report_lib
 _FLOOR = 1e-9
 # What tells groups apart, if it is not the same in all runs.
 _DISTINCTIONS = ("scheme", "oracle", "meta_strategy")
+_LEAST = "exploitability_least"
 # `(column, unit on the axis, name of the picture, title)`.
 AXES = (("wall_seconds", "wall seconds", "seconds", "over time"),
         ("round", "rounds", "rounds", "over rounds"),
@@ -81,6 +82,12 @@ def draw(groups: dict[str, list[run_record.RunRecord]], x: str, x_label: str,
     if curves:
       drawn.append(_draw_mean(picture, axes, label, curves, colour, style,
                               x_label))
+      least = [_curve(record, x, _LEAST) for record in members
+               if record.column(_LEAST) is not None]
+      if len(groups) == 1 and len(least) == len(curves):
+        drawn.append(_draw_mean(
+            picture, axes, "least exploitable mixture", least,
+            picture_lib.COLOURS[3], picture_lib.STYLES[1], x_label))
     elif bands:
       drawn.append(_draw_bounds(picture, axes, label, bands, colour, style,
                                 x_label))
@@ -96,7 +103,7 @@ def draw(groups: dict[str, list[run_record.RunRecord]], x: str, x_label: str,
   axes.set_ylabel(f"{quantity.lower() if quantity != 'CCE gap' else quantity}"
                   "\n(units of the game's returns)")
   axes.grid(True, which="major", linewidth=0.4, alpha=0.5)
-  if len(groups) > 1 or max(map(len, groups.values())) > 1:
+  if len(drawn) > 1 or max(map(len, groups.values())) > 1:
     axes.legend(frameon=False, handlelength=2.8)
   picture.caption = (
       f"{quantity} of the meta-strategy over frozen policies. "

@@ -22,6 +22,8 @@ import json
 import math
 from typing import Any
 
+import numpy as np
+
 from open_spiel_ppsro.reports import picture as picture_lib
 from open_spiel_ppsro.reports import run_record
 
@@ -177,23 +179,25 @@ def _name(record):
 def _summary(records):
   """Returns a table with a line for each run."""
   header = ("run", "scheme", "oracle", "seed", "exploitability",
-            "best exploitability", "rounds", "policies", "episodes",
+            "best", "least exploitable", "rounds", "policies", "episodes",
             "wall seconds", "ended by")
   rows = []
   for record in records:
     last = {name: values[-1] for name, values in record.metrics.items()}
     exploitability = record.column("exploitability_frozen")
+    least = record.column("exploitability_least")
     strength = (_number(exploitability[-1]) if exploitability is not None
                 else _bounds(record, last))
     rows.append((
         record.name, record.config.get("scheme"), record.config.get("oracle"),
         record.config.get("seed"), strength,
-        "" if exploitability is None else _number(min(exploitability)),
+        "" if exploitability is None else _number(np.nanmin(exploitability)),
+        "" if least is None else _number(least[-1]),
         f"{last['round']:,.0f}",
         f"{sum(map(int, last['policies'].split('/'))):,}",
         f"{last['episodes']:,.0f}", f"{last['wall_seconds']:,.1f}",
         record.result.get("stopped_by") or "not ended"))
-  return _table(header, rows, numbers=range(3, 10))
+  return _table(header, rows, numbers=range(3, 11))
 
 
 def _bounds(record, last):

@@ -22,7 +22,8 @@ A line of JSON for each round in which something happened:
     frozen         policies that froze, each as [player, index, payoff, gap]:
                    the payoff against its opponents, and what a best response
                    would gain over it, null of a sampled game; in game utility
-    meta_strategy  the answer of the run, {index: probability} per population
+    meta_strategy  that over frozen policies, or over all where none ever
+                   freezes: {index: probability} per population
 
 A line says only what is new. Whether it says something depends on the round
 alone, so that a resumed run leaves the same lines.

@@ -104,13 +104,14 @@ class Progress:
       self._shown_at = time.perf_counter()
 
   def show_round(self, result, episodes_per_second: float,
-                 seconds_left: float, solver=None) -> None:
+                 seconds_left: float, interval=None, solver=None) -> None:
     """Shows what a round brought.
 
     Args:
       result: its `RoundResult`.
       episodes_per_second: trained so far.
       seconds_left: until the time limit, `math.inf` if there is none.
+      interval: the newest `MeasuredInterval` of a sampled game, or None.
       solver: of the run, whose levels a terminal then shows, too.
     """
     now = time.perf_counter()
@@ -122,7 +123,8 @@ class Progress:
     self._rounds_shown += 1
     line = (f"round {result.round}  "
             f"frozen {'/'.join(map(str, result.num_policies))}  "
-            f"{_strength(result)}{episodes_per_second:,.0f} episodes/s")
+            f"{_strength(result, interval)}"
+            f"{episodes_per_second:,.0f} episodes/s")
     if not self._is_live:
       self._print(f"{line}{_left(seconds_left)}")
       return
@@ -190,15 +192,17 @@ def _left(seconds):
   return "" if seconds == math.inf else f"  {max(0.0, seconds):.0f} s left"
 
 
-def _strength(result):
-  """Returns NashConv and CCE gap as text; nothing of a sampled game."""
+def _strength(result, interval):
+  """Returns how strong the policies are as text, as far as it is known."""
   found = result.of_frozen
+  if interval is not None:
+    return (f"exploitability {interval.low:.4f} to {interval.high:.4f} after "
+            f"round {interval.round}  ")
   if math.isnan(found.nash_conv):
-    # What a sampled run knows of its strength, if it measures that.
-    low, high = (getattr(result, f"exploitability_{end}", None)
-                 for end in ("low", "high"))
-    if high is None or math.isnan(high):
-      return ""
-    return f"exploitability {low or 0.0:.3g} to {high:.3g}  "
-  return f"NashConv {found.nash_conv:.4g}  " + (
-      "" if found.cce_gap is None else f"CCE gap {found.cce_gap:.4g}  ")
+    return ""
+  least = result.least_exploitable
+  return "".join([
+      f"NashConv {found.nash_conv:.4g}  ",
+      # In the same unit: there are two players.
+      "" if least is None else f"least exploitable {2 * least.upper:.4g}  ",
+      "" if found.cce_gap is None else f"CCE gap {found.cce_gap:.4g}  "])
