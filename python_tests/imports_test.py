@@ -52,9 +52,9 @@ IMPORTS = {
               "simulators",
     "testing": "executors games oracles plain_data policies population "
                "simulators",
-    "runs": "callbacks evaluation executors games lower_bound oracles plain_data "
-            "plateau policies population round_result schemes simulators "
-            "solver",
+    "runs": "callbacks evaluation executors games lower_bound oracles "
+            "plain_data plateau policies population round_result schemes "
+            "simulators solver",
     "reports": "runs",
 }
 

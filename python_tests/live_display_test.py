@@ -130,7 +130,8 @@ class LiveDisplayTest(parameterized.TestCase):
         self.assertIs(sys.stderr, stream)
         self.assertIs(sys.stdout, stream)
         self.assertIs(handler.stream, stream)
-    shown = testing.on_screen(stream.getvalue())
+    shown = [line for line in testing.on_screen(stream.getvalue())
+             if "before flag parsing" not in line]
     self.assertEqual(shown[:2], ["by print", "half a line"])
     self.assertRegex(shown[2], "by absl$")
     self.assertEqual(shown[3:], ["by the run", "a prompt:", "round 1"])
