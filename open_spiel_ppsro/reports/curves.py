@@ -110,6 +110,8 @@ def draw(groups: dict[str, list[run_record.RunRecord]], x: str, x_label: str,
       + ("Of several seeds the line is the mean, and the band reaches from "
          "the lowest to the highest. " if max(map(len, groups.values())) > 1
          else "")
+      + ("The least exploitable mixture is of the same policies. "
+         if drawn.count("mean") > len(groups) else "")
       + ("Bounds: the truth lies in the band. " if "bounds" in drawn else ""))
   return picture
 
