@@ -195,7 +195,9 @@ class CallbacksTest(parameterized.TestCase):
     self.assertEqual([step for step, _ in logged], [1, 2, 3])
     self.assertEqual(logged[-1][1]["nash_conv_frozen"], summary.nash_conv)
     (file,) = (self.path / "wandb").glob("offline-run-*/run-*.wandb")
-    self.assertIn(b"nash_conv_frozen", file.read_bytes())
+    # A process of its own writes it, which may be late.
+    testing.wait_until(lambda: b"nash_conv_frozen" in file.read_bytes(),
+                       "what was logged is on disk")
 
 
 if __name__ == "__main__":
