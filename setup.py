@@ -25,6 +25,7 @@ setuptools.setup(
         "lazy_loader",
         "numpy",
         "open_spiel",
+        "rich",
         "scipy",
         "torch",
         # What importing OpenSpiel's psro_v2 needs and its wheel does not pull.
@@ -36,8 +37,10 @@ setuptools.setup(
         "benchmark": ["dm-tree"],  # OpenSpiel's torch DQN imports it.
         "fast": ["numba"],  # Walks of phantom boards for intervals.
         "ray": ["ray"],
-        "test": ["dm-tree", "hypothesis", "mypy", "numba", "pytest",
-                 "pytest-xdist", "ray", "ruff"],
+        "tensorboard": ["tensorboard"],
+        "test": ["dm-tree", "hypothesis", "mypy", "numba", "pyte", "pytest",
+                 "pytest-xdist", "ray", "ruff", "tensorboard"],
+        "wandb": ["wandb"],
     },
     classifiers=[
         "Programming Language :: Python :: 3",

@@ -69,7 +69,7 @@ _PLACES = {**{flag: ("scheme_settings", field)
               for flag, field in _PLATEAU_FIELDS.items()},
            **{flag: ("limits", flag) for flag in LIMITS}}
 # What a resumed run need not have in common with the one before it.
-_OF_THIS_PROCESS = ("resume", "overwrite", "output_dir")
+_OF_THIS_PROCESS = ("resume", "overwrite", "output_dir", "tensorboard")
 _OF_THE_EXECUTOR = ("executor", "num_workers", "ray_address")
 
 
@@ -307,6 +307,14 @@ def define_one_run(output_dir_help):
   define_directory(output_dir_help)
 
 
+def define_watching():
+  """Defines the flags of who watches a run."""
+  flags.DEFINE_boolean(
+      "tensorboard", False,
+      "Write scalars and the payoff matrix for TensorBoard, into tensorboard/ "
+      "of the run directory.")
+
+
 def define_directory(output_dir_help):
   """Defines the flags that say where the results go."""
   flags.DEFINE_string("output_dir", None, output_dir_help)
@@ -500,6 +508,11 @@ def num_workers():
   if FLAGS.num_workers is not None:
     return FLAGS.num_workers
   return provenance.num_cores()
+
+
+def callbacks():
+  """Returns the callbacks that the flags ask for."""
+  return [ppsro.callbacks.TensorBoard()] if FLAGS.tensorboard else []
 
 
 def limits():

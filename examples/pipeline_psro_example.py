@@ -42,6 +42,7 @@ common_flags.define_one_run(
     "The run directory; runs/GAME-SCHEME-ORACLE-seedN by default, with a "
     "number where that is taken.")
 common_flags.define_checkpoints()
+common_flags.define_watching()
 flags.adopt_module_key_flags(common_flags)
 
 
@@ -54,7 +55,7 @@ def main():
   summary = common_flags.run(
       FLAGS.game_name, FLAGS.scheme, FLAGS.seed, start=_START,
       output_dir=FLAGS.output_dir, resume=FLAGS.resume,
-      overwrite=FLAGS.overwrite,
+      overwrite=FLAGS.overwrite, callbacks=common_flags.callbacks(),
       checkpoint_seconds=FLAGS.checkpoint_seconds or None,
       keep_checkpoints=FLAGS.keep_checkpoints)
   print(what_next(summary), file=sys.stderr)

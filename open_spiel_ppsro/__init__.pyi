@@ -126,6 +126,7 @@ from .runs.output_directory import OccupiedError as OccupiedError
 from .runs.run_directory import RunDirectory as RunDirectory
 from .runs.run_directory import read_checkpoint as read_checkpoint
 from .runs.run_directory import read_config as read_config
+from .runs.run_directory import read_history as read_history
 from .runs.run_directory import read_metrics as read_metrics
 from .runs.run_directory import read_result as read_result
 from .runs.report import comparison_table as comparison_table
@@ -134,6 +135,10 @@ from .runs.report import plot_curves as plot_curves
 from .runs.report import plot_run as plot_run
 from .runs.report import read_curve as read_curve
 from .runs.report import read_published as read_published
+from .reports.report import report as report
+
+# What follows a run.
+from . import callbacks as callbacks
 
 # For the tests of those who extend the package.
 from . import testing as testing

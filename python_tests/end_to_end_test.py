@@ -115,7 +115,8 @@ class PipelineExampleTest(ExampleTestCase):
       self.assertRegex(errors, r"round 1 .* NashConv .* episodes/s .* s left")
 
       self.assertCountEqual(os.listdir(path), [
-          "config.json", "metrics.csv", "final_policy.npz", "best_policy.npz",
+          "config.json", "metrics.csv", "history.jsonl",
+          "final_policy.npz", "best_policy.npz",
           "nash_conv.png", "result.json",
           *(p.name for p in run_directory.checkpoint_paths(path))])
       self.assertEqual(

@@ -31,7 +31,7 @@ PACKAGE = ROOT / "open_spiel_ppsro"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md",
          *sorted(ROOT.glob("docs/*.md"))]
 # Flags that are not defined by the examples: absl's own.
-FLAGS_OF_ABSL = {"help"}
+FLAGS_OF_OTHERS = {"help", "logdir"}  # Of absl, of TensorBoard.
 
 
 def text_of(name):
@@ -40,7 +40,7 @@ def text_of(name):
 
 def snippets():
   """Yields a name and the code of every Python block that stands alone."""
-  for name in ("README.md", "docs/run_directory.md"):
+  for name in ("README.md", "docs/run_directory.md", "docs/watching.md"):
     for number, code in enumerate(
         re.findall(r"```python\n(.*?)```", text_of(name), re.S)):
       yield f"{name}_{number}", code
@@ -80,7 +80,7 @@ class ReadmeTest(parameterized.TestCase):
                                       path.read_text(encoding="utf-8"))}
     self.assertContainsSubset(
         set(re.findall(r"(?<!\w)--([a-z]\w*)", text)),
-        defined | FLAGS_OF_ABSL)
+        defined | FLAGS_OF_OTHERS)
 
   @parameterized.parameters(*PAGES)
   def test_links_lead_somewhere(self, page):

@@ -125,7 +125,8 @@ class WholeRunTest(RunTestCase):
       self.assertAlmostEqual(exploitability.nash_conv(pi.game, pi), nash_conv,
                              places=9)
     self.assertCountEqual(os.listdir(self.run_path), [
-        "config.json", "metrics.csv", "final_policy.npz", "best_policy.npz",
+        "config.json", "metrics.csv", "history.jsonl",
+        "final_policy.npz", "best_policy.npz",
         "nash_conv.png", "result.json",
         "checkpoint_00000000.npz", "checkpoint_00000009.npz"])
 
@@ -383,7 +384,7 @@ class DirectoryTest(RunTestCase):
     (self.run_path / "config.json").write_text("[]")
     with self.assertRaisesRegex(
         ppsro.OccupiedError, "holds best_policy.npz, checkpoint_00000000.npz, "
-        "checkpoint_00000001.npz and 5 more"):
+        "checkpoint_00000001.npz and 6 more"):
       self.play(output_dir=self.run_path)
     # What is not the run's own stays.
     self.play(output_dir=self.run_path, overwrite=True)

@@ -33,6 +33,7 @@ from unittest import mock
 from absl import flags
 from absl import logging
 import numpy as np
+import pyte
 
 from open_spiel_ppsro import plateau as plateau_lib
 from open_spiel_ppsro import solver as solver_lib
@@ -293,6 +294,20 @@ class Clock:
   def is_everybodys(self):
     """Returns a context in which everybody reads this clock."""
     return mock.patch.object(time, "perf_counter", self)
+
+
+def on_screen(written, columns=80, lines=24):
+  """Returns the lines that are on a terminal, without empty ones.
+
+  Args:
+    written: what was written to it.
+    columns: of the terminal.
+    lines: of the terminal.
+  """
+  screen = pyte.Screen(columns, lines)
+  # The driver of a terminal returns the carriage.
+  pyte.Stream(screen).feed(written.replace("\n", "\r\n"))
+  return [line.rstrip() for line in screen.display if line.strip()]
 
 
 def make_directory(test):

@@ -192,6 +192,28 @@ class ExactEvaluator(evaluator_lib.Evaluator):
             - returns[player])
         for player in range(game.num_players)))
 
+  def best_response_value(self, population: int,
+                          meta_strategy: meta_game_lib.MetaStrategy) -> float:
+    """Returns the most that a player can expect against a meta-strategy.
+
+    Args:
+      population: that of the player.
+      meta_strategy: of all players; the player's own side is not read.
+    """
+    game, player = self.game, self.game.player_of(population)
+    plans = [self._plans[role][list(meta_strategy.indices[role])]
+             for role in game.roles]
+    if meta_strategy.joint is not None:
+      joint = meta_strategy.joint
+      return sequence_form.best_value_of_reach(
+          game, sequence_form.joint_reach(
+              game, plans, np.argwhere(joint > 0), joint[joint > 0],
+              skip=player), player)
+    return sequence_form.best_response_value(
+        game, [sequence_form.mixture_plan(
+            plan, meta_strategy.probabilities[role])
+            for plan, role in zip(plans, game.roles)], player)
+
   def behaviour_opponents(self, meta_strategy: meta_game_lib.MetaStrategy
                           ) -> tuple[population_lib.Mixture, ...]:
     """Returns the opponents of a meta-strategy as one policy per player.
