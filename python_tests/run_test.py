@@ -115,7 +115,7 @@ class WholeRunTest(RunTestCase):
                              places=9)
     self.assertCountEqual(os.listdir(self.run_path), [
         "config.json", "metrics.csv", "final_policy.npz", "best_policy.npz",
-        "nash_conv.png", "result.json",
+        "final_mixture.npz", "nash_conv.png", "result.json",
         "checkpoint_00000000.npz", "checkpoint_00000009.npz"])
 
 

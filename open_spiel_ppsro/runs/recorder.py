@@ -24,6 +24,7 @@ import numpy as np
 from open_spiel_ppsro.policies import joint
 from open_spiel_ppsro.policies import storage
 from open_spiel_ppsro.policies import tabular
+from open_spiel_ppsro.runs import final_mixture
 from open_spiel_ppsro.runs import run_directory
 
 
@@ -139,6 +140,9 @@ class Recorder:
     self._write_policy(run_directory.FINAL_POLICY,
                        self._solver.final_policy())
     self._write_joint()
+    with self.directory.tolerate(run_directory.FINAL_MIXTURE):
+      final_mixture.write(self.directory.path / run_directory.FINAL_MIXTURE,
+                          final_mixture.of_solver(self._solver))
     if not self._solver.is_exact:
       return
     if self.best is not None:
