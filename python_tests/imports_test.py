@@ -53,6 +53,7 @@ IMPORTS = {
                "simulators",
     "runs": "evaluation executors games lower_bound oracles plain_data plateau "
             "policies population schemes simulators solver",
+    "commands": "evaluation games oracles policies runs",
 }
 
 # The only places, folders or files, that may import what takes long.
@@ -61,7 +62,7 @@ HEAVY = {
     "matplotlib": ("runs/report.py",),
     "ray": ("executors/ray_executor.py",),
     "numba": ("evaluation/interval/board_kernel.py",),
-    "absl.flags": (),  # Flags are the business of command lines.
+    "absl.flags": ("commands",),
 }
 
 

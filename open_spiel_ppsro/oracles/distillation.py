@@ -82,8 +82,8 @@ def distil(mixture: member_mixture.MemberMixture, hidden_sizes=(128, 128),
            ) -> DistilledPolicy:
   """Trains a network to play as a mixture does.
 
-  On an enumerated game it is shown the behaviour policy of the mixture, weighted
-  by how likely play comes to each information state. On a sampled game it is
+  On an enumerated game it is shown the behaviour policy of the mixture, each
+  information state weighted by how likely play comes there. On a sampled game it is
   shown what members did in episodes between them, which is the same in the
   mean.
 

@@ -14,9 +14,9 @@
 
 """ONNX export: a member of a mixture as a model for other runtimes.
 
-Every model has two inputs, `observation`, float32 `[N, D]`, and `legal_actions`,
-bool `[N, A]`, and one output, `probabilities`, float32 `[N, A]`. Needs the extra
-`onnx`.
+Every model has two inputs, `observation`, float32 `[N, D]`, and
+`legal_actions`, bool `[N, A]`, and one output, `probabilities`, float32
+`[N, A]`. It needs the extra `onnx`.
 """
 
 import contextlib

@@ -41,6 +41,7 @@ from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.policies import tabular
 
 TABLE_FORMAT = "open_spiel_ppsro table 1"
+NETWORK_FORMAT = "open_spiel_ppsro network 1"
 MEMBERS_FORMAT = "open_spiel_ppsro members 1"
 CSV_COLUMNS = ("player", "information_state", "action", "action_name",
                "probability")
@@ -171,6 +172,27 @@ def write_members(path: str | os.PathLike,
   _write(path, arrays)
 
 
+def write_network(path: str | os.PathLike, network: networks.NetworkPolicy,
+                  game: str, num_features: int, num_players: int) -> None:
+  """Writes one network of all seats as npz.
+
+  Args:
+    path: of the file.
+    network: shown an observation and a one-hot seat.
+    game: its string.
+    num_features: the length of an observation.
+    num_players: that of the one-hot seat.
+  """
+  _write(path, {"format": NETWORK_FORMAT, "game": game,
+                "num_features": num_features, "num_players": num_players,
+                **_network_arrays(network, "0")})
+
+
+def read_network(path: str | os.PathLike) -> networks.NetworkPolicy:
+  """Returns the network that `write_network` wrote."""
+  return _network(_read(path, NETWORK_FORMAT), "0")
+
+
 def _network_arrays(member, suffix):
   """Returns the arrays of a network by their names."""
   arrays: dict[str, Any] = {f"temperature_{suffix}": member.temperature,
@@ -208,8 +230,8 @@ def read_members(path: str | os.PathLike,
       rows = {name: row for row, name in enumerate(
           arrays[f"information_states_{player}"].tolist())}
       if rows.keys() != infostates.rows.keys():
-        raise ValueError(f"{path} is of another game: player {player} has other "
-                         "information states")
+        raise ValueError(f"{path} is of another game: player {player} has "
+                         "other information states")
       order = [rows[name] for name in infostates.names]
       members.append([tabular.TablePolicy(table[order])
                       for table in arrays[f"tables_{player}"]])
