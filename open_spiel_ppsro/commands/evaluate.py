@@ -40,8 +40,8 @@ from open_spiel_ppsro.commands import common_flags
 from open_spiel_ppsro.evaluation import head_to_head
 from open_spiel_ppsro.evaluation import weak_points
 from open_spiel_ppsro.games import game_tree
-from open_spiel_ppsro.games import loading
 from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.runs import output_directory
 from open_spiel_ppsro.runs import report
 
 FLAGS = flags.FLAGS
@@ -225,7 +225,8 @@ def _one(run, measure):
                                   returns.standard_errors),
                   _number(returns.mean, returns.standard_error),
                   str(returns.games) if returns.games else "exact"])
-    pairs[f"against_{side.name if name in OPPONENTS else 'run'}"] = (
+    slug = output_directory.slug(pathlib.Path(name).name)
+    pairs[f"against_{slug}" if name not in OPPONENTS else f"against_{name}"] = (
         f"{returns.mean:.6g}")
   print("\n" + report.aligned(lines))
   if measure.tree is not None and FLAGS.weak_points:
@@ -245,19 +246,23 @@ def _weak_points(run, tree):
   if not points:
     return "it loses nowhere"
   total = sum(point.shortfall for point in points)
+  shown = points[:FLAGS.weak_points]
+  rows = [tree.infostates[point.player].rows[point.name] for point in shown]
+  names = [tree.action_names(player, [
+      row for row, point in zip(rows, shown) if point.player == player])
+           for player in range(tree.num_players)]
   lines = [["part of NashConv", "share", "reach", "player", "at",
             "it plays", "better"]]
-  for point in points[:FLAGS.weak_points]:
-    name = functools.partial(loading.action_name, tree.game, point.player)
+  for row, point in zip(rows, shown):
+    name = names[point.player][row]
     lines.append([
         f"{point.shortfall:.5f}", f"{100 * point.shortfall / total:.0f} %",
         f"{point.reach:.4f}", str(point.player),
         " ".join(point.name.split()),
-        ", ".join(f"{name(action)} {probability:.2f}" for action, probability
+        ", ".join(f"{name[action]} {probability:.2f}" for action, probability
                   in point.probabilities.items()),
-        name(point.best_action)])
-  return (f"where it loses ({min(len(points), FLAGS.weak_points)} of "
-          f"{len(points)} information states):\n" + report.aligned(lines))
+        name[point.best_action]])
+  return (f"where it loses ({len(shown)} of {len(points)} information states):\n" + report.aligned(lines))
 
 
 def _all_against_all(runs, measure):

@@ -100,12 +100,3 @@ def observation(state: pyspiel.State, player: int) -> np.ndarray | None:
   if game_type.provides_observation_tensor:
     return np.asarray(state.observation_tensor(player), np.float32)
   return None
-
-
-def action_name(game: pyspiel.Game, player: int, action: int) -> str:
-  """Returns what a game calls an action, where it can tell without a state."""
-  try:
-    with silent_stderr():
-      return game.action_to_string(player, action)
-  except (pyspiel.SpielError, RuntimeError, NotImplementedError):
-    return f"action {action}"

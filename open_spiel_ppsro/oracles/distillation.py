@@ -83,9 +83,9 @@ def distil(mixture: member_mixture.MemberMixture, hidden_sizes=(128, 128),
   """Trains a network to play as a mixture does.
 
   On an enumerated game it is shown the behaviour policy of the mixture, each
-  information state weighted by how likely play comes there. On a sampled game it is
-  shown what members did in episodes between them, which is the same in the
-  mean.
+  information state weighted by how likely play comes there. On a sampled game
+  it is shown what members did in episodes between them, which is the same in
+  the mean.
 
   Args:
     mixture: what to imitate.

@@ -95,17 +95,23 @@ class MemberMixture:
   def num_players(self) -> int:
     return len(self.members)
 
+  def openspiel_policy(self, player: int, position: int
+                       ) -> policy_lib.OpenSpielPolicy:
+    """Returns a member of a player as an OpenSpiel policy of its seat."""
+    member = self.members[player][position]
+    if isinstance(self.game, game_tree.GameTree):
+      return tabular.BestResponsePolicy(
+          self.game.game,
+          {player: (self.game.infostates[player], _table(member))},
+          frozen=True)
+    assert isinstance(self.game, state_game.StateGame)
+    return sampled.SampledPolicy(self.game, [player], _function(member))
+
   def openspiel_policies(self, player: int
                          ) -> list[policy_lib.OpenSpielPolicy]:
     """Returns the members of a player as OpenSpiel policies of its seat."""
-    if isinstance(self.game, game_tree.GameTree):
-      infostates = self.game.infostates[player]
-      return [tabular.BestResponsePolicy(
-          self.game.game, {player: (infostates, _table(member))}, frozen=True)
-              for member in self.members[player]]
-    assert isinstance(self.game, state_game.StateGame)
-    return [sampled.SampledPolicy(self.game, [player], _function(member))
-            for member in self.members[player]]
+    return [self.openspiel_policy(player, position)
+            for position in range(len(self.members[player]))]
 
   def policy(self) -> openspiel_policy.Policy:
     """Returns the behaviour policy of all seats, weighted by reach.
@@ -174,7 +180,7 @@ class MemberMixture:
     return DrawnPolicy(
         self.game.original.game, positions,
         [self.indices[player][positions[player]] for player in players],
-        [self.openspiel_policies(player)[positions[player]]
+        [self.openspiel_policy(player, positions[player])
          for player in players])
 
   def reached_by(self, state: pyspiel.State, player: int,

@@ -79,11 +79,10 @@ def write_csv(path: str | os.PathLike, tree: game_tree.GameTree,
   writer = csv.writer(text, lineterminator="\n")
   writer.writerow(CSV_COLUMNS)
   for player, (infostates, table) in enumerate(zip(tree.infostates, tables)):
-    names = [loading.action_name(tree.game, player, action)
-             for action in range(tree.num_actions)]
+    names = tree.action_names(player)
     for row, name in enumerate(infostates.names):
       for action in np.flatnonzero(infostates.legal_actions_mask[row]).tolist():
-        writer.writerow([player, name, action, names[action],
+        writer.writerow([player, name, action, names[row][action],
                          repr(float(table[row, action]))])
   pathlib.Path(path).write_text(text.getvalue(), encoding="utf-8")
 
