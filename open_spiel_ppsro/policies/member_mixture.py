@@ -95,7 +95,7 @@ class MemberMixture:
   def num_players(self) -> int:
     return len(self.members)
 
-  def openspiel_policy(self, player: int, position: int
+  def member_policy(self, player: int, position: int
                        ) -> policy_lib.OpenSpielPolicy:
     """Returns a member of a player as an OpenSpiel policy of its seat."""
     member = self.members[player][position]
@@ -107,10 +107,10 @@ class MemberMixture:
     assert isinstance(self.game, state_game.StateGame)
     return sampled.SampledPolicy(self.game, [player], _function(member))
 
-  def openspiel_policies(self, player: int
+  def member_policies(self, player: int
                          ) -> list[policy_lib.OpenSpielPolicy]:
     """Returns the members of a player as OpenSpiel policies of its seat."""
-    return [self.openspiel_policy(player, position)
+    return [self.member_policy(player, position)
             for position in range(len(self.members[player]))]
 
   def policy(self) -> openspiel_policy.Policy:
@@ -180,7 +180,7 @@ class MemberMixture:
     return DrawnPolicy(
         self.game.original.game, positions,
         [self.indices[player][positions[player]] for player in players],
-        [self.openspiel_policy(player, positions[player])
+        [self.member_policy(player, positions[player])
          for player in players])
 
   def reached_by(self, state: pyspiel.State, player: int,
@@ -195,7 +195,7 @@ class MemberMixture:
     Args:
       state: of the game; nothing but the player's own decisions counts.
       player: the player.
-      policies: its members, from `openspiel_policies`.
+      policies: its members, from `member_policies`.
     """
     weights = np.array(self.probabilities[player], float)
     before = state.get_game().new_initial_state()
@@ -240,7 +240,7 @@ class MixtureBot(pyspiel.Bot):
     self._mixture = mixture
     self._player = player
     self._rng = rng
-    self._policies = mixture.openspiel_policies(player)
+    self._policies = mixture.member_policies(player)
     self.position = 0
     self.restart()
 
