@@ -132,7 +132,7 @@ class LoadedRunTest(parameterized.TestCase):
     run = ppsro.load(self.path)
     mixture = run.mixture
     rng = np.random.default_rng(3)
-    draws = [run.sample(rng).positions for _ in range(2000)]
+    draws = [tuple(mixture.draw(rng)) for _ in range(2000)]
     for player, weights in enumerate(mixture.probabilities):
       counts = np.bincount([drawn[player] for drawn in draws],
                            minlength=len(weights))
