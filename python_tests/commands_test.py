@@ -15,9 +15,11 @@
 """Tests of the commands: what they print, what they leave, what they refuse."""
 
 import contextlib
+import importlib
 import io
 import json
 import os
+import re
 import sys
 from unittest import mock
 
@@ -87,24 +89,16 @@ class CommandLineTest(CommandsTestCase):
       (("export", "a", "b", "c"), 2, "unexpected argument 'c'"),
       (("play", "none"), 2, "there is no run in none"))
   def test_the_command(self, arguments, code, message):
-    process = testing.start_python(
-        "-c", "import sys; sys.argv[0] = 'ppsro'\n"
-        "from open_spiel_ppsro.commands import command_line\n"
-        "command_line.main()", *arguments)
-    output, errors = process.communicate(timeout=testing.PATIENCE_SECONDS)
-    self.assertEqual(process.returncode, code, errors)
-    self.assertIn(message, output + errors)
+    found, lines, errors = testing.call_command(*arguments)
+    self.assertEqual(found, code, errors)
+    self.assertIn(message, "\n".join(lines) + errors)
     self.assertNotIn("Traceback", errors)
 
   def test_train_and_resume(self):
     def call(*arguments):
-      process = testing.start_python(
-          "-c", "import sys; sys.argv[0] = 'ppsro'\n"
-          "from open_spiel_ppsro.commands import command_line\n"
-          "command_line.main()", *arguments)
-      output, errors = process.communicate(timeout=testing.PATIENCE_SECONDS)
-      self.assertEqual(process.returncode, 0, errors)
-      return testing.result_of(output.splitlines()), errors.splitlines()
+      code, lines, errors = testing.call_command(*arguments)
+      self.assertEqual(code, 0, errors)
+      return testing.result_of(lines), errors.splitlines()
 
     result, errors = call("train", "--game_name=kuhn_poker", *QUICK,
                           "--max_rounds=1")
@@ -113,6 +107,20 @@ class CommandLineTest(CommandsTestCase):
                      f"{result['output_dir']} --max_rounds=MORE")
     result, _ = call("resume", result["output_dir"], "--max_rounds=2")
     self.assertEqual(result["rounds"], "2")
+    path = result["output_dir"]
+    code, lines, errors = testing.call_command("match", path, path)
+    self.assertEqual(code, 0, errors)
+    self.assertEqual(testing.result_of(lines)["best_mean"], "0")
+
+  def test_it_is_installed_as_a_command(self):
+    setup = (testing.ROOT / "setup.py").read_text(encoding="utf-8")
+    module, function = re.search(r'"ppsro = ([\w.]+):(\w+)"', setup).groups()
+    self.assertIs(getattr(importlib.import_module(module), function),
+                  command_line.main)
+    code, lines, _ = testing.call_command("--help")
+    self.assertEqual(code, 0)
+    for command in command_line.COMMANDS:
+      self.assertIn(f"\n  {command} ", "\n".join(lines))
 
 
 class TrainTest(CommandsTestCase):
@@ -246,6 +254,7 @@ class PlayTest(CommandsTestCase):
     self.assertEqual(text.count("drawn with probability"), table.games)
     self.assertRegex(text, "you played Pass; the run plays Pass [01].")
 
+  @pytest.mark.slow
   def test_the_command(self):
     path = self.run_of()
     process = testing.start_example(
@@ -294,6 +303,7 @@ class EvaluateTest(CommandsTestCase):
   def evaluate(self, *arguments, **kwargs):
     return self.call("evaluate_example", *arguments, **kwargs)
 
+  @pytest.mark.slow
   def test_one_run(self):
     path = self.run_of(game="leduc_poker", rounds=8)
     other = self.run_of("other", game="leduc_poker", rounds=2)

@@ -126,7 +126,8 @@ class PolicyExportTest(parameterized.TestCase):
         path, tree, [tree.uniform_table(player) for player in range(2)])
     for call, message in (
         (lambda: policy_export.read_members(path), "is no 'open_spiel_ppsro m"),
-        (lambda: policy_export.read_table(self.path / "none"), "cannot be read"),
+        (lambda: policy_export.read_table(self.path / "none"),
+         "cannot be read"),
         (lambda: policy_export.read_table(self.path / "a.csv"),
          "does not tell its game"),
         (lambda: policy_export.read_table(

@@ -22,8 +22,8 @@ its flags, and `main`. It is imported when it is called.
 
 import time
 
-# Before the imports: they are part of the time of a run.
-START = time.perf_counter()
+# When this command began. Its imports are part of the time of a run.
+started = time.perf_counter()
 
 import difflib
 import importlib
@@ -47,7 +47,9 @@ COMMANDS = {
     "export": ("tables, weights and ONNX for other programs",
                "export_policy_example"),
 }
-# A command that is another one, and what is put before its arguments.
+# Whether no command has run in this process.
+_is_first = True
+# A command that is another one, of several runs.
 _SHORT_FOR = {"match": "evaluate"}
 
 
@@ -75,7 +77,13 @@ def run(command: str, argv: list[str] | None = None) -> None:
     argv: the name of the program, flags and arguments; those of this process
       by default.
   """
+  global started, _is_first
+  if not _is_first:
+    started = time.perf_counter()
+  _is_first = False
   argv = list(sys.argv if argv is None else argv)
+  called = (f"python {sys.argv[0]}" if sys.argv[0].endswith(".py")
+            else f"ppsro {command}")
   if command == "resume":
     # The first argument is the run directory.
     if len(argv) > 1 and not argv[1].startswith("-"):
@@ -85,8 +93,6 @@ def run(command: str, argv: list[str] | None = None) -> None:
   command = _SHORT_FOR.get(command, command)
   module = importlib.import_module(f"{__package__}.{command}")
   module.define()
-  called = (f"python {sys.argv[0]}" if sys.argv[0].endswith(".py")
-            else f"ppsro {command}")
   common_flags.start(module.main, argv, f"{called}{module.USAGE}",
                      module.__doc__, module.ARGUMENTS)
 

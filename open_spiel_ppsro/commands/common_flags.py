@@ -634,9 +634,18 @@ def adopt_config(path):
       found["workers_per_level"] = None
   if found.get("executor") == "serial":
     found["num_workers"] = None
-  for name, value in found.items():
+  # These say what reads all others.
+  first = ("import_module", "scheme", "oracle")
+  for name in (*first, *(name for name in found if name not in first)):
+    value = found.get(name)
+    if name == first[1]:
+      import_modules()
     if name not in FLAGS or value is None or FLAGS[name].present or (
         name in _OF_THIS_PROCESS):
+      continue
+    if name not in first and not (
+        _reads(_schemes_that_read(name), FLAGS.scheme)
+        and _reads(_oracles_that_read(name), FLAGS.oracle)):
       continue
     if any(FLAGS[other].present for other in _NOT_WITH.get(name, ())
            if other in FLAGS):
@@ -645,7 +654,6 @@ def adopt_config(path):
             else value)
   if "flags" in config or FLAGS["scheme"].present or FLAGS["oracle"].present:
     return
-  import_modules()
   scheme = make_scheme(FLAGS.scheme)
   ours = {**make_config(scheme).settings(), **scheme.settings()}
   theirs = {**config["learner"], **config["scheme_settings"]}
@@ -657,6 +665,10 @@ def adopt_config(path):
   if differing:
     raise ValueError(f"the run of {path} has settings that no flag has: "
                      f"{', '.join(differing)}; repeat it from Python")
+
+
+def _reads(readers, name):
+  return readers is None or name in readers
 
 
 def _plain(value):

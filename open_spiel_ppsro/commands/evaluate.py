@@ -262,7 +262,8 @@ def _weak_points(run, tree):
         ", ".join(f"{name[action]} {probability:.2f}" for action, probability
                   in point.probabilities.items()),
         name[point.best_action]])
-  return (f"where it loses ({len(shown)} of {len(points)} information states):\n" + report.aligned(lines))
+  return (f"where it loses ({len(shown)} of {len(points)} information "
+          f"states):\n{report.aligned(lines)}")
 
 
 def _all_against_all(runs, measure):

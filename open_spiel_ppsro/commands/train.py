@@ -74,7 +74,7 @@ def main() -> int:
       raise ValueError("--seed and --seeds are both given: give one of them")
     return _all_seeds(path)
   summary = common_flags.run(
-      FLAGS.game_name, FLAGS.scheme, FLAGS.seed, start=command_line.START,
+      FLAGS.game_name, FLAGS.scheme, FLAGS.seed, start=command_line.started,
       output_dir=FLAGS.output_dir, resume=FLAGS.resume,
       overwrite=FLAGS.overwrite,
       checkpoint_seconds=FLAGS.checkpoint_seconds or None,
