@@ -76,7 +76,7 @@ class ReadmeTest(parameterized.TestCase):
     text = page.read_text(encoding="utf-8")
     for name in re.findall(r"python ((?:examples|python_tests)/\S+\.py)", text):
       self.assertTrue((ROOT / name).exists(), name)
-    for name in re.findall(r"^ppsro (\S+)", text, re.M):
+    for name in re.findall(r"(?:^|`)ppsro (\w+)", text, re.M):
       self.assertIn(name, command_line.COMMANDS)
     defined = {name for path in [*ROOT.glob("examples/**/*.py"),
                                  *PACKAGE.glob("commands/*.py")]
