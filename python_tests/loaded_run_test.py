@@ -27,7 +27,6 @@ import pytest
 
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro.games import sequence_form
-from open_spiel_ppsro.runs import final_mixture
 import testing
 
 PPO = ppsro.PPOConfig(episodes_per_batch=128, hidden_sizes=(8,))
@@ -85,7 +84,7 @@ class LoadedRunTest(parameterized.TestCase):
   @parameterized.parameters(*RUNS)
   def test_every_kind_of_run(self, name):
     summary, solver = play(name, self.path)
-    run = ppsro.load(self.path)
+    run = ppsro.load(self.path, "meta_nash")
     # What it says of itself is what the solver and OpenSpiel say.
     for ours, theirs in zip(run.meta_game, solver.get_meta_game(),
                             strict=True):
@@ -105,7 +104,8 @@ class LoadedRunTest(parameterized.TestCase):
           found.nash_conv, places=9)
     # The policy on disk plays the same.
     tree = run.tree()
-    stored = ppsro.read_policy(self.path)
+    stored = ppsro.read_policy(
+        self.path, "meta_nash" if len(solver.answers) > 1 else None)
     for player, table in enumerate(run.tables(tree)):
       plans = [sequence_form.realization_plan(tree, t, player)
                for t in (table, tree.tabulate(stored, player))]
@@ -117,7 +117,7 @@ class LoadedRunTest(parameterized.TestCase):
     self.assertEqual(run.config["seed"], 1)
     self.assertEmpty(run.has_not)
     # Before it had ended it knew the same.
-    before = ppsro.load(unfinished(self.path))
+    before = ppsro.load(unfinished(self.path), "meta_nash")
     self.assertStartsWith(before.source.name, "checkpoint_")
     self.assertAlmostEqual(before.exploitability().nash_conv, found.nash_conv,
                            places=12)
@@ -125,6 +125,16 @@ class LoadedRunTest(parameterized.TestCase):
       np.testing.assert_array_equal(ours, theirs)
     self.assertEqual(before.meta_game_indices, run.meta_game_indices)
     self.assertEqual(before.mixture.joint is None, run.mixture.joint is None)
+    # Both answer with what the run was told to, or has by default.
+    self.assertEqual(run.mixtures, solver.answers)
+    self.assertEqual(before.mixtures, solver.answers)
+    for path in (self.path, before.path):
+      answer = ppsro.load(path)
+      self.assertEqual(answer.name, solver.answer)
+      if solver.is_exact:
+        self.assertAlmostEqual(
+            answer.exploitability().nash_conv,
+            solver.exploitability().nash_conv, places=12)
 
   @parameterized.parameters("exact", "correlated", "networks")
   def test_members_are_drawn_by_their_probabilities(self, name):
@@ -236,7 +246,7 @@ class LoadedRunTest(parameterized.TestCase):
       ppsro.load(self.path)
     play("never_freezes", self.path, rounds=2)
     with self.assertRaisesRegex(
-        ValueError, "there is no mixture 'best' in .*; there is meta_nash"):
+        ValueError, "there is no mixture 'best' in .*; there is meta_nash, "):
       ppsro.load(self.path, "best")
     copy = unfinished(self.path)
     for checkpoint in copy.glob("checkpoint_*"):
@@ -247,30 +257,40 @@ class LoadedRunTest(parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "is not a checkpoint"):
       ppsro.load(self.path)
 
-  def test_a_second_mixture_has_its_own_members(self):
-    summary, solver = play("exact", self.path)
-    del summary
-    first = solver.population.members(0)[0].snapshot
-    alone = [ppsro.Mixture((solver.population.members(player)[0].snapshot,),
-                           np.ones(1)) for player in range(2)]
-    final_mixture.write(
-        self.path / "final_mixture.npz",
-        final_mixture.of_solver(solver, {"least_exploitable": alone}))
-    run = ppsro.load(self.path, "least_exploitable")
-    self.assertEqual(run.mixtures, ("meta_nash", "least_exploitable"))
-    self.assertEqual([list(i) for i in run.mixture.indices], [[0], [0]])
-    np.testing.assert_array_equal(run.tables(run.tree())[0], first.table)
-    self.assertEqual(run.meta_strategies[0][0], 1)
-    self.assertNotEqual(run.exploitability(),
-                        ppsro.load(self.path).exploitability())
+  def test_two_answers_have_members_of_their_own(self):
+    summary, solver = play("tables", self.path, rounds=8)
+    self.assertEqual(summary.answer, "least_exploitable")
+    runs = {name: ppsro.load(self.path, name) for name in solver.answers}
+    for name, run in runs.items():
+      for player, mixture in enumerate(solver.final_mixtures(name)):
+        self.assertEqual(
+            list(run.mixture.indices[player]),
+            [snapshot.policy_id.index for snapshot in mixture.snapshots])
+        np.testing.assert_array_equal(run.mixture.probabilities[player],
+                                      mixture.probabilities)
+      for ours, theirs in zip(run.tables(run.tree()),
+                              solver.final_tables(name)):
+        np.testing.assert_allclose(ours, theirs, atol=1e-12)
+    self.assertLessEqual(
+        runs["least_exploitable"].exploitability().nash_conv,
+        runs["meta_nash"].exploitability().nash_conv + 1e-12)
+    # Without the file of members both policies are still there.
+    (self.path / "final_mixture.npz").unlink()
+    for checkpoint in self.path.glob("checkpoint_*"):
+      checkpoint.unlink()
+    for name, run in runs.items():
+      policy_alone = ppsro.load(self.path, name)
+      self.assertEqual(policy_alone.source.name, "final_policy.npz")
+      self.assertAlmostEqual(policy_alone.exploitability().nash_conv,
+                             run.exploitability().nash_conv, places=12)
 
   def test_a_game_that_no_string_tells(self):
     matrix = ppsro.from_payoffs(ppsro.random_symmetric(5, 1))
     ppsro.run(matrix, "sequential", EXACT, output_dir=self.path,
               limits=ppsro.Limits(1e6, max_rounds=4))
     run = ppsro.load(self.path, game=matrix)
-    self.assertAlmostEqual(run.exploitability().nash_conv,
-                           run.result["nash_conv"], places=12)
+    self.assertAlmostEqual(run.exploitability().exploitability,
+                           run.result["exploitability_least"], places=12)
 
 
 if __name__ == "__main__":

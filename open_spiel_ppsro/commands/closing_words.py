@@ -35,8 +35,7 @@ def of(summary: run_summary.RunSummary) -> str:
       f"seed {summary.seed}, {summary.rounds} rounds, "
       f"{summary.episodes:,} episodes, {summary.wall_seconds:.0f} s, ended by "
       f"{summary.stopped_by}",
-      f"how strong: {_strength(summary)}, of the meta-strategy over "
-      f"{summary.policies} policies",
+      f"how strong: {_strength(summary)}",
       _best(summary),
       f"saved: {path}" + (
           f", without {', '.join(summary.missing)}" if summary.missing else ""),
@@ -48,16 +47,25 @@ def of(summary: run_summary.RunSummary) -> str:
 
 def _strength(summary):
   """Returns in words how strong the policy is."""
+  of_mixture = f"of the meta-strategy over {summary.policies} policies"
   if not math.isnan(summary.nash_conv):
     gap = ("" if summary.cce_gap is None
            else f", CCE gap {summary.cce_gap:.4g} of the joint distribution")
     return (f"NashConv {summary.nash_conv:.4g}, exploitability "
-            f"{summary.exploitability:.4g}, both exact{gap}")
+            f"{summary.exploitability:.4g}, exact, {of_mixture}{gap}" + (
+                "" if summary.exploitability_least is None else
+                f"; exploitability {summary.exploitability_least:.4g} of their "
+                "least exploitable mixture")
+            + f"; the answer is {summary.answer}")
+  if summary.exploitability_low is not None:
+    return (f"exploitability certainly from {summary.exploitability_low:.3g} "
+            f"to {summary.exploitability_high:.3g}, of the meta-strategy after "
+            f"round {summary.exploitability_round}")
   if summary.nash_conv_lower_bound is None:
-    return "not known, as no exploiters were trained"
+    return "not known, as nothing measured it"
   return (f"NashConv at least {summary.nash_conv_lower_bound:.3g} (standard "
           f"error {summary.lower_bound_standard_error:.2g}), by exploiters "
-          f"that trained {summary.exploiter_steps:,} steps")
+          f"that trained {summary.exploiter_steps:,} steps, {of_mixture}")
 
 
 def _best(summary):
@@ -65,6 +73,7 @@ def _best(summary):
   if summary.best_nash_conv is None:
     return ("best and last: final_policy.npz has the last; which round was "
             "best is not known of a sampled game")
-  return (f"best and last: NashConv {summary.best_nash_conv:.4g} after round "
-          f"{summary.best_round} (best_policy.npz), {summary.nash_conv:.4g} "
-          f"after round {summary.rounds} (final_policy.npz)")
+  return (f"best and last: NashConv {summary.best_nash_conv:.4g} of the "
+          f"meta-strategy after round {summary.best_round} (best_policy.npz), "
+          f"{summary.nash_conv:.4g} after round {summary.rounds} "
+          "(final_policy.npz)")

@@ -43,6 +43,8 @@ from open_spiel_ppsro.runs import provenance
 FLAGS = flags.FLAGS
 
 _DEFAULT_STALENESS = 8
+# What most workers will need and takes long to import.
+_OF_WORKERS = ("open_spiel_ppsro.oracles.ppo",)
 
 # Flags that set a field of the scheme, of the learner's configuration, of the
 # rule by which policies freeze. Who has no such field does not read the flag.
@@ -77,6 +79,7 @@ _NOT_WITH = {
     **{flag: ("game_name", "scheme", "oracle") for flag in (
         "opponent_update_freq", "payoff_episodes", "evaluation",
         "exploiter_steps", "min_steps", "episodes_per_batch")},
+    "answer": ("game_name",),
     "num_workers": ("executor",), "ray_address": ("executor",),
     "seed": ("seeds",)}
 # The names of flags by group, as --help shows them; filled as they are defined.
@@ -252,11 +255,17 @@ def _define_evaluation():
       "Of a sampled game: episodes to play per round to measure payoffs; "
       "about a sixth of the episodes trained if not given, and for neupl 0.3 "
       "of all.")
+  flags.DEFINE_float(
+      "evaluation_share", None,
+      "Of a sampled two-player game: the share of the time of one core that "
+      "goes into certain bounds of exploitability, beside the run; 0.1 if not "
+      "given, 0 for none.", lower_bound=0, upper_bound=1)
   flags.DEFINE_integer(
       "exploiter_steps", None,
       "Of a sampled game: environment steps that each exploiter trains after "
-      "the last round, or fewer if the time is over before; 1,000,000 if not "
-      "given, 0 for none.",
+      "the last round, or fewer if the time is over before. If not given, 0 "
+      "where the bounds of exploitability have a fast walk (phantom_ttt, "
+      "dark_hex, liars_dice), 1,000,000 elsewhere.",
       lower_bound=0)
 
 
@@ -279,8 +288,14 @@ def _define_limits():
   flags.DEFINE_float(
       "target_exploitability", None,
       "Stop when the exploitability (NashConv divided by the number of "
-      "players) of the meta-strategy over frozen policies is at most this; no "
-      "target by default.")
+      "players) of the answer is at most this; no target by default.")
+  flags.DEFINE_enum(
+      "answer", None, ("meta_nash", "least_exploitable"),
+      "Which policy is the answer, that read_policy returns; both are kept. "
+      "meta_nash: the meta-strategy over frozen policies. least_exploitable: "
+      "the mixture of these policies that loses least to exact best "
+      "responses; the default where there is one, in enumerated two-player "
+      "zero-sum games.")
 
 
 def define_one_run(output_dir_help):
@@ -304,9 +319,10 @@ def define_mixture():
   """Defines the flag that says which mixture of a run counts."""
   with group("What of the run"):
     flags.DEFINE_string(
-        "mixture", "meta_nash",
+        "mixture", None,
         "Which mixture over its policies: meta_nash, the solution of its "
-        "meta-game, or least_exploitable, of runs that look for it.")
+        "meta-game, or least_exploitable, the one that loses least; the answer "
+        "of the run if not given.")
 
 
 def define_directory(output_dir_help):
@@ -480,7 +496,7 @@ def make_config(scheme):
 def make_executor():
   """Returns the executor that the flags ask for."""
   if FLAGS.executor == "serial":
-    return ppsro.SerialExecutor()
+    return ppsro.SerialExecutor(FLAGS.import_module or ())
   options = {"worker_timeout_seconds": FLAGS.worker_timeout_seconds,
              "imports": FLAGS.import_module or ()}
   if FLAGS.executor == "processes":
@@ -529,10 +545,11 @@ def run(game, scheme_name, seed, **options):
     A `RunSummary`.
   """
   with progress.Progress() as shown, shown.phase("importing"):
+    executor = make_executor()
+    executor.prepare(_OF_WORKERS)  # They start while this process imports.
     play = ppsro.run  # Imports what a run needs, which takes some seconds.
     scheme = make_scheme(scheme_name)
     config = make_config(scheme)
-    executor = make_executor()
   max_staleness = 0
   if FLAGS.free_running:
     max_staleness = FLAGS.max_staleness or _DEFAULT_STALENESS
@@ -549,6 +566,8 @@ def run(game, scheme_name, seed, **options):
       "plateau": {field: FLAGS[flag].value
                   for flag, field in _PLATEAU_FIELDS.items()},
       "exploiter_steps": FLAGS.exploiter_steps,
+      "answer": FLAGS.answer,
+      "evaluation_share": FLAGS.evaluation_share,
       "settings": settings(),
       **options})
 

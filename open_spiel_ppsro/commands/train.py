@@ -136,8 +136,9 @@ def _line_of_all(summaries: Sequence[dict], path) -> str:
   """Returns mean and range over seeds, as one line."""
   pairs = {name: summaries[0][name] for name in ("game", "scheme", "oracle")}
   pairs["seeds"] = ",".join(str(found["seed"]) for found in summaries)
-  for name in ("nash_conv", "exploitability", "best_nash_conv", "cce_gap",
-               "nash_conv_lower_bound"):
+  for name in ("nash_conv", "exploitability", "exploitability_least",
+               "best_nash_conv", "cce_gap", "exploitability_low",
+               "exploitability_high", "nash_conv_lower_bound"):
     values = [found[name] for found in summaries]
     if all(value is not None and not math.isnan(value) for value in values):
       pairs[name] = f"{sum(values) / len(values):.6g}"

@@ -76,6 +76,7 @@ class FinalMixture:
       meta-game ranges over, in the order in which they froze.
     payoffs: `[n, K_0, ..., K_{n-1}]`, in game utility.
     weights: the mixtures by name.
+    answer: the name of the one that the run answers with.
     members: per player, or once for all, the policies that some mixture plays,
       by their number.
     infostates: of an enumerated game, per player, the names of the rows of its
@@ -87,6 +88,7 @@ class FinalMixture:
   meta_game_indices: Sequence[Sequence[int]]
   payoffs: np.ndarray
   weights: Mapping[str, Weights]
+  answer: str
   members: Sequence[Mapping[int, policy_lib.Policy]]
   infostates: Sequence[Sequence[str]] | None = None
 
@@ -153,22 +155,16 @@ def _with_rows(member, rows):
   return tabular.TablePolicy(table)
 
 
-def of_solver(solver: Any, others: Mapping[
-    str, Sequence[population_lib.Mixture]] | None = None) -> FinalMixture:
-  """Returns what a solver has found.
-
-  Args:
-    solver: a `PipelinePSROSolver`.
-    others: further mixtures by name, each a `Mixture` per player, as
-      `solver.final_mixtures()` is.
-  """
+def of_solver(solver: Any) -> FinalMixture:
+  """Returns what a `PipelinePSROSolver` has found."""
   game = solver.played_game
-  final = solver.final_mixtures()
+  found: dict[str, Sequence[population_lib.Mixture]] = {
+      answer: solver.final_mixtures(answer) for answer in solver.answers}
   weights = {name: Weights(
       [[snapshot.policy_id.index for snapshot in mixture.snapshots]
        for mixture in mixtures],
       [np.asarray(mixture.probabilities, float) for mixture in mixtures])
-             for name, mixtures in {META_NASH: final, **(others or {})}.items()}
+             for name, mixtures in found.items()}
   joint = solver.final_joint()
   if joint is not None:
     support = [np.flatnonzero(marginal)
@@ -176,44 +172,47 @@ def of_solver(solver: Any, others: Mapping[
     weights[META_NASH] = dataclasses.replace(
         weights[META_NASH], joint=joint[np.ix_(*support)])
   snapshots: list[dict[int, policy_lib.Policy]] = [{} for _ in game.roles]
-  for mixtures in (final, *(others or {}).values()):
-    for found, mixture in zip(snapshots, mixtures):
-      found.update({snapshot.policy_id.index: snapshot.policy
-                    for snapshot in mixture.snapshots})
+  for mixtures in found.values():
+    for members, mixture in zip(snapshots, mixtures):
+      members.update({snapshot.policy_id.index: snapshot.policy
+                      for snapshot in mixture.snapshots})
   # A round that was broken off may have frozen some more.
   indices = [
       list(solver.population.frozen_indices()[role][:solver.num_policies[role]]
            if solver.scheme.freezes else range(solver.num_policies[role]))
       for role in game.roles]
   return _final_mixture(str(solver.original_game.game), game, indices,
-                        np.stack(solver.get_meta_game()), weights, snapshots)
+                        np.stack(solver.get_meta_game()), weights,
+                        solver.answer, snapshots)
 
 
-def _final_mixture(name, game, indices, payoffs, weights, snapshots):
+def _final_mixture(name, game, indices, payoffs, weights, answer, snapshots):
   """Returns a `FinalMixture` of policies of the game as it was played."""
   if not game.is_enumerated:
     if game.num_populations == 1:
       snapshots = [{index: policy for found in snapshots
                     for index, policy in found.items()}]
     return FinalMixture(name, False, game.has_drawn_seats, indices, payoffs,
-                        weights, snapshots)
+                        weights, answer, snapshots)
   if game.has_drawn_seats:
     snapshots = [
         {index: tabular.TablePolicy(policy.table[rows])
          for index, policy in found.items()}
         for found, rows in zip(snapshots, game.seat_rows)]
   return FinalMixture(
-      name, True, game.has_drawn_seats, indices, payoffs, weights, snapshots,
-      [infostates.names for infostates in game.original.infostates])
+      name, True, game.has_drawn_seats, indices, payoffs, weights, answer,
+      snapshots, [infostates.names for infostates in game.original.infostates])
 
 
-def of_checkpoint(checkpoint: dict[str, Any],
+def of_checkpoint(checkpoint: dict[str, Any], answer: str | None = None,
                   game: pyspiel.Game | game_lib.Game | None = None
                   ) -> FinalMixture:
   """Returns what a run had found at a checkpoint, of version 0.1 too.
 
   Args:
     checkpoint: from `run_directory.read_checkpoint`.
+    answer: the name of the mixture that the run answers with; the least
+      exploitable one by default, if there is one.
     game: the game, of one that no string tells.
 
   Raises:
@@ -239,27 +238,44 @@ def of_checkpoint(checkpoint: dict[str, Any],
              if [list(c) for c in chosen] == [list(i) for i in indices]]
     if not found:
       raise ValueError("the checkpoint does not know what the run had found")
-    solution = found[-1]
-    support = [np.flatnonzero(marginal)
-               for marginal in solution["probabilities"]]
-    joint = solution["joint"]
-    weights = Weights(
-        [[indices[role][k] for k in support[role]] for role in game.roles],
-        [np.asarray(solution["probabilities"][role])[support[role]]
-         for role in game.roles],
-        None if joint is None else joint[np.ix_(*support)])
+    solution, least = found[-1], state.get("least_exploitable")
+    weights = {META_NASH: _weights(
+        game.roles, indices, solution["probabilities"], solution["joint"])}
+    if least is not None:
+      weights[LEAST_EXPLOITABLE] = _weights(game.roles, indices,
+                                            least["weights"])
+    if answer not in weights:
+      answer = list(weights)[-1]
     snapshots = [
         {index: _policy(population["members"][role][index]["snapshot"][1])
-         for index in chosen}
-        for role, chosen in zip(game.roles, weights.indices)]
+         for index in sorted(set().union(*(
+             mixture.indices[player] for mixture in weights.values())))}
+        for player, role in enumerate(game.roles)]
     chosen = [indices[role] for role in game.roles]
     cells: Any = (slice(None), *np.ix_(*chosen))
     return _final_mixture(settings["game"], game, chosen,
-                          state["payoffs"][cells], {META_NASH: weights},
+                          state["payoffs"][cells], weights, answer,
                           snapshots)
   except (KeyError, TypeError) as error:
     raise ValueError(f"the checkpoint is not one of a run: {error} is missing"
                      ) from error
+
+
+def _weights(roles, indices, probabilities, joint=None):
+  """Returns the `Weights` of a mixture over policies of each population.
+
+  Args:
+    roles: for each player, the population of its policies.
+    indices: per population, the numbers of its policies.
+    probabilities: per population, theirs.
+    joint: the distribution over profiles, if there is one.
+  """
+  support = [np.flatnonzero(marginal) for marginal in probabilities]
+  return Weights(
+      [[indices[role][k] for k in support[role]] for role in roles],
+      [np.asarray(probabilities[role], float)[support[role]]
+       for role in roles],
+      None if joint is None else joint[np.ix_(*support)])
 
 
 def _freezes(name):
@@ -292,6 +308,7 @@ def write(path: str | os.PathLike, found: FinalMixture) -> None:
       "mixtures": {name: {
           "indices": weights.indices, "probabilities": weights.probabilities,
           "joint": weights.joint} for name, weights in found.weights.items()},
+      "answer": found.answer,
       "members": [{str(index): policy_lib.to_data(policy)
                    for index, policy in members.items()}
                   for members in found.members],
@@ -313,6 +330,7 @@ def read(path: str | os.PathLike) -> FinalMixture:
         data["meta_game_indices"], data["payoffs"],
         {name: Weights(**weights)
          for name, weights in data["mixtures"].items()},
+        data["answer"],
         [{int(index): policy_lib.from_data(policy)
           for index, policy in members.items()}
          for members in data["members"]],

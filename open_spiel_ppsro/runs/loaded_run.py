@@ -47,19 +47,17 @@ class LoadedRun:
 
   Attributes:
     path: the run directory.
-    name: of the mixture: `meta_nash`, or `least_exploitable` of runs that look
-      for it.
+    name: of the mixture, `meta_nash` or `least_exploitable`.
     config: the settings, `config.json`.
     source: the file that the mixture is from.
     has_not: what this run cannot tell, a line each; nothing of most runs.
   """
 
   def __init__(self, path: str | os.PathLike,
-               mixture: str = final_mixture.META_NASH,
+               mixture: str | None = None,
                game: pyspiel.Game | game_lib.Game | None = None) -> None:
     """Reads a run directory, see `load`."""
     self.path = pathlib.Path(path)
-    self.name = mixture
     self.config: dict[str, Any] = run_directory.read_config(path)
     self.source = pathlib.Path()
     self.has_not: tuple[str, ...] = ()
@@ -67,12 +65,19 @@ class LoadedRun:
     self._rng = np.random.default_rng()
     self._found: final_mixture.FinalMixture | None = None
     self._find()
-    if self._found is not None and mixture not in self._found.weights:
+    answer = (self.config.get("answer", final_mixture.META_NASH)
+              if self._found is None else self._found.answer)
+    self.name: str = mixture or answer
+    if self._found is not None and self.name not in self._found.weights:
       raise ValueError(f"there is no mixture {mixture!r} in {self.source}; "
                        f"there is {', '.join(self._found.weights)}")
-    if self._found is None and mixture != final_mixture.META_NASH:
-      raise ValueError(f"there is no mixture {mixture!r} in {self.path}: it "
-                       f"has {self.source.name} alone")
+    if self._found is None:
+      # Version 0.1 kept one policy, without a name.
+      self._of_file = storage.read_policy(
+          self.source, mixture if "answer" in self.config else None)
+      if "answer" not in self.config and self.name != answer:
+        raise ValueError(f"there is no mixture {mixture!r} in {self.source}; "
+                         f"there is {answer}")
 
   def _find(self):
     """Finds the file that says most of what the run has found last."""
@@ -90,7 +95,7 @@ class LoadedRun:
         checkpoint = run_directory.read_checkpoint(self.path)
         if not (ended and policy.exists() and not self._is_last(checkpoint)):
           self._found = final_mixture.of_checkpoint(
-              checkpoint, self._given_game)
+              checkpoint, self.config.get("answer"), self._given_game)
           self.source = checkpoints[0]
           return
         problem = "its checkpoint is of an earlier round"
@@ -117,7 +122,7 @@ class LoadedRun:
   @property
   def mixtures(self) -> tuple[str, ...]:
     """The names of the mixtures that the run has found."""
-    return (final_mixture.META_NASH,) if self._found is None else tuple(
+    return (self.name,) if self._found is None else tuple(
         self._found.weights)
 
   @property
@@ -162,7 +167,7 @@ class LoadedRun:
     """The mixture as one OpenSpiel policy of all seats, weighted by reach."""
     if self._found is not None:
       return self.mixture.policy()
-    return storage.read_policy(self.source)
+    return self._of_file
 
   def sample(self, rng: np.random.Generator | None = None
              ) -> member_mixture.DrawnPolicy:
@@ -255,14 +260,15 @@ class LoadedRun:
     return f"<{self.name} of {self.path}, from {self.source.name}>"
 
 
-def load(path: str | os.PathLike, mixture: str = final_mixture.META_NASH,
+def load(path: str | os.PathLike, mixture: str | None = None,
          game: pyspiel.Game | game_lib.Game | None = None) -> LoadedRun:
   """Returns a run of any kind, finished or not, ready to be used.
 
   Args:
     path: the run directory.
     mixture: which mixture over its policies: `meta_nash`, the solution of its
-      meta-game, or `least_exploitable`, of runs that look for it.
+      meta-game, or `least_exploitable`, the one that loses least, of enumerated
+      two-player zero-sum games; by default the one that the run answers with.
     game: the game, of a run whose game no string tells, such as a matrix of
       one's own.
 
