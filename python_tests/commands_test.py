@@ -146,14 +146,20 @@ class TrainTest(CommandsTestCase):
     for name in ("play", "evaluate"):
       self.assertIn(f"{name}_example.py 'my run'", words[5])
     self.assertLen(lines, 1)
-    # Of a sampled game nothing is claimed.
-    _, errors = self.train(
-        "--game_name=kuhn_poker", "--executor=serial", NO_LIMIT,
-        "--max_rounds=1", "--evaluation=sampled", "--exploiter_steps=200",
-        "--episodes_per_batch=32", "--hidden_sizes=4")
-    self.assertRegex(errors.splitlines()[-5],
-                     r"how strong: NashConv at least .* \(standard error .*, "
-                     "by exploiters that trained 200 steps")
+    # Of a sampled game no more is claimed than is known.
+    for more, strength in (
+        (("--exploiter_steps=200", "--evaluation_share=0"),
+         r"NashConv at least .* \(standard error .*, by exploiters that "
+         "trained 200 steps"),
+        (("--exploiter_steps=0",), "exploitability certainly from .* to .*, of "
+         "the meta-strategy after round 1$"),
+        (("--exploiter_steps=0", "--evaluation_share=0"),
+         "not known, as nothing measured it$")):
+      _, errors = self.train(
+          "--game_name=kuhn_poker", "--executor=serial", NO_LIMIT,
+          "--max_rounds=1", "--evaluation=sampled", "--episodes_per_batch=32",
+          "--hidden_sizes=4", *more)
+      self.assertRegex(errors.splitlines()[-5], f"^how strong: {strength}")
 
   def test_several_seeds(self):
     arguments = ("--game_name=kuhn_poker", *QUICK, "--max_rounds=2")
