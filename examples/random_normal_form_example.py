@@ -37,8 +37,8 @@ import sys
 from absl import flags
 import numpy as np
 
-import common_flags
 import open_spiel_ppsro as ppsro
+from open_spiel_ppsro.commands import common_flags
 
 _METHODS = flags.DEFINE_list(
     "methods", "sequential,naive-4,rectified,dch-16,pipeline-4,pipeline-8,"

@@ -12,40 +12,12 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Writes a page about runs: curves, the population, payoffs, time, settings.
+"""Writes a page about runs; the command `ppsro report`.
 
     python examples/report_example.py RUN_DIR... [--output=report.html]
-
-The page needs no network and no other file. The same pictures lie beside it as
-PNG and SVG. docs/watching.md says what they show.
 """
 
-import sys
-
-from absl import app
-from absl import flags
-
-import open_spiel_ppsro as ppsro
-
-_OUTPUT = flags.DEFINE_string(
-    "output", "report.html",
-    "The page. The pictures go into a directory beside it.")
-_WIDTH = flags.DEFINE_float(
-    "width_inches", 3.4, "Of the pictures; a paper's column by default.")
-
-
-def main(argv):
-  if len(argv) < 2:
-    print(f"error: name one or more run directories, as in python {argv[0]} "
-          "runs/leduc-poker-pipeline-ppo-seed1", file=sys.stderr)
-    return 2
-  try:
-    print(ppsro.report(argv[1:], _OUTPUT.value, _WIDTH.value))
-  except ValueError as error:
-    print(f"error: {error}", file=sys.stderr)
-    return 2
-  return 0
-
+from open_spiel_ppsro.commands import command_line
 
 if __name__ == "__main__":
-  app.run(main)
+  command_line.run("report")

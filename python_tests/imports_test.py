@@ -57,6 +57,7 @@ IMPORTS = {
             "plain_data plateau policies population round_result schemes "
             "simulators solver",
     "reports": "runs",
+    "commands": "evaluation games oracles policies reports runs",
 }
 
 # The only places, folders or files, that may import what takes long.
@@ -66,7 +67,7 @@ HEAVY = {
                    "reports/run_figures.py"),
     "ray": ("executors/ray_executor.py",),
     "numba": ("evaluation/interval/board_kernel.py",),
-    "absl.flags": (),  # Flags are the business of command lines.
+    "absl.flags": ("commands",),
 }
 
 

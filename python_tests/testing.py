@@ -369,14 +369,27 @@ def call_example(example, *arguments):
   What the example defines, its flags and its own modules, is gone afterwards.
   """
   path = example_path(example)
+  with _path_of(path):
+    return _call(lambda: runpy.run_path(str(path), run_name="__main__"),
+                 str(path), *arguments)
+
+
+def call_command(*arguments):
+  """Calls the installed command in this process, like `call_example`."""
+  from open_spiel_ppsro.commands import command_line
+  return _call(command_line.main, "ppsro", *arguments)
+
+
+def _call(function, *argv):
+  """Calls what ends by `SystemExit`; see `call_example`."""
   with tempfile.TemporaryDirectory() as directory:
     streams = [pathlib.Path(directory) / name for name in ("output", "errors")]
-    with (_path_of(path), _what_examples_define(),
+    with (_what_examples_define(),
           _descriptor(1, "stdout", streams[0]),
           _descriptor(2, "stderr", streams[1]),
-          mock.patch.object(sys, "argv", [str(path), *arguments])):
+          mock.patch.object(sys, "argv", list(argv))):
       try:
-        runpy.run_path(str(path), run_name="__main__")
+        function()
         code = 0
       except SystemExit as end:
         code = end.code or 0

@@ -26,19 +26,15 @@ learn nothing. Seconds are those of one core per best response.
 """
 
 import dataclasses
-import os
 import statistics
-import sys
 import time
 
 from absl import flags
 import numpy as np
 
-# What examples share is in their folder.
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-import common_flags
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro import population
+from open_spiel_ppsro.commands import common_flags
 from open_spiel_ppsro.games import sequence_form
 
 _GAMES = flags.DEFINE_list(

@@ -27,6 +27,7 @@ comes last, at `num_infostates * num_actions`.
 Source: von Stengel, "Efficient Computation of Behavior Strategies", 1996.
 """
 
+from collections.abc import Iterable
 from collections.abc import Sequence
 import dataclasses
 import random
@@ -210,6 +211,25 @@ class GameTree(game_lib.Game):
       for name, probabilities in zip(infostates.names, table):
         result.policy_for_key(name)[:] = probabilities
     return result
+
+  def action_names(self, player: int, wanted: Iterable[int] | None = None
+                   ) -> dict[int, dict[int, str]]:
+    """Returns what the game calls the legal actions, by row and action.
+
+    Args:
+      player: the player.
+      wanted: rows of its information states; all of them by default.
+    """
+    left = set(range(len(self.infostates[player])) if wanted is None
+               else wanted)
+    found = {}
+    for row, state in self._representatives(player) if left else ():
+      if row in left:
+        found[row] = {action: state.action_to_string(player, action)
+                      for action in state.legal_actions()}
+        if len(found) == len(left):
+          break
+    return found
 
   def _representatives(self, player):
     """Yields (row, state), one state for each information state."""

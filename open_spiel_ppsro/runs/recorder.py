@@ -24,6 +24,7 @@ import numpy as np
 from open_spiel_ppsro.policies import joint
 from open_spiel_ppsro.policies import storage
 from open_spiel_ppsro.policies import tabular
+from open_spiel_ppsro.runs import final_mixture
 from open_spiel_ppsro.runs import history
 from open_spiel_ppsro.runs import interval_watch
 from open_spiel_ppsro.runs import run_directory
@@ -161,6 +162,9 @@ class Recorder:
     self._write_policy(run_directory.FINAL_POLICY, answers,
                        self._solver.answer)
     self._write_joint()
+    with self.directory.tolerate(run_directory.FINAL_MIXTURE):
+      final_mixture.write(self.directory.path / run_directory.FINAL_MIXTURE,
+                          final_mixture.of_solver(self._solver))
     if self.best is not None:
       game = self._solver.original_game
       self._write_policy(run_directory.BEST_POLICY, tabular.BestResponsePolicy(

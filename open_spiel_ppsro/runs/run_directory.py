@@ -21,6 +21,7 @@
     final_policy.npz    the policy that the run found, see `policies.storage`
     best_policy.npz     the policy of its best round, of an enumerated game
     final_joint.npz     of a run that plays a joint distribution: that
+    final_mixture.npz   the members of that policy, see `final_mixture`
     nash_conv.png       drawn by `report.py`
     result.json         what it found, and on what it ran; written last
 
@@ -104,12 +105,13 @@ _RESULT = "result.json"
 # As `policies.storage` and `policies.joint` name them; they are slow to import.
 FINAL_POLICY = "final_policy.npz"
 FINAL_JOINT = "final_joint.npz"
+FINAL_MIXTURE = "final_mixture.npz"
 BEST_POLICY = "best_policy.npz"
 PLOT = "nash_conv.png"
 _CHECKPOINTS = "checkpoint_*.npz"
 # All that a run writes, and what it clears when it is told to overwrite.
 _OURS = (_CONFIG, _METRICS, _HISTORY, _RESULT, FINAL_POLICY, BEST_POLICY,
-         FINAL_JOINT, PLOT, _CHECKPOINTS)
+         FINAL_JOINT, FINAL_MIXTURE, PLOT, _CHECKPOINTS)
 
 
 def writable(path: str | os.PathLike) -> pathlib.Path:
