@@ -116,7 +116,9 @@ _DQN_OF_EPISODES: dict[str, Any] = {
 _NEUPL_OF_LOSS: dict[str, dict[str, Any]] = {
     "mirror": {
         "epochs": 4,
-        "anchor_coefficient": 0.3,
+        # The gradient of a target is shorter than that of the surrogate, and
+        # needs less to hold it back. With 0.3 Leduc poker falls slower.
+        "anchor_coefficient": 1.0,
         "random_opponent_share": 5e-4,  # As of PPO.
     },
     "clipped": {
