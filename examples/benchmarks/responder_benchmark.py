@@ -38,7 +38,8 @@ from open_spiel_ppsro.commands import common_flags
 from open_spiel_ppsro.games import sequence_form
 
 _GAMES = flags.DEFINE_list(
-    "games", ["leduc_poker", "liars_dice"], "The OpenSpiel games.")
+    "games", ["leduc_poker"],
+    "The OpenSpiel games. On liars_dice double oracle takes minutes to 0.1.")
 _EXPLOITABILITIES = flags.DEFINE_list(
     "exploitabilities", ["0.1", "0.04", "0.01", "0.003"],
     "Where double oracle stops.")
