@@ -194,7 +194,7 @@ class AverageTest(parameterized.TestCase):
         tree, average.policy().table, 0), expected, atol=1e-12)
     self.assertEqual(list(weights), sorted(weights))  # Later ones count more.
 
-  def test_snapshots_cover_the_last_third(self):
+  def test_snapshots_cover_the_last_half(self):
     network = networks.MLP((1, 1), None, "cpu")
     average = policy_average.SnapshotMixture(network, 1)
     self.assertIsNone(average.policy())
@@ -203,9 +203,9 @@ class AverageTest(parameterized.TestCase):
       average.add(uniform, number)
       taken = [member.parameters[0] for member in average.policy().members]
       self.assertEqual(len(taken), min(number, 20))
-      self.assertGreaterEqual(taken[-1], 0.95 * number)
-      if number > 100:
-        self.assertBetween(taken[0] / number, 0.6, 0.75)
+      if number > 100:  # A snapshot averages what was shortly before it.
+        self.assertBetween(taken[-1] / number, 0.92, 0.99)
+        self.assertBetween(taken[0] / number, 0.45, 0.6)
         self.assertLess(max(np.diff(taken)), 0.05 * number)
 
   def test_weights(self):
