@@ -68,6 +68,8 @@ def _symmetrise_tree(tree):
   seat_rows = (merged_row[:sizes[0]], merged_row[sizes[0]:])
 
   def merged_sequence(seat, sequences):
+    if not sizes[seat]:  # This player never acts.
+      return np.full_like(sequences, sum(sizes) * num_actions)
     row, action = np.divmod(sequences, num_actions)
     is_empty = sequences == sizes[seat] * num_actions
     row = seat_rows[seat][np.where(is_empty, 0, row)]
@@ -77,7 +79,8 @@ def _symmetrise_tree(tree):
   names = [f"seat {seat}: {name}" for seat in range(2)
            for name in tree.infostates[seat].names]
   names = tuple(names[index] for index in order)
-  bounds = np.searchsorted(depths[order], np.arange(depths.max() + 2))
+  bounds = np.searchsorted(depths[order], np.arange(
+      depths.max(initial=-1) + 2))
   width = max(i.observations.shape[1] for i in tree.infostates)
   observations = np.zeros((sum(sizes), width + 2), np.float32)
   for seat, infostates in enumerate(tree.infostates):

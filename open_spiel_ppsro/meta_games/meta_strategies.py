@@ -44,6 +44,8 @@ from open_spiel_ppsro.meta_games import zero_sum
 
 # The methods that solve two-player zero-sum games alone.
 _ZERO_SUM_ONLY = ("nash", "fictitious_play")
+# The method with which PSRO converges on any game; see `correlated.py`.
+_GUARANTEED = "cce"
 # Rounding may make probabilities negative, or their sum differ from 1, by this
 # much. A method that returns worse ones is refused.
 _PROBABILITY_ERROR = 1e-6
@@ -77,10 +79,9 @@ def _zero_sum_payoffs(solver, method):
   meta_games = [np.asarray(tensor) for tensor in solver.get_meta_game()]
   if len(meta_games) != 2 or np.abs(meta_games[0] + meta_games[1]).max() > (
       1e-6 * max(1.0, np.abs(meta_games[0]).max())):
-    works = [name for name in METHODS if name not in _ZERO_SUM_ONLY]
     raise ValueError(
-        f"meta-strategy {method!r} needs a two-player zero-sum game; for "
-        f"other games use one of {', '.join(works)}")
+        f"meta-strategy {method!r} needs a two-player zero-sum game: "
+        f"{_what_works()}")
   return meta_games[0]
 
 
@@ -242,12 +243,19 @@ def check_applicable(method: str | Callable, num_players: int,
   name, _ = resolve(method)
   if METHODS.get(name) is not None and name in _ZERO_SUM_ONLY and (
       num_players != 2 or not is_zero_sum):
-    works = [name for name in METHODS if name not in _ZERO_SUM_ONLY]
     raise ValueError(
         f"meta-strategy {name!r} needs a two-player zero-sum game, this one "
         f"has {num_players} players and is "
-        f"{'zero-sum' if is_zero_sum else 'general-sum'}: use one of "
-        f"{', '.join(sorted(works))}")
+        f"{'zero-sum' if is_zero_sum else 'general-sum'}: {_what_works()}")
+
+
+def _what_works():
+  """Returns in words which methods solve any game."""
+  others = sorted(name for name in METHODS
+                  if name not in (*_ZERO_SUM_ONLY, _GUARANTEED))
+  return (f"use {_GUARANTEED!r}, which converges to a coarse correlated "
+          f"equilibrium of any game, or one of {', '.join(others)}, which "
+          "guarantee nothing there")
 
 
 def solve(method: str | Callable, sub_game: meta_game.SubGame
