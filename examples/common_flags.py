@@ -431,7 +431,7 @@ def open_game(evaluation=None):
       ppsro.run  # All that a run needs, so that no run has to wait for it.
     with shown.phase(f"opening {FLAGS.game_name}"):
       return ppsro.open_game(FLAGS.game_name, FLAGS.max_histories,
-                             evaluation or FLAGS.evaluation)
+                             evaluation or FLAGS.evaluation, shown.done)
 
 
 def run(game, scheme_name, seed, **options):

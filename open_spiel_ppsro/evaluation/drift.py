@@ -34,13 +34,15 @@ from open_spiel_ppsro.evaluation import payoff_estimate
 # to its freezing, is not what it did at first.
 _KEPT = 0.5
 # The squared distance between old episodes and the policy as it is, in squared
-# jumps. Under steady drift, with weights that are halved by each change and
-# episodes in the middle of a round, the old episodes lag 1.5 rounds behind, and
-# a jump spans 2 rounds. More makes intervals wider.
-_SQUARED_LAG = (1.5 / 2) ** 2
+# jumps. A round has about two batches, each played before its update, so its
+# episodes lag 0.75 rounds behind its end. Under steady drift, with weights that
+# are halved by each change, old episodes lag 1.75 rounds behind, and a jump
+# spans 2 rounds. More makes intervals wider.
+_SQUARED_LAG = (1.75 / 2) ** 2
 # The mean drift of all cells counts for this many jumps of each cell, which has
-# seen about two that count. More lets cells say less for themselves.
-_POOLED_JUMPS = 4.0
+# seen about two that count. On Kuhn poker, Leduc poker and liar's dice, by two
+# schemes, 2 to 16 gave intervals that held 95 to 96 % of true payoffs.
+_POOLED_JUMPS = 8.0
 # Old episodes that weigh less than this all together say nothing any more.
 _LEAST_WEIGHT = 1e-9
 

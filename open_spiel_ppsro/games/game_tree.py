@@ -27,6 +27,7 @@ comes last, at `num_infostates * num_actions`.
 Source: von Stengel, "Efficient Computation of Behavior Strategies", 1996.
 """
 
+from collections.abc import Callable
 from collections.abc import Sequence
 import dataclasses
 import random
@@ -50,6 +51,9 @@ _NUM_FOLLOWED = 2_000
 # A game is refused at once if the estimate is above this many times the limit.
 # A smaller factor would refuse games that an estimate by chance overrates.
 _HOPELESS_FACTOR = 3
+# How many histories are enumerated between two reports of how far it is: some
+# milliseconds' worth.
+_HISTORIES_PER_REPORT = 1_000
 
 
 class NotEnumerableError(ValueError):
@@ -338,13 +342,15 @@ def _check_names_infostates(game):
 
 
 def enumerate_game(game: pyspiel.Game | str,
-                   max_histories: int = DEFAULT_MAX_HISTORIES) -> GameTree:
+                   max_histories: int = DEFAULT_MAX_HISTORIES,
+                   done: Callable[[float], None] | None = None) -> GameTree:
   """Returns the `GameTree` of a game.
 
   Args:
     game: a pyspiel game or a game string with parameters; a simultaneous game
       is converted to turn-based.
     max_histories: the most histories that the game may have.
+    done: is told now and then which share of the work is done, as estimated.
 
   Raises:
     TooLargeError: if the game has more than `max_histories` histories.
@@ -361,8 +367,10 @@ def enumerate_game(game: pyspiel.Game | str,
       "enumerate for exact evaluation: choose smaller game parameters or raise "
       "max_histories")
   hopeless = _HOPELESS_FACTOR * max_histories
-  if _estimated_histories(game, hopeless) > hopeless:
+  estimate = _estimated_histories(game, hopeless)
+  if estimate > hopeless:
     raise too_large
+  expected = min(estimate, max_histories)
 
   num_players = game.num_players()
   num_actions = game.num_distinct_actions()
@@ -378,6 +386,9 @@ def enumerate_game(game: pyspiel.Game | str,
     num_histories += 1
     if num_histories > max_histories:
       raise too_large
+    if done is not None and num_histories % _HISTORIES_PER_REPORT == 0:
+      # An estimate that was too low must not look like the end.
+      done(num_histories / max(expected, 1.05 * num_histories))
     if state.is_terminal():
       sequences.append(last)
       chances.append(chance)
