@@ -121,8 +121,7 @@ SMALL = {
         "turn_based_simultaneous_game(game=matrix_rps())",
     "universal_poker":
         "universal_poker(betting=nolimit,numPlayers=2,numRounds=1,blind=1 1,"
-        "stack=2 2,numSuits=1,numRanks=3,numHoleCards=1,"
-        "numBoardCards=0)",
+        "stack=2 2,numSuits=1,numRanks=3,numHoleCards=1)",
     "yacht": "yacht(players=2)",
     "zerosum": "zerosum(game=matrix_pd())",
 }
