@@ -189,11 +189,17 @@ def define():
       "Of a sampled game: episodes to play per round to measure payoffs; "
       "about a sixth of the episodes trained if not given, and for neupl 0.3 "
       "of all.")
+  flags.DEFINE_float(
+      "evaluation_share", None,
+      "Of a sampled two-player game: the share of the time of one core that "
+      "goes into certain bounds of exploitability, beside the run; 0.1 if not "
+      "given, 0 for none.", lower_bound=0, upper_bound=1)
   flags.DEFINE_integer(
       "exploiter_steps", None,
       "Of a sampled game: environment steps that each exploiter trains after "
-      "the last round, or fewer if the time is over before; 1,000,000 if not "
-      "given, 0 for none.",
+      "the last round, or fewer if the time is over before. If not given, 0 "
+      "where the bounds of exploitability have a fast walk (phantom_ttt, "
+      "dark_hex, liars_dice), 1,000,000 elsewhere.",
       lower_bound=0)
 
   # Limits of a run.
@@ -213,7 +219,14 @@ def define():
   flags.DEFINE_float(
       "target_exploitability", None,
       "Stop when the exploitability (NashConv divided by the number of "
-      "players) of the meta-strategy over frozen policies is at most this.")
+      "players) of the answer is at most this.")
+  flags.DEFINE_enum(
+      "answer", None, ("meta_nash", "least_exploitable"),
+      "Which policy is the answer, that read_policy returns; both are kept. "
+      "meta_nash: the meta-strategy over frozen policies. least_exploitable: "
+      "the mixture of these policies that loses least to exact best "
+      "responses; the default where there is one, in enumerated two-player "
+      "zero-sum games.")
 
   flags.DEFINE_list(
       "import_module", None,
@@ -398,7 +411,7 @@ def make_config(scheme):
 def make_executor():
   """Returns the executor that the flags ask for."""
   if FLAGS.executor == "serial":
-    return ppsro.SerialExecutor()
+    return ppsro.SerialExecutor(FLAGS.import_module or ())
   options = {"worker_timeout_seconds": FLAGS.worker_timeout_seconds,
              "imports": FLAGS.import_module or ()}
   if FLAGS.executor == "processes":
@@ -467,6 +480,8 @@ def run(game, scheme_name, seed, **options):
       "plateau": {field: FLAGS[flag].value
                   for flag, field in _PLATEAU_FIELDS.items()},
       "exploiter_steps": FLAGS.exploiter_steps,
+      "answer": FLAGS.answer,
+      "evaluation_share": FLAGS.evaluation_share,
       "settings": settings(),
       **options})
 

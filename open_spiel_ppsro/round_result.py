@@ -19,6 +19,7 @@ from typing import Any
 
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
+from open_spiel_ppsro.evaluation import least_exploitable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +67,9 @@ class RoundResult:
       over all policies where none ever freezes.
     of_all: the `Exploitability` of the meta-strategy over all policies, active
       ones included.
+    least_exploitable: the least exploitable mixture of the policies of
+      `of_frozen`, which is no more exploitable; None outside enumerated
+      two-player zero-sum games.
     regret_frozen: the most that any player would gain within the meta-game by
       leaving the meta-strategy over frozen policies, in game utility; its
       solver's error.
@@ -84,6 +88,7 @@ class RoundResult:
   environment_steps: int
   of_frozen: evaluator_lib.Exploitability
   of_all: evaluator_lib.Exploitability
+  least_exploitable: least_exploitable.LeastExploitable | None
   regret_frozen: float
   regret_all: float
   training_seconds: float
@@ -93,9 +98,12 @@ class RoundResult:
   def metrics(self, wall_seconds: float) -> dict[str, Any]:
     """Returns a row of `metrics.csv`, see `run_directory.METRICS`.
 
+    The columns of intervals, which are measured beside the rounds, are nan.
+
     Args:
       wall_seconds: the seconds since the start of the run.
     """
+    least = self.least_exploitable
     return {
         "round": self.round,
         "wall_seconds": f"{wall_seconds:.3f}",
@@ -108,8 +116,15 @@ class RoundResult:
         "exploitability_frozen": self.of_frozen.exploitability,
         "nash_conv_all": self.of_all.nash_conv,
         "exploitability_all": self.of_all.exploitability,
+        "exploitability_least": _or_nan(least and least.upper),
+        "exploitability_least_bound": _or_nan(least and least.lower),
+        "exploitability_low": float("nan"),
+        "exploitability_high": float("nan"),
+        "exploitability_round": float("nan"),
         "cce_gap_frozen": _or_nan(self.of_frozen.cce_gap),
         "cce_gap_all": _or_nan(self.of_all.cce_gap),
+        "regret_frozen": self.regret_frozen,
+        "regret_all": self.regret_all,
         "policies": "/".join(map(str, self.num_policies)),
         "training_seconds": f"{self.training_seconds:.4f}",
         "evaluation_seconds": f"{self.evaluation_seconds:.4f}",

@@ -42,6 +42,7 @@ from open_spiel_ppsro import round_result
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
 from open_spiel_ppsro.evaluation import exact_evaluator
+from open_spiel_ppsro.evaluation import least_exploitable
 from open_spiel_ppsro.evaluation import sampled_evaluator
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import game_tree
@@ -78,8 +79,12 @@ _NEUPL_SHARE = 0.3 / 0.7
 _ARGUMENTS = (
     "game", "oracle", "scheme", "meta_strategy_method", "initial_policies",
     "opponent_update_freq", "plateau", "sweep", "payoff_episodes",
-    "max_staleness")
+    "max_staleness", "answer")
 _OF_SCHEMES = ("num_levels", "warmup_steps", "rectify")
+
+
+# What a run may answer with.
+ANSWERS = ("meta_nash", "least_exploitable")
 
 
 class PipelinePSROSolver(psro_v2.PSROSolver):
@@ -95,6 +100,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     played_game: the `Game` that is played, seats drawn or not.
     is_exact: whether the game is enumerated, so that payoffs are exact.
     max_staleness: the bound of `staleness`; 0 in lockstep.
+    answer: which of `ANSWERS` the result of the run is, unless asked otherwise.
     staleness: the age of the oldest opponents that a policy has trained against
       since this solver was made, in rounds since they were drawn.
   """
@@ -108,6 +114,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       opponent_update_freq: int | None = None,
       plateau: plateau_lib.PlateauRule | None = None, sweep: bool = False,
       payoff_episodes: int | None = None, max_staleness: int = 0,
+      answer: str | None = "meta_nash",
       **meta_strategy_options: Any):
     """Makes a solver; nothing trains before the first round.
 
@@ -133,6 +140,11 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         trained. With n, it takes the results that are there, one at least, and
         waits only for policies whose opponents were drawn n rounds ago. No
         policy then waits for a slow worker, and no two runs are the same.
+      answer: the result of the run: `meta_nash`, the meta-strategy over the
+        frozen policies, whatever its method; or `least_exploitable`, the
+        mixture of these policies that loses least to exact best responses,
+        which there is in enumerated two-player zero-sum games; None for that
+        one where it is. Training does not depend on it.
       **meta_strategy_options: options that the meta-strategy reads by
         `get_kwargs()`. psro_v2's own arguments are accepted, too, with a
         warning.
@@ -189,6 +201,20 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       raise ValueError(
           f"max_staleness is {max_staleness}; policies that train in turn, or "
           "share a network, wait for each other: use 0")
+    has_least = (played_game.is_enumerated and played_game.is_zero_sum
+                 and played_game.num_players == 2)
+    if answer is None:
+      answer = "least_exploitable" if has_least else "meta_nash"
+    if answer not in ANSWERS:
+      raise ValueError(f"answer is {answer!r}; it takes one of "
+                       f"{', '.join(ANSWERS)}")
+    if answer == "least_exploitable" and not has_least:
+      raise ValueError(
+          "answer is 'least_exploitable', which takes exact best responses in "
+          f"a two-player zero-sum game, and {oracle.original_game.game} is "
+          "sampled or none; use 'meta_nash'")
+    self.answer = answer
+    self._least: least_exploitable.LeastExploitable | None = None
     self.scheme = scheme
     self._meta_strategy_name = meta_strategies.resolve(
         meta_strategy_method)[0]
@@ -243,6 +269,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
           meta_strategy_method=meta_strategies.resolve(
               meta_strategy_method)[1],
           sample_from_marginals=True, **meta_strategy_options)
+    self._update_least()
 
   @property
   def original_game(self) -> game_lib.Game:
@@ -255,9 +282,14 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     return self._population
 
   @property
+  def answers(self) -> tuple[str, ...]:
+    """Those of `ANSWERS` that this run has."""
+    return ANSWERS if self._least is not None else ANSWERS[:1]
+
+  @property
   def num_policies(self) -> tuple[int, ...]:
     """The number of policies per population that the result ranges over."""
-    return tuple(map(len, self._answer.indices))
+    return tuple(map(len, self._of_frozen.indices))
 
   @property
   def iterations(self) -> int:
@@ -344,7 +376,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
           self._oracle.policy(population_index, self._population[
               population_lib.PolicyId(population_index, i)].snapshot.policy)
           for i in chosen[len(policies):]]
-    self._answer = solution
+    self._of_frozen = solution
+
+  def _update_least(self):
+    self._least = self._evaluator.least_exploitable(self._of_frozen)
 
   def _everyone(self):
     return tuple(tuple(range(size)) for size in self._population.sizes())
@@ -388,12 +423,15 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       self._oracle.retire(policy_id)
       self._plateaus.pop(policy_id, None)
     self.update_meta_strategies()
+    if frozen or not self.scheme.freezes:
+      self._update_least()
     of_all = self._solve(self._everyone())
     # The importance of a policy is its probability in the meta-strategy over
     # frozen policies plus that in the meta-strategy over all.
     self._importance = [weights.copy() for weights in of_all.probabilities]
     for weights, chosen, probabilities in zip(
-        self._importance, self._answer.indices, self._answer.probabilities):
+        self._importance, self._of_frozen.indices,
+        self._of_frozen.probabilities):
       weights[list(chosen)] += probabilities
     self._evaluator.set_importance(self._importance)
     self._rounds += 1
@@ -406,9 +444,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         training_episodes=self._training_episodes,
         evaluation_episodes=self._evaluator.episodes,
         environment_steps=self._environment_steps,
-        of_frozen=self.exploitability(),
+        of_frozen=self.exploitability("meta_nash"),
         of_all=self._evaluator.exploitability(of_all),
-        regret_frozen=float(self._answer.regret.max()),
+        least_exploitable=self._least,
+        regret_frozen=float(self._of_frozen.regret.max()),
         regret_all=float(of_all.regret.max()),
         training_seconds=self._training_seconds,
         evaluation_seconds=self._evaluation_seconds,
@@ -488,12 +527,48 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
           row.stationary, self._rounds - begun, report.is_exact))
     return found
 
-  def exploitability(self) -> evaluator_lib.Exploitability:
+  def exploitability(self, answer: str | None = None
+                     ) -> evaluator_lib.Exploitability:
     """Returns the `Exploitability` of the run's result.
 
     It is NaN for a sampled game; see `lower_bound`.
+
+    Args:
+      answer: which of `ANSWERS`; by default that of the run.
     """
-    return self._evaluator.exploitability(self._answer)
+    return self._evaluator.exploitability(self._result(answer))
+
+  def least_exploitable(self) -> least_exploitable.LeastExploitable | None:
+    """Returns the least exploitable mixture of the frozen policies.
+
+    It ranges over all policies where none ever freezes. Its weights are in the
+    order of `get_policies()`.
+
+    Returns:
+      A `LeastExploitable`, with its exploitability and a lower bound of what
+      any mixture of these policies has; None outside enumerated two-player
+      zero-sum games.
+    """
+    return self._least
+
+  def _result(self, answer=None):
+    """Returns the run's result as a `MetaStrategy`.
+
+    Args:
+      answer: which of `ANSWERS`; by default that of the run.
+
+    Raises:
+      ValueError: if there is no such answer.
+    """
+    answer = self.answer if answer is None else answer
+    if answer == "meta_nash":
+      return self._of_frozen
+    if answer != "least_exploitable" or self._least is None:
+      raise ValueError(f"answer is {answer!r}; of this run it takes "
+                       f"{' or '.join(self.answers)}")
+    return dataclasses.replace(
+        self._of_frozen, probabilities=self._least.weights, joint=None,
+        method=answer)
 
   def final_joint(self) -> np.ndarray | None:
     """Returns the joint distribution of the run's result.
@@ -502,16 +577,20 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       `[K_0, ..., K_{n-1}]`, over the profiles of `get_policies()`; None where
       players draw independently, see `get_meta_strategies()`.
     """
-    return self._answer.joint
+    return self._of_frozen.joint
 
-  def final_mixtures(self) -> tuple[population_lib.Mixture, ...]:
+  def final_mixtures(self, answer: str | None = None
+                     ) -> tuple[population_lib.Mixture, ...]:
     """Returns the run's result as a `Mixture` per player.
 
     The mixtures of a joint distribution are its marginals. After an interrupt
     in the middle of a round, the result is that of the round before.
+
+    Args:
+      answer: which of `ANSWERS`; by default that of the run.
     """
     return evaluator_lib.mixtures(
-        self.played_game.roles, self._answer, self._population)
+        self.played_game.roles, self._result(answer), self._population)
 
   def lower_bound(self, exploiter_steps: int, num_episodes: int | None = None,
                   **options: Any) -> lower_bound_lib.LowerBound:
@@ -536,11 +615,14 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         self._oracle, self._evaluator, self.final_mixtures(), exploiter_steps,
         num_episodes, **options)
 
-  def final_tables(self) -> list[np.ndarray]:
+  def final_tables(self, answer: str | None = None) -> list[np.ndarray]:
     """Returns the result of an exact run as a table `[I, A]` per player.
 
     The tables are the behaviour policies of `final_mixtures`, weighted by
     reach, in the original game.
+
+    Args:
+      answer: which of `ANSWERS`; by default that of the run.
 
     Raises:
       ValueError: if the game is sampled, and too large for tables.
@@ -550,10 +632,14 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
                        "tables: final_policy() and final_mixtures() work")
     assert isinstance(self._evaluator, exact_evaluator.ExactEvaluator)
     return self._evaluator.game.seat_tables(
-        self._evaluator.mixture_tables(self._answer))
+        self._evaluator.mixture_tables(self._result(answer)))
 
-  def final_policy(self) -> openspiel_policy.Policy:
+  def final_policy(self, answer: str | None = None
+                   ) -> openspiel_policy.Policy:
     """Returns the run's result as one OpenSpiel policy of all seats.
+
+    Args:
+      answer: which of `ANSWERS`; by default that of the run.
 
     Returns:
       The behaviour policy of `final_mixtures`, weighted by reach: a
@@ -565,9 +651,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     if isinstance(game, game_tree.GameTree):
       return tabular.BestResponsePolicy(
           game.game, dict(enumerate(zip(game.infostates,
-                                        self.final_tables()))), frozen=True)
+                                        self.final_tables(answer)))),
+          frozen=True)
     assert isinstance(self.played_game, state_game.StateGame)
-    mixtures = self.final_mixtures()
+    mixtures = self.final_mixtures(answer)
     functions: list[list[Any]] = [
         [snapshot.policy for snapshot in mixture.snapshots]
         for mixture in mixtures]
@@ -642,6 +729,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         "plateaus": [[policy_id, plateau.state()]
                      for policy_id, plateau in self._plateaus.items()],
         "evaluator": self._evaluator.state(),
+        "least_exploitable": (None if self._least is None
+                              else dataclasses.asdict(self._least)),
         "meta_strategies": self._solve.state(),
         "row_solver": (None if self._solve_row is self._solve
                        else self._solve_row.state()),
@@ -690,6 +779,12 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         state["oracle"])
     self._policies = [[] for _ in self._policies]
     self.update_meta_strategies()
+    if state.get("least_exploitable") is None:  # As in version 0.1.
+      self._update_least()
+    else:
+      self._least = least_exploitable.LeastExploitable(**{
+          **state["least_exploitable"],
+          "weights": tuple(state["least_exploitable"]["weights"])})
 
   def _read_policy(self, policy_id, data):
     """Returns a policy from its data in a checkpoint, of version 0.1 too."""

@@ -78,9 +78,16 @@ class ExampleTestCase(parameterized.TestCase):
 
   def assert_policy_is_as_told(self, path, result):
     """Checks that OpenSpiel finds of the policy what the result line says."""
-    pi = storage.read_policy(path)
+    pi = storage.read_policy(path, "meta_nash" if (
+        "exploitability_least" in result) else None)
     self.assertAlmostEqual(exploitability.nash_conv(pi.game, pi),
                            float(result["nash_conv"]), places=5)
+    if "exploitability_least" in result:
+      pi = storage.read_policy(path)
+      self.assertAlmostEqual(exploitability.exploitability(pi.game, pi),
+                             float(result["exploitability_least"]), places=5)
+      self.assertLessEqual(float(result["exploitability_least"]),
+                           float(result["exploitability"]) + 1e-6)
 
 
 class PipelineExampleTest(ExampleTestCase):
@@ -182,6 +189,7 @@ class PipelineExampleTest(ExampleTestCase):
     lines, errors = self.call(
         "pipeline_psro_example", *arguments, "--executor=serial", NO_LIMIT,
         "--hidden_sizes=16", "--max_rounds=4", "--exploiter_steps=1000",
+        "--evaluation_share=0",
         self.output_dir)
     self.assert_sampled_run(lines, errors)
 
@@ -192,8 +200,8 @@ class PipelineExampleTest(ExampleTestCase):
       lines, errors = self.call(
           "pipeline_psro_example", "--game_name=phantom_ttt",
           "--episodes_per_batch=64", "--hidden_sizes=16", "--max_rounds=4",
-          "--exploiter_steps=1000", NO_LIMIT, f"--executor={executor}",
-          self.output_dir, "--overwrite")
+          "--exploiter_steps=1000", "--evaluation_share=0", NO_LIMIT,
+          f"--executor={executor}", self.output_dir, "--overwrite")
       found.append(self.assert_sampled_run(lines, errors))
     self.assertEqual(*found)
 

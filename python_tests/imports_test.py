@@ -51,8 +51,8 @@ IMPORTS = {
               "simulators",
     "testing": "executors games oracles plain_data policies population "
                "simulators",
-    "runs": "executors games lower_bound oracles plain_data plateau policies "
-            "schemes simulators solver",
+    "runs": "evaluation executors games lower_bound oracles plain_data plateau "
+            "policies schemes simulators solver",
 }
 
 # The only places, folders or files, that may import what takes long.

@@ -97,7 +97,8 @@ def play(path, resume, config, scheme, executor=None):
     with progress.Progress() as shown, signals.Signals() as received:
       rounds.play(solver, recorder, limits.Limits(1e9, max_rounds=ROUNDS),
                   received, shown)
-    recorder.finish()
+    recorder.write_policies()
+    recorder.plot()
   directory.close()
   oracle.close()
 

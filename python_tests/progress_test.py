@@ -23,6 +23,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 
 from open_spiel_ppsro.evaluation import evaluator
+from open_spiel_ppsro.evaluation import least_exploitable
 from open_spiel_ppsro.runs import progress as progress_lib
 import testing
 
@@ -38,10 +39,12 @@ class Stream(io.StringIO):
     return self.is_terminal
 
 
-def a_round(number, nash_conv=0.5, cce_gap=None):
+def a_round(number, nash_conv=0.5, cce_gap=None, least=None):
   return types.SimpleNamespace(
       round=number, num_policies=(3, 4), of_frozen=evaluator.Exploitability(
-          nash_conv, nash_conv / 2, cce_gap))
+          nash_conv, nash_conv / 2, cce_gap),
+      least_exploitable=least and least_exploitable.LeastExploitable(
+          (), least, least, 0, 0))
 
 
 class ProgressTest(parameterized.TestCase):
@@ -81,15 +84,18 @@ class ProgressTest(parameterized.TestCase):
     self.assertEqual(stream.getvalue(), "")
 
   @parameterized.parameters(
-      (0.5, None, 60, "round 1  frozen 3/4  NashConv 0.5  8 episodes/s  "
-       "60 s left\n"),
-      (0.5, 0.25, float("inf"), "round 1  frozen 3/4  NashConv 0.5  "
+      (0.5, None, None, 60, "round 1  frozen 3/4  NashConv 0.5  "
+       "8 episodes/s  60 s left\n"),
+      # Exploitability is half of it.
+      (0.5, None, 0.125, 60, "round 1  frozen 3/4  NashConv 0.5  "
+       "least exploitable 0.25  8 episodes/s  60 s left\n"),
+      (0.5, 0.25, None, float("inf"), "round 1  frozen 3/4  NashConv 0.5  "
        "CCE gap 0.25  8 episodes/s\n"),
-      (float("nan"), None, -3,
+      (float("nan"), None, None, -3,
        "round 1  frozen 3/4  8 episodes/s  0 s left\n"))
-  def test_rounds(self, nash_conv, cce_gap, left, line):
+  def test_rounds(self, nash_conv, cce_gap, least, left, line):
     with self.show() as (progress, stream):
-      progress.show_round(a_round(1, nash_conv, cce_gap), 8, left)
+      progress.show_round(a_round(1, nash_conv, cce_gap, least), 8, left)
       # In a log there is not a line for every round.
       progress.show_round(a_round(2), 8, 60)
     self.assertEqual(stream.getvalue(), line)

@@ -29,7 +29,8 @@ STEPS = (np.array([10., 20., 40.]), np.array([1., .5, .25]))
 LATER = (np.array([15., 30.]), np.array([2., 1.]))
 
 
-def write_run(path, exploitabilities, episodes, cce_gap=float("nan")):
+def write_run(path, exploitabilities, episodes, cce_gap=float("nan"),
+              least=float("nan")):
   directory = run_directory.RunDirectory(path)
   directory.start({"game_name": "kuhn_poker", "scheme": "pipeline",
                           "oracle": "ppo", "seed": 1})
@@ -40,7 +41,8 @@ def write_run(path, exploitabilities, episodes, cce_gap=float("nan")):
         "episodes": episodes * (index + 1), "policies": "2/3",
         "nash_conv_frozen": 2 * value, "exploitability_frozen": value,
         "nash_conv_all": 2 * value, "levels": "x",
-        "cce_gap_frozen": cce_gap, "cce_gap_all": cce_gap})
+        "cce_gap_frozen": cce_gap, "cce_gap_all": cce_gap,
+        "exploitability_least": least})
 
 
 class CurvesTest(parameterized.TestCase):
@@ -120,7 +122,7 @@ class RunsTest(absltest.TestCase):
   def test_a_correlated_run_shows_its_cce_gap(self):
     for gap, label, num_lines in ((float("nan"), "NashConv", 2),
                                   (0.25, "CCE gap", 4)):
-      write_run(self.path / label, [.9, .6], 100, gap)
+      write_run(self.path / label, [.9, .6], 100, gap, least=gap)
       with mock.patch.object(report, "save_figure") as save:
         report.plot_run(self.path / label)
       (figure, _), _ = save.call_args

@@ -68,6 +68,8 @@ class Recorder:
   def seconds(self):
     return 2.0 * self._solver.rounds
 
+  interval = None
+
   def record(self, result):
     del result
     return self.seconds

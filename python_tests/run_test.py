@@ -35,6 +35,8 @@ from open_spiel.python.algorithms import exploitability
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.games import open_game
+from open_spiel_ppsro.policies import sampled
+from open_spiel_ppsro.runs import interval_watch
 from open_spiel_ppsro.runs import output_directory
 from open_spiel_ppsro.runs import report
 from open_spiel_ppsro.runs import run_directory
@@ -66,9 +68,13 @@ def policies_of(path):
 class RunTestCase(parameterized.TestCase):
 
   draws = False
+  measures = False
 
   def setUp(self):
     super().setUp()
+    if not self.measures:  # So does a process of its own.
+      self.enter_context(mock.patch.object(
+          interval_watch, "applies", return_value=False))
     if not self.draws:  # Pictures take most of the time of a short run.
       self.enter_context(mock.patch.object(report, "plot_run"))
     self.path = testing.make_directory(self)
@@ -103,20 +109,102 @@ class WholeRunTest(RunTestCase):
     self.assertEqual(summary.policies, sum(results[-1].num_policies))
     self.assertEqual(summary.nash_conv, results[-1].of_frozen.nash_conv)
     self.assertEqual(summary.exploitability, summary.nash_conv / 2)
-    # OpenSpiel says the same of both policies on disk.
+    # OpenSpiel says the same of all policies on disk.
     best = min(results, key=lambda result: result.of_frozen.nash_conv)
     self.assertEqual((summary.best_round, summary.best_nash_conv),
                      (best.round, best.of_frozen.nash_conv))
     self.assertLess(summary.best_nash_conv, results[0].of_frozen.nash_conv)
-    for name, nash_conv in (("final_policy.npz", summary.nash_conv),
-                            ("best_policy.npz", summary.best_nash_conv)):
-      pi = ppsro.read_policy(self.run_path / name)
+    self.assertEqual(summary.answer, "least_exploitable")
+    for name, answer, nash_conv in (
+        ("final_policy.npz", "meta_nash", summary.nash_conv),
+        ("final_policy.npz", "least_exploitable",
+         2 * summary.exploitability_least),
+        ("final_policy.npz", None, 2 * summary.exploitability_least),
+        ("best_policy.npz", None, summary.best_nash_conv)):
+      pi = ppsro.read_policy(self.run_path / name, answer)
       self.assertAlmostEqual(exploitability.nash_conv(pi.game, pi), nash_conv,
                              places=9)
     self.assertCountEqual(os.listdir(self.run_path), [
         "config.json", "metrics.csv", "final_policy.npz", "best_policy.npz",
         "nash_conv.png", "result.json",
         "checkpoint_00000000.npz", "checkpoint_00000009.npz"])
+
+
+class MeasuredRunTest(RunTestCase):
+
+  draws = measures = True
+
+  def run_sampled(self, **options):
+    with mock.patch.object(interval_watch, "_LAST_SECONDS", 300.0):
+      return ppsro.run(
+          "kuhn_poker", "pipeline", PPO, evaluation="sampled",
+          limits=limits(max_rounds=3), output_dir=self.run_path,
+          exploiter_steps=0, **options)
+
+  def test_the_final_policy_is_measured_as_openspiel_does(self):
+    summary = self.run_sampled()
+    pi = ppsro.read_policy(self.run_path)
+    expected = exploitability.exploitability(pi.game, pi)
+    self.assertAlmostEqual(summary.exploitability_low, expected)
+    self.assertAlmostEqual(summary.exploitability_high, expected)
+    self.assertEqual(summary.exploitability_round, 3)
+    self.assertIn(f"exploitability_low={expected:.6g} ", summary.line())
+    self.assertTrue((self.run_path / "nash_conv.png").exists())
+
+  def test_what_arrives_while_the_run_goes_on_is_in_the_metrics(self):
+    def wait(solver, result):
+      del solver
+      if result.round == 1:
+        testing.wait_until(lambda: not watches[0]._answers.empty(), "an answer")
+
+    watches, enter = [], interval_watch.IntervalWatch.__enter__
+
+    def entered(watch):
+      watches.append(watch)
+      watch._share = 1e9  # It is always time.
+      return enter(watch)
+
+    with mock.patch.object(interval_watch.IntervalWatch, "__enter__", entered):
+      summary = self.run_sampled(callbacks=[wait])
+    metrics = ppsro.read_metrics(self.run_path)
+    self.assertEqual(str(metrics["exploitability_round"][:2]), "[nan, 1.0]")
+    # In its first round the population is uniform play.
+    self.assertAlmostEqual(metrics["exploitability_low"][1], 0.4583333333)
+    self.assertAlmostEqual(metrics["exploitability_high"][1], 0.4583333333)
+    self.assertEqual(summary.exploitability_round, 3)
+
+  @parameterized.parameters(
+      # What only this process knows cannot be read in another.
+      ("policy", "there is no policy class 'OnlyHere' here"),
+      ("process", "its process ended"))
+  def test_a_failure_costs_the_measurement_alone(self, what, message):
+    class OnlyHere(ppsro.FunctionPolicy):
+
+      def __call__(self, observations, legal_actions_mask):
+        return legal_actions_mask / legal_actions_mask.sum(
+            axis=1, keepdims=True)
+
+      def to_data(self):
+        return {}
+
+      @classmethod
+      def from_data(cls, data):
+        return cls()
+
+    said = []
+    if what == "policy":
+      self.enter_context(mock.patch.object(
+          sampled, "UniformPolicy", OnlyHere))
+    else:
+      self.enter_context(mock.patch.object(
+          interval_watch.sys, "executable", "/bin/false"))
+    self.enter_context(mock.patch.object(
+        interval_watch.progress_lib.Progress, "say",
+        lambda _, text: said.append(text)))
+    summary = self.run_sampled()
+    self.assertEqual((summary.exit_code, summary.rounds), (0, 3))
+    self.assertIsNone(summary.exploitability_low)
+    self.assertLen([text for text in said if message in text], 1)
 
 
 class RunTest(RunTestCase):

@@ -14,6 +14,7 @@
 
 """Tests for PipelinePSROSolver."""
 
+import dataclasses
 import pickle
 
 from absl.testing import absltest
@@ -190,6 +191,83 @@ class BookkeepingTest(parameterized.TestCase):
         exploitability.nash_conv(oracle.played_game.game,
                                  oracle.played_game.tabular_policy(tables)),
         delta=1e-9)
+
+
+class AnswersTest(parameterized.TestCase):
+
+  @parameterized.parameters(
+      ("kuhn_poker", FAST_PPO, lambda: schemes.Pipeline(3), False),
+      ("kuhn_poker", FAST_PPO, lambda: schemes.Pipeline(3), True),
+      # Policies freeze in another order than they opened in.
+      ("kuhn_poker", FAST_PPO, lambda: schemes.NaiveParallel(3), False),
+      # Policies change after they were mixed.
+      ("kuhn_poker", FAST_PPO, lambda: schemes.DCH(3), False),
+      ("leduc_poker", exact.ExactConfig(), lambda: schemes.Pipeline(2), False))
+  def test_the_least_exploitable_mixture_is_as_openspiel_measures_it(
+      self, name, config, scheme, seat_symmetric):
+    oracle, solver = testing.make_solver(
+        name, config, scheme(), seat_symmetric=seat_symmetric, min_steps=300,
+        answer="least_exploitable")
+    with oracle:
+      results = [solver.round() for _ in range(12)]
+    least = solver.least_exploitable()
+    self.assertIs(results[-1].least_exploitable, least)
+    self.assertGreater(min(solver.num_policies), 3)
+    self.assertEqual([len(weights) for weights in least.weights],
+                     list(solver.num_policies))
+    pi = solver.final_policy()
+    self.assertAlmostEqual(exploitability.exploitability(pi.game, pi),
+                           least.upper)
+    self.assertAlmostEqual(solver.exploitability().exploitability, least.upper)
+    for result in results:
+      found = result.least_exploitable
+      self.assertLessEqual(found.lower, found.upper)
+      self.assertLessEqual(found.upper, result.of_frozen.exploitability + 1e-9)
+    # No other mixture is below the lower bound.
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+      other = solver._evaluator.exploitability(dataclasses.replace(
+          solver._of_frozen, probabilities=[
+              rng.dirichlet(np.ones(count)) for count in solver.num_policies]))
+      self.assertGreaterEqual(other.exploitability, least.lower - 1e-9)
+    if solver.scheme.freezes:  # It never rises while policies are only added.
+      values = [result.least_exploitable.upper for result in results]
+      self.assertLess(values[-1], values[0])
+      self.assertLessEqual(np.diff(values).max(), 1e-9)
+
+  def test_a_solver_answers_as_psro_v2_does_unless_told_otherwise(self):
+    for answer, name in (("meta_nash", "meta_nash"),
+                         (None, "least_exploitable")):
+      oracle, solver = testing.make_solver(
+          "kuhn_poker", exact.ExactConfig(), schemes.Sequential(),
+          answer=answer)
+      with oracle:
+        for _ in range(3):
+          solver.round()
+        self.assertEqual(solver.answer, name)
+        self.assertEqual(solver.exploitability(),
+                         solver.exploitability(name))
+        for ours, theirs in zip(solver.final_tables(),
+                                solver.final_tables(name)):
+          np.testing.assert_array_equal(ours, theirs)
+
+  @parameterized.parameters(
+      ("kuhn_poker(players=3)", "exact", "uniform"),
+      ("kuhn_poker", "sampled", "nash"))
+  def test_elsewhere_there_is_none(self, name, evaluation, method):
+    options = {"evaluation": evaluation, "meta_strategy_method": method}
+    oracle, solver = testing.make_solver(
+        name, FAST_PPO, schemes.Sequential(), answer=None, **options)
+    with oracle:
+      self.assertEqual(solver.answers, ("meta_nash",))
+      self.assertIsNone(solver.round().least_exploitable)
+      with self.assertRaisesRegex(ValueError, "of this run it takes meta_nash"):
+        solver.final_policy("least_exploitable")
+    for answer, message in (("least_exploitable", "use 'meta_nash'"),
+                            ("best", "takes one of meta_nash, least_exp")):
+      with self.assertRaisesRegex(ValueError, message):
+        testing.make_solver(name, FAST_PPO, schemes.Sequential(),
+                            answer=answer, **options)
 
 
 class CorrelatedTest(parameterized.TestCase):

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from open_spiel_ppsro import population as population_lib
+from open_spiel_ppsro.evaluation import least_exploitable
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
 from open_spiel_ppsro.simulators import simulator
@@ -98,6 +99,26 @@ class Evaluator(abc.ABC):
   def exploitability(
       self, meta_strategy: meta_game_lib.MetaStrategy) -> Exploitability:
     """Returns the `Exploitability` of a meta-strategy in the original game."""
+
+  def least_exploitable(
+      self, meta_strategy: meta_game_lib.MetaStrategy
+  ) -> least_exploitable.LeastExploitable | None:
+    """Returns the mixtures of some policies that lose least, where known.
+
+    The policies it is called with stay among those of the next call, and once
+    it has been called they are measured before they change.
+
+    Args:
+      meta_strategy: a `MetaStrategy` over these policies; the answer is no more
+        exploitable.
+
+    Returns:
+      A `LeastExploitable` with the weights of these policies; None where there
+      is no such mixture, as in games that are sampled, general-sum or of more
+      than two players.
+    """
+    del meta_strategy
+    return None
 
   @abc.abstractmethod
   def state(self) -> dict[str, Any]:

@@ -12,19 +12,28 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""ExactEvaluator: payoffs and NashConv of an enumerated game, exactly."""
+"""ExactEvaluator: payoffs and exploitability of an enumerated game, exactly."""
 
 from collections.abc import Sequence
+import dataclasses
 from typing import Any
 
 import numpy as np
 
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
+from open_spiel_ppsro.evaluation import least_exploitable
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import sequence_form
 from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
 from open_spiel_ppsro.policies import tabular
+
+# The most work of one search for the least exploitable mixture, in games ended
+# (terminal histories) times best responses. That of liar's dice, with 147,420,
+# is a second; a round that adds a policy takes a tenth of it.
+_LEAST_EXPLOITABLE_WORK = 20_000_000
+# The fewest best responses of one search, however large the game.
+_LEAST_RESPONSES = 8
 
 
 class ExactEvaluator(evaluator_lib.Evaluator):
@@ -38,6 +47,17 @@ class ExactEvaluator(evaluator_lib.Evaluator):
     self._plans = [
         np.zeros((0, game.num_sequences(game.player_of(p))))
         for p in range(game.num_populations)]
+    self._begin_least_exploitable()
+
+  def _begin_least_exploitable(self):
+    game = self.game
+    self._least = (
+        least_exploitable.LeastExploitableMixture(game)
+        if game.num_players == 2 and game.is_zero_sum else None)
+    # Per population, the policies that it mixes, in the order they came, and
+    # those of them that have changed since.
+    self._mixed: list[list[int]] = [[] for _ in self._plans]
+    self._changed: list[set[int]] = [set() for _ in self._plans]
 
   def measure(self, population: population_lib.Population,
               meta_game: meta_game_lib.MetaGame,
@@ -59,6 +79,7 @@ class ExactEvaluator(evaluator_lib.Evaluator):
             for index in indices])
         grown[indices] = sequence_form.realization_plan(game, tables, player)
       self._plans[p] = grown
+      self._changed[p].update(indices)
     for player, role in enumerate(game.roles):
       if stale[role]:
         # Where policies of several players changed, the cells that they share
@@ -73,18 +94,56 @@ class ExactEvaluator(evaluator_lib.Evaluator):
                    for r, chosen in zip(game.roles, rows)]))
 
   def state(self) -> dict[str, Any]:
-    """Returns no data: all measurements follow from the population."""
-    return {}
+    """Returns how far the search for the least exploitable mixture is.
+
+    All else follows from the population.
+    """
+    if self._least is None:
+      return {}
+    return {"mixed": [list(mixed) for mixed in self._mixed],
+            "least_exploitable": self._least.state()}
 
   def restore(self, state: dict[str, Any],
               population: population_lib.Population) -> None:
-    del state
     self._plans = [
         sequence_form.realization_plan(
             self.game, np.stack([member.snapshot.table
                                  for member in population.members(p)]),
             self.game.player_of(p))
         for p in range(population.num_populations)]
+    self._begin_least_exploitable()
+    if self._least is not None and "mixed" in state:  # Not of version 0.1.
+      self._mixed = [list(mixed) for mixed in state["mixed"]]
+      self._least.restore(
+          state["least_exploitable"],
+          [plans[mixed] for plans, mixed in zip(self._plans, self._mixed)])
+
+  def least_exploitable(
+      self, meta_strategy: meta_game_lib.MetaStrategy
+  ) -> least_exploitable.LeastExploitable | None:
+    if self._least is None:
+      return None
+    candidate, places = [], []
+    for p, (chosen, weights) in enumerate(zip(
+        meta_strategy.indices, meta_strategy.probabilities)):
+      mixed = self._mixed[p]
+      known = len(mixed)
+      mixed += [index for index in chosen if index not in mixed]
+      stale = [place for place, index in enumerate(mixed)
+               if place >= known or index in self._changed[p]]
+      self._changed[p].difference_update(mixed)
+      self._least.update(
+          p, stale, self._plans[p][[mixed[place] for place in stale]])
+      places.append([mixed.index(index) for index in chosen])
+      candidate.append(np.zeros(len(mixed)))
+      candidate[p][places[p]] = weights
+    found = self._least.solve(
+        max_responses=int(np.clip(
+            _LEAST_EXPLOITABLE_WORK // len(self.game.terminal_chance),
+            _LEAST_RESPONSES, least_exploitable.MAX_RESPONSES)),
+        candidate=candidate)
+    return dataclasses.replace(found, weights=tuple(
+        weights[own] for weights, own in zip(found.weights, places)))
 
   def mixture_tables(
       self, meta_strategy: meta_game_lib.MetaStrategy) -> list[np.ndarray]:

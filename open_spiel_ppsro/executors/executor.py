@@ -84,12 +84,14 @@ class Executor(abc.ABC):
   Attributes:
     num_workers: how many actors can run at once.
     host: a name of the caller's machine that the workers can reach.
+    imports: the names of modules that workers import first.
     is_started: whether actors can be created and called; true from `start` to
       `close`.
   """
 
   num_workers: int = 1
   host: str = "127.0.0.1"
+  imports: tuple[str, ...] = ()
   is_started: bool = False
 
   def _check_is_free(self) -> None:
@@ -206,7 +208,14 @@ class Executor(abc.ABC):
 class SerialExecutor(Executor):
   """An executor that runs everything in this process, one after the other."""
 
-  def __init__(self) -> None:
+  def __init__(self, imports: Sequence[str] = ()) -> None:
+    """Makes an executor.
+
+    Args:
+      imports: the names of modules that other processes of a run, such as the
+        one that measures it, import first.
+    """
+    self.imports = tuple(imports)
     self._host = actor_host.ActorHost()
     self._answers: dict[int, Any] = {}
     self._num_submitted = 0

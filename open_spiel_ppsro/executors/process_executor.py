@@ -270,7 +270,7 @@ class ProcessExecutor(worker_executor.WorkerExecutor):
 
   def _launch(self, worker: int) -> None:
     self._workers[worker] = _Process(f"open_spiel_ppsro worker {worker}",
-                                     self._imports)
+                                     self.imports)
     self._workers[worker].post(self._shared)
 
   def _kill(self, worker: int) -> None:

@@ -179,7 +179,7 @@ class RayExecutor(worker_executor.WorkerExecutor):
     """Starts a worker and returns the reference that is there when it is."""
     actor = self._ray.remote(_Worker).options(
         num_cpus=num_cpus, max_restarts=0,
-        scheduling_strategy="SPREAD").remote(self._imports)
+        scheduling_strategy="SPREAD").remote(self.imports)
     self._workers[worker] = actor
     self._calls[worker] = []
     return actor.obey.remote(self._shared)

@@ -173,7 +173,7 @@ class WorkerExecutor(executor_lib.Executor):
                        "names, as in ['my_games']")
     self.num_workers = int(num_workers)
     self._timeout = worker_timeout_seconds
-    self._imports = tuple(imports)
+    self.imports = tuple(imports)
     self._forget()
 
   def _forget(self) -> None:

@@ -14,6 +14,7 @@
 
 """Policies on disk: the result of a run, in one file without pickles."""
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 import os
 import pathlib
@@ -38,19 +39,30 @@ POLICY_FILE = "final_policy.npz"
 
 
 def write_policy(path: str | os.PathLike,
-                 policy: openspiel_policy.Policy) -> None:
+                 policy: (openspiel_policy.Policy
+                          | Mapping[str, openspiel_policy.Policy]),
+                 answer: str | None = None) -> None:
   """Writes a policy that plays every seat, whole or not at all.
 
   Args:
     path: a run directory, which gets a `final_policy.npz`, or the file itself.
     policy: a `BestResponsePolicy` of all seats or a `MixturePolicy`, such as
-      `solver.final_policy()`.
+      `solver.final_policy()`; or several of them by name, the answers of a run.
+    answer: the name of the one to read by default.
 
   Raises:
     OSError: if the file cannot be written.
-    ValueError: if the policy is neither of these.
+    ValueError: if the policy is neither of these, or has no such name.
   """
-  plain_data.write(_file(path), _to_data(policy))
+  if not isinstance(policy, Mapping):
+    plain_data.write(_file(path), _to_data(policy))
+    return
+  if answer not in policy:
+    raise ValueError(f"answer is {answer!r}; it takes one of "
+                     f"{', '.join(policy)}")
+  plain_data.write(_file(path), {
+      "answer": answer,
+      "answers": {name: _to_data(one) for name, one in policy.items()}})
 
 
 def _to_data(policy) -> dict[str, Any]:
@@ -74,7 +86,8 @@ def _to_data(policy) -> dict[str, Any]:
       "seats, such as solver.final_policy()")
 
 
-def read_policy(path: str | os.PathLike) -> openspiel_policy.Policy:
+def read_policy(path: str | os.PathLike,
+                answer: str | None = None) -> openspiel_policy.Policy:
   """Returns the policy that `write_policy` wrote, as an OpenSpiel policy.
 
   The policy plays every seat. The policy of a simultaneous game is for its
@@ -82,6 +95,8 @@ def read_policy(path: str | os.PathLike) -> openspiel_policy.Policy:
 
   Args:
     path: a run directory, or the file itself.
+    answer: `meta_nash` or `least_exploitable`, of a run that has both; by
+      default the one that the run was told to answer with.
 
   Returns:
     An OpenSpiel `TabularPolicy` of an enumerated game, or a
@@ -89,8 +104,8 @@ def read_policy(path: str | os.PathLike) -> openspiel_policy.Policy:
     states; a `MixturePolicy` of a sampled game.
 
   Raises:
-    ValueError: if there is no policy, or it cannot be read; the message says
-      why.
+    ValueError: if there is no policy or no such answer, or if it cannot be
+      read; the message says why.
   """
   file = _file(path)
   if not file.exists():
@@ -98,6 +113,12 @@ def read_policy(path: str | os.PathLike) -> openspiel_policy.Policy:
                      "missing; the run has not ended, or this is no run "
                      "directory")
   data = _read_0_1(file) or plain_data.read(file)
+  answers = data.get("answers", {})
+  if answer is not None and answer not in answers:
+    raise ValueError(f"{file} has no answer {answer!r}; it has "
+                     f"{', '.join(answers) or 'a single policy'}")
+  if answers:
+    data = answers[answer or data["answer"]]
   try:
     if "tables" in data:
       return _tabular_policy(data)

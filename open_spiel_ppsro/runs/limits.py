@@ -33,8 +33,8 @@ class Limits:
       freeze, rounds.
     max_rounds: however many policies have frozen by then.
     max_episodes: of training and evaluation.
-    target_exploitability: of the meta-strategy over frozen policies, in game
-      utility; NashConv divided by the number of players.
+    target_exploitability: of the answer of the run, exact, in game utility;
+      NashConv divided by the number of players.
 
   Raises:
     ValueError: if a limit is not above 0.

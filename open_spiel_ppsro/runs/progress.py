@@ -89,13 +89,14 @@ class Progress:
       self._shown_at = time.perf_counter()
 
   def show_round(self, result, episodes_per_second: float,
-                 seconds_left: float) -> None:
+                 seconds_left: float, interval=None) -> None:
     """Shows what a round brought.
 
     Args:
       result: its `RoundResult`.
       episodes_per_second: trained so far.
       seconds_left: until the time limit, `math.inf` if there is none.
+      interval: the newest `MeasuredInterval` of a sampled game, or None.
     """
     now = time.perf_counter()
     if not self._live and self._rounds_shown and (
@@ -106,8 +107,8 @@ class Progress:
             else f"  {max(0.0, seconds_left):.0f} s left")
     self._write(f"round {result.round}  "
                 f"frozen {'/'.join(map(str, result.num_policies))}  "
-                f"{_strength(result)}{episodes_per_second:,.0f} episodes/s"
-                f"{left}")
+                f"{_strength(result, interval)}"
+                f"{episodes_per_second:,.0f} episodes/s{left}")
 
   def end_line(self) -> None:
     """Ends the live line, so that others can write."""
@@ -160,10 +161,17 @@ class Progress:
       self._write(f"{text}: {how_far}", keeps=False)
 
 
-def _strength(result):
-  """Returns NashConv and CCE gap as text; nothing of a sampled game."""
+def _strength(result, interval):
+  """Returns how strong the policies are as text, as far as it is known."""
   found = result.of_frozen
+  if interval is not None:
+    return (f"exploitability {interval.low:.4f} to {interval.high:.4f} after "
+            f"round {interval.round}  ")
   if math.isnan(found.nash_conv):
     return ""
-  return f"NashConv {found.nash_conv:.4g}  " + (
-      "" if found.cce_gap is None else f"CCE gap {found.cce_gap:.4g}  ")
+  least = result.least_exploitable
+  return "".join([
+      f"NashConv {found.nash_conv:.4g}  ",
+      # In the same unit: there are two players.
+      "" if least is None else f"least exploitable {2 * least.upper:.4g}  ",
+      "" if found.cce_gap is None else f"CCE gap {found.cce_gap:.4g}  "])

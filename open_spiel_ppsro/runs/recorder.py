@@ -24,12 +24,13 @@ import numpy as np
 from open_spiel_ppsro.policies import joint
 from open_spiel_ppsro.policies import storage
 from open_spiel_ppsro.policies import tabular
+from open_spiel_ppsro.runs import interval_watch
 from open_spiel_ppsro.runs import run_directory
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class BestPolicy:
-  """The policy of the round with the lowest NashConv, of an enumerated game.
+  """The meta-strategy of the round with the lowest NashConv, where exact.
 
   Attributes:
     round: the number of that round.
@@ -53,7 +54,8 @@ class Recorder:
 
   def __init__(self, solver, directory: run_directory.RunDirectory,
                start: float, checkpoint_seconds: float | None = None,
-               keep_checkpoints: int = 2) -> None:
+               keep_checkpoints: int = 2,
+               watch: interval_watch.IntervalWatch | None = None) -> None:
     """Makes a recorder.
 
     Args:
@@ -62,6 +64,7 @@ class Recorder:
       start: `time.perf_counter()` at the start of the run.
       checkpoint_seconds: between two checkpoints; None for no checkpoints.
       keep_checkpoints: how many of them stay.
+      watch: what measures a sampled game beside the run.
     """
     self.directory = directory
     self.best: BestPolicy | None = None
@@ -70,6 +73,7 @@ class Recorder:
     self._start = start
     self._checkpoint_seconds = checkpoint_seconds
     self._keep_checkpoints = keep_checkpoints
+    self._watch = watch
     self._saved_at = time.perf_counter()
 
   @property
@@ -105,13 +109,25 @@ class Recorder:
       How many seconds the run had taken when the round ended.
     """
     seconds = self.seconds
-    self.directory.append_metrics(result.metrics(seconds))
+    row = result.metrics(seconds)
+    measured = (None if self._watch is None
+                else self._watch.look(self._solver))
+    if measured:
+      row |= {"exploitability_low": measured.low,
+              "exploitability_high": measured.high,
+              "exploitability_round": measured.round}
+    self.directory.append_metrics(row)
     if self._solver.is_exact and (
         self.best is None
         or result.of_frozen.nash_conv < self.best.nash_conv):
       self.best = BestPolicy(result.round, result.of_frozen.nash_conv,
-                             tuple(self._solver.final_tables()))
+                             tuple(self._solver.final_tables("meta_nash")))
     return seconds
+
+  @property
+  def interval(self) -> interval_watch.MeasuredInterval | None:
+    """The newest interval of exploitability, of a sampled game."""
+    return None if self._watch is None else self._watch.latest
 
   @property
   def is_save_due(self) -> bool:
@@ -131,24 +147,28 @@ class Recorder:
          "best": None if self.best is None else dataclasses.asdict(self.best)},
         self._keep_checkpoints)
 
-  def finish(self) -> None:
-    """Writes what the run has found: its policies and its plot."""
-    # Importing matplotlib takes a second, which a run has at its end only.
-    from open_spiel_ppsro.runs import report  # pylint: disable=g-import-not-at-top
+  def write_policies(self) -> None:
+    """Writes the policies that the run has found."""
     self.directory.flush()
-    self._write_policy(run_directory.FINAL_POLICY,
-                       self._solver.final_policy())
+    answers = {answer: self._solver.final_policy(answer)
+               for answer in self._solver.answers}
+    self._write_policy(run_directory.FINAL_POLICY, answers,
+                       self._solver.answer)
     self._write_joint()
-    if not self._solver.is_exact:
-      return
     if self.best is not None:
       game = self._solver.original_game
       self._write_policy(run_directory.BEST_POLICY, tabular.BestResponsePolicy(
           game.game, dict(enumerate(zip(game.infostates, self.best.tables))),
           frozen=True))
-    if self._solver.rounds:
-      with self.directory.tolerate(run_directory.PLOT):
-        report.plot_run(self.directory.path)
+
+  def plot(self) -> None:
+    """Draws how strong the policies of the run were, where that is known."""
+    if not self._solver.rounds or not (self._solver.is_exact or self.interval):
+      return
+    # Importing matplotlib takes a second, which a run has at its end only.
+    from open_spiel_ppsro.runs import report  # pylint: disable=g-import-not-at-top
+    with self.directory.tolerate(run_directory.PLOT):
+      report.plot_run(self.directory.path, self.interval)
 
   def _write_joint(self):
     """Writes the joint distribution, if the run plays one."""
@@ -164,6 +184,6 @@ class Recorder:
           joint.JointPolicy(self._solver.played_game, policies,
                             probabilities))
 
-  def _write_policy(self, name, policy):
+  def _write_policy(self, name, policy, answer=None):
     with self.directory.tolerate(name):
-      storage.write_policy(self.directory.path / name, policy)
+      storage.write_policy(self.directory.path / name, policy, answer)

@@ -49,16 +49,24 @@ def save_figure(figure, path):
   return path
 
 
-def plot_run(path):
+def plot_run(path, interval=None):
   """Draws `nash_conv.png` of a run and returns its path.
 
-  NashConv, exact, over frozen policies and over all policies, against wall
-  seconds and against episodes. Of a run that plays a joint distribution the CCE
+  NashConv, exact, over frozen policies, over all policies, and of the least
+  exploitable mixture of the frozen ones, against wall seconds and against
+  episodes. Of a run that plays a joint distribution the CCE
   gap takes its place, and NashConv, which is that of the marginals, is dashed.
+  Of a sampled game it is the interval in which NashConv certainly is.
+
+  Args:
+    path: of the run directory.
+    interval: a `MeasuredInterval` of the last policy, which metrics do not
+      have.
   """
   config = run_directory.read_config(path)
   metrics = run_directory.read_metrics(path)
-  if np.isnan(metrics["nash_conv_frozen"]).all():
+  rounds, low, high = _intervals(metrics, interval)
+  if np.isnan(metrics["nash_conv_frozen"]).all() and not len(rounds):
     raise ValueError(f"there is nothing to draw of {path}: no round was "
                      "finished, or the game is sampled and NashConv not known")
   is_correlated = not np.isnan(metrics["cce_gap_frozen"]).all()
@@ -68,6 +76,10 @@ def plot_run(path):
                 ("cce_gap", "", "-")) if is_correlated
                else (("nash_conv", "", "-"),))
            for of, colour in (("all", "C1"), ("frozen", "C0"))]
+  # There are two players where there is such a mixture.
+  metrics["nash_conv_least"] = 2 * np.array(metrics["exploitability_least"])
+  if not is_correlated and not np.isnan(metrics["nash_conv_least"]).all():
+    lines.append(("nash_conv_least", "least exploitable mixture", "-C2"))
   figure = new_figure(10, 4)
   axes = figure.subplots(1, 2, sharey=True)
   for axis, x, x_label in zip(
@@ -75,6 +87,13 @@ def plot_run(path):
     for column, label, style in lines:
       axis.plot(metrics[x], np.maximum(metrics[column], _FLOOR), style,
                 linewidth=1.2, label=label, drawstyle="steps-post")
+    if len(rounds):
+      axis.fill_between(
+          np.array(metrics[x])[rounds - 1], np.maximum(low, _FLOOR),
+          np.maximum(high, _FLOOR), color="C0", alpha=0.4,
+          label="frozen policies, certain bounds")
+      axis.plot(np.array(metrics[x])[rounds - 1], np.maximum(high, _FLOOR),
+                ".-C0", linewidth=1.2)
     axis.set_yscale("log")
     axis.set_xlabel(x_label)
     axis.grid(True, which="both", alpha=0.25)
@@ -87,6 +106,19 @@ def plot_run(path):
   figure.suptitle(f"{config['game_name']}: {config['scheme']}, "
                   f"{config['oracle']}, seed {config['seed']}")
   return save_figure(figure, pathlib.Path(path) / run_directory.PLOT)
+
+
+def _intervals(metrics, interval):
+  """Returns rounds `[M]` that were measured, and NashConv's low and high."""
+  measured = [(int(number), low, high) for number, low, high in zip(
+      metrics["exploitability_round"], metrics["exploitability_low"],
+      metrics["exploitability_high"]) if number > 0]
+  if interval is not None and interval.round > 0 and (
+      not measured or measured[-1][0] < interval.round):
+    measured.append((interval.round, interval.low, interval.high))
+  table = np.array(measured).reshape(-1, 3)
+  # There are two players where there is an interval.
+  return table[:, 0].astype(int), 2 * table[:, 1], 2 * table[:, 2]
 
 
 def read_curve(path, x="episodes"):
@@ -202,13 +234,20 @@ def comparison_table(runs):
              for label, paths in runs.items()}
   # As far as all of them got.
   equal = min(m["episodes"][-1] for seeds in metrics.values() for m in seeds)
+  has_least = not all(
+      np.isnan(m["exploitability_least"][-1])
+      for seeds in metrics.values() for m in seeds)
   header = ["scheme", "exploitability at the end"]
+  if has_least:
+    header.append("least exploitable mixture")
   if equal:
     header.append(f"at {equal:,.0f} episodes")
   lines = [header + ["rounds", "policies", "episodes", "seconds"]]
   for label, seeds in metrics.items():
     last = lambda column, s=seeds: [m[column][-1] for m in s]
     line = [label, spread(last("exploitability_frozen"))]
+    if has_least:
+      line.append(spread(last("exploitability_least")))
     if equal:
       line.append(spread([
           value_at((m["episodes"], m["exploitability_frozen"]), equal)

@@ -28,6 +28,7 @@ import pyspiel
 from open_spiel_ppsro import plateau as plateau_lib
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
+from open_spiel_ppsro.evaluation.interval import interval
 from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import game_tree
@@ -37,6 +38,7 @@ from open_spiel_ppsro.oracles import neupl
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
 from open_spiel_ppsro.runs import exploiter_budget
+from open_spiel_ppsro.runs import interval_watch
 from open_spiel_ppsro.runs import limits as limits_lib
 from open_spiel_ppsro.runs import output_directory
 from open_spiel_ppsro.runs import progress as progress_lib
@@ -50,6 +52,9 @@ from open_spiel_ppsro.runs import signals as signals_lib
 
 # Environment steps that each exploiter of a sampled game trains by default.
 _EXPLOITER_STEPS = 1_000_000
+# The share of the time of one core that measures sampled games. A tenth is two
+# or three measurements in a minute.
+_EVALUATION_SHARE = 0.1
 
 
 def run(game: str | pyspiel.Game | game_lib.Game,
@@ -69,7 +74,9 @@ def run(game: str | pyspiel.Game | game_lib.Game,
         workers_per_level: int = 1,
         meta_strategy="nash",
         plateau: plateau_lib.PlateauRule | Mapping[str, Any] | None = None,
+        evaluation_share: float | None = None,
         exploiter_steps: int | None = None,
+        answer: str | None = None,
         callbacks: Sequence[Callable[[Any, Any], None]] = (),
         label: str = "",
         start: float | None = None,
@@ -105,9 +112,15 @@ def run(game: str | pyspiel.Game | game_lib.Game,
       callable.
     plateau: when a policy freezes: a `PlateauRule`, or those of its fields
       that are not to be as in `default_plateau`.
+    evaluation_share: of a sampled two-player game, the share of the time of one
+      core that goes into certain bounds of exploitability, computed beside the
+      run; a tenth by default, 0 for none.
     exploiter_steps: of a sampled game, environment steps that each exploiter
-      trains after the last round for a lower bound of NashConv; a million by
-      default, 0 for no bound.
+      trains after the last round for a lower bound of NashConv, 0 for no bound.
+      By default none where these bounds have a fast walk, a million elsewhere.
+    answer: which policy `read_policy` returns: `meta_nash`, that of the
+      meta-strategy over frozen policies, or `least_exploitable`, that of their
+      least exploitable mixture, the default where there is one. Both are kept.
     callbacks: functions of `(solver, result)`, called after every round with
       the solver and its `RoundResult`.
     label: goes before every line that is shown.
@@ -151,19 +164,31 @@ def run(game: str | pyspiel.Game | game_lib.Game,
       with progress.phase(f"opening {_game_name(game)}"):
         opened = open_game_lib.open_game(game, max_histories, evaluation,
                                          progress.done)
-        _check_evaluation(opened, limits, exploiter_steps, solver_options)
+        _check_evaluation(opened, limits, exploiter_steps, evaluation_share,
+                          solver_options)
       with progress.phase("starting workers"):
         oracle = stack.enter_context(_make_oracle(
             opened, scheme, config, executor, seed, workers_per_level))
         solver = solver_lib.PipelinePSROSolver(
             opened.game, oracle, scheme, meta_strategy,
-            plateau=_plateau(plateau, oracle), **solver_options)
-      if exploiter_steps is None and not solver.is_exact:
-        exploiter_steps = _EXPLOITER_STEPS
+            plateau=_plateau(plateau, oracle), answer=answer, **solver_options)
+      watch = None
+      if not solver.is_exact:
+        real_game = solver.original_game.game
+        if evaluation_share is None:
+          evaluation_share = (
+              _EVALUATION_SHARE if interval_watch.applies(real_game) else 0.0)
+        if evaluation_share:
+          watch = stack.enter_context(interval_watch.IntervalWatch(
+              evaluation_share, limits, executor.imports, progress))
+        if exploiter_steps is None:
+          exploiter_steps = (
+              0 if watch and interval.has_fast_walk(real_game)
+              else _EXPLOITER_STEPS)
       settings = settings_lib.resolved(
           solver, oracle, limits, checkpoint_seconds=checkpoint_seconds,
           keep_checkpoints=keep_checkpoints, max_histories=max_histories,
-          exploiter_steps=exploiter_steps,
+          exploiter_steps=exploiter_steps, evaluation_share=evaluation_share,
           **{"game_name": _game_name(game), **(settings or {})})
       # Only now, so that what is refused leaves no directory behind.
       if checkpoint is None or output_dir is None:
@@ -171,7 +196,8 @@ def run(game: str | pyspiel.Game | game_lib.Game,
       directory = run_directory.RunDirectory(output_dir)
       stack.callback(directory.close)
       recorder = recorder_lib.Recorder(
-          solver, directory, start, checkpoint_seconds, keep_checkpoints)
+          solver, directory, start, checkpoint_seconds, keep_checkpoints,
+          watch)
       with progress.phase("reading the checkpoint"):
         _begin(solver, recorder, settings, checkpoint, limits)
       progress.say(_beginning(solver, recorder, checkpoint))
@@ -189,14 +215,19 @@ def run(game: str | pyspiel.Game | game_lib.Game,
     stopped_by = rounds.play(
         solver, recorder, limits, signals, progress,
         (*([budget.observe] if budget else []), *callbacks),
-        budget.reserve if budget else lambda: 0.0)
+        lambda: sum(kept.reserve() for kept in (budget, watch) if kept))
     if not solver.rounds:
       progress.say(
           "no round was finished: the first one had taken "
           f"{recorder.seconds - rounds_begin:.1f} s when {stopped_by} ended "
           "the run; its policy is the initial one")
     with progress.phase("writing the policy"):
-      recorder.finish()
+      recorder.write_policies()
+    if watch and solver.rounds:
+      watch.last(solver, limits.time_limit_seconds - recorder.seconds
+                 - (budget.reserve() if budget else 0.0), signals)
+    with progress.phase("drawing"):
+      recorder.plot()
     bound = None
     if budget and solver.rounds and not signals.received:
       bound = budget.lower_bound(
@@ -268,7 +299,8 @@ def _game_name(game):
   return settings_lib.game_name(game)
 
 
-def _check_evaluation(opened, limits, exploiter_steps, solver_options):
+def _check_evaluation(opened, limits, exploiter_steps, evaluation_share,
+                      solver_options):
   """Raises ValueError where a setting does nothing on this kind of game."""
   if not opened.is_enumerated:
     if limits.target_exploitability is not None:
@@ -277,6 +309,7 @@ def _check_evaluation(opened, limits, exploiter_steps, solver_options):
     return
   for name, value in (
       ("payoff_episodes", solver_options.get("payoff_episodes")),
+      ("evaluation_share", evaluation_share),
       ("exploiter_steps", exploiter_steps)):
     if value is not None:
       raise ValueError(f"{name} does nothing here: the evaluation of "
@@ -329,7 +362,8 @@ def _beginning(solver, recorder, checkpoint):
 
 def _summary(solver, recorder, settings, stopped_by, bound):
   """Returns the `RunSummary` of a run that has ended."""
-  found, best = solver.exploitability(), recorder.best
+  found, best = solver.exploitability("meta_nash"), recorder.best
+  least = solver.least_exploitable()
   return run_summary.RunSummary(
       path=recorder.directory.path,
       game=settings["game_name"],
@@ -344,6 +378,12 @@ def _summary(solver, recorder, settings, stopped_by, bound):
       rounds=solver.rounds,
       episodes=solver.episodes,
       wall_seconds=recorder.seconds,
+      exploitability_least=least and least.upper,
+      exploitability_least_bound=least and least.lower,
+      exploitability_low=recorder.interval and recorder.interval.low,
+      exploitability_high=recorder.interval and recorder.interval.high,
+      exploitability_round=recorder.interval and recorder.interval.round,
+      answer=solver.answer,
       cce_gap=found.cce_gap,
       best_nash_conv=None if best is None else best.nash_conv,
       best_round=None if best is None else best.round,

@@ -33,6 +33,7 @@ import csv
 import fcntl
 import io
 import json
+import math
 import os
 import pathlib
 import threading
@@ -57,10 +58,26 @@ METRICS = {
     "nash_conv_all": "exact NashConv of the meta-strategy over all policies, "
                      "those in training included",
     "exploitability_all": "the same divided by the number of players",
+    "exploitability_least": "exact exploitability (NashConv divided by the "
+                            "number of players) of the mixture of frozen "
+                            "policies that loses least; nan where there is "
+                            "none: a sampled game, more than two players, "
+                            "general-sum",
+    "exploitability_least_bound": "no mixture of these policies has less",
+    "exploitability_low": "of a sampled two-player game: the exploitability of "
+                          "the meta-strategy over frozen policies is certainly "
+                          "no less; nan in rounds that brought no measurement",
+    "exploitability_high": "it is certainly no more",
+    "exploitability_round": "the round whose meta-strategy was measured; it is "
+                            "measured beside the run, so it is an earlier one",
     "cce_gap_frozen": "of --meta_strategy=cce, exact: the sum over players of "
                       "what the best deviation gains from the joint "
                       "distribution over frozen policies; nan of all others",
     "cce_gap_all": "the same over all policies",
+    "regret_frozen": "what a policy of the meta-game gains over the "
+                     "meta-strategy over frozen policies, the most of all "
+                     "players: the error of its solver",
+    "regret_all": "the same over all policies",
     "policies": "frozen policies of each player, the initial one included, "
                 "separated by '/'",
     "training_seconds": "of this round, spent on training",
@@ -185,9 +202,9 @@ class RunDirectory:
       raise ValueError(
           f"{self.path / _METRICS} has {len(rows) - 2} whole rows, and the "
           f"checkpoint is of round {num_rounds}")
-    kept = "".join(f"{row}\n" for row in rows[:1 + num_rounds])
     try:
-      replace(self.path / _METRICS, kept.encode())
+      replace(self.path / _METRICS,
+              _with_all_columns(rows[:1 + num_rounds]).encode())
       self._write_config(config)
     except OSError as error:
       raise _cannot_write(self.path, error) from error
@@ -431,16 +448,28 @@ def read_metrics(path: str | os.PathLike) -> dict[str, list]:
 def _parse_metrics(path, lines):
   """Returns what lines of `metrics.csv` say; see `read_metrics`."""
   header, *rows = csv.reader(lines) if lines else [[]]
-  if header != list(METRICS):
+  if not header or not METRICS.keys() >= set(header):
     raise ValueError(f"{path} has other columns than this version of "
                      "open_spiel_ppsro writes")
   columns = {name: [] for name in METRICS}
   for number, row in enumerate(rows, 2):
     try:
-      for name, value in zip(METRICS, row, strict=True):
+      for name, value in zip(header, row, strict=True):
         columns[name].append(
             value if name in _TEXT_COLUMNS else float(value))
     except ValueError as error:
       raise ValueError(f"line {number} of {path} is damaged: {error}"
                        ) from error
+  for name in METRICS.keys() - set(header):  # Of an earlier version.
+    columns[name] = [math.nan] * len(rows)
   return columns
+
+
+def _with_all_columns(lines):
+  """Returns lines of `metrics.csv`, of an earlier version too, as text."""
+  text = io.StringIO()
+  writer = csv.DictWriter(text, list(METRICS), restval=math.nan,
+                          lineterminator="\n")
+  writer.writeheader()
+  writer.writerows(csv.DictReader(lines))
+  return text.getvalue()

@@ -34,7 +34,8 @@ class RunSummary:
     seed: of everything random.
     stopped_by: what ended it: the name of one of its `Limits`, `interrupt` or
       `terminate`.
-    nash_conv: exact, of the final policy; nan of a sampled game.
+    nash_conv: exact, of the meta-strategy over frozen policies; nan of a
+      sampled game.
     exploitability: the same divided by the number of players.
     iterations: policies frozen for every player, the initial one aside; of
       schemes that never freeze, rounds.
@@ -43,6 +44,14 @@ class RunSummary:
     rounds: played.
     episodes: trained, and played to measure payoffs.
     wall_seconds: since the start of the run, exploiters included.
+    exploitability_least: exact, of the least exploitable mixture of the frozen
+      policies; None where there is none.
+    exploitability_least_bound: no mixture of them has less.
+    exploitability_low: of a sampled game: the exploitability of the policy of
+      `exploitability_round` is certainly no less; None if it was not measured.
+    exploitability_high: it is certainly no more.
+    exploitability_round: the round, the last one if there was time for it.
+    answer: which of `solver.ANSWERS` `read_policy` returns.
     cce_gap: exact, of the joint distribution that was found, in game utility;
       None where players draw independently.
     best_nash_conv: the lowest NashConv of all rounds, that of the policy in
@@ -69,6 +78,12 @@ class RunSummary:
   rounds: int
   episodes: int
   wall_seconds: float
+  exploitability_least: float | None = None
+  exploitability_least_bound: float | None = None
+  exploitability_low: float | None = None
+  exploitability_high: float | None = None
+  exploitability_round: int | None = None
+  answer: str = "meta_nash"
   cce_gap: float | None = None
   best_nash_conv: float | None = None
   best_round: int | None = None
@@ -100,6 +115,13 @@ class RunSummary:
         "oracle": self.oracle,
         "nash_conv": f"{self.nash_conv:.6g}",
         "exploitability": f"{self.exploitability:.6g}",
+        "exploitability_least": _text(self.exploitability_least, ".6g"),
+        "exploitability_least_bound": _text(
+            self.exploitability_least_bound, ".6g"),
+        "exploitability_low": _text(self.exploitability_low, ".6g"),
+        "exploitability_high": _text(self.exploitability_high, ".6g"),
+        "exploitability_round": self.exploitability_round,
+        "answer": self.answer,
         "best_nash_conv": _text(self.best_nash_conv, ".6g"),
         "best_round": self.best_round,
         "cce_gap": _text(self.cce_gap, ".6g"),

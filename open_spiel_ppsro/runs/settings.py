@@ -85,6 +85,7 @@ def resolved(solver, oracle, limits: limits_lib.Limits,
           "max_staleness")},
       "plateau": (dataclasses.asdict(solver.plateau_rule)
                   if scheme.freezes else None),
+      "answer": solver.answer,
       **others}
   return _without_none(settings)
 

@@ -165,6 +165,14 @@ def exploitability_interval(
       seconds=time.perf_counter() - start)
 
 
+def has_fast_walk(game: pyspiel.Game) -> bool:
+  """Returns whether a game has a walk of its own, for networks to play."""
+  if game.get_type().short_name in _BOARD_GAMES:
+    boards = _phantom_boards(game)
+    return boards is not None and boards.phantom_board(game) is not None
+  return liars_dice.applies(game)
+
+
 def make_walk(game: pyspiel.Game, seats: Sequence[seat_policy.SeatPolicy]
               ) -> walk_lib.Walk:
   """Returns the fastest walk that there is for a game and what is played."""
@@ -180,6 +188,13 @@ def make_walk(game: pyspiel.Game, seats: Sequence[seat_policy.SeatPolicy]
 
 def _board_walk(game, seats):
   """Returns a `BoardWalk`, or None if there is none for the game."""
+  boards = _phantom_boards(game)
+  board = None if boards is None else boards.phantom_board(game)
+  return None if board is None else boards.BoardWalk(board, seats)
+
+
+def _phantom_boards(game):
+  """Returns the module of walks on boards, or None without Numba."""
   try:
     # Numba takes a second to import: only who needs it waits.
     # pylint: disable=import-outside-toplevel
@@ -191,8 +206,7 @@ def _board_walk(game, seats):
         logging.WARNING, "Numba is not installed, so %s is walked state by "
         "state: pip install 'open_spiel_ppsro[fast]'", 1, game)
     return None
-  board = phantom_boards.phantom_board(game)
-  return None if board is None else phantom_boards.BoardWalk(board, seats)
+  return phantom_boards
 
 
 def _check_numbers(seconds, max_nodes, threshold):
