@@ -92,7 +92,8 @@ class EveryGameTest(BenchmarkTestCase):
       (1, "", "Traceback\nIndexError: map::at", 3, "broken",
        "IndexError: map::at"),
       (-11, "", "", 3, "broken", "exit code -11"),
-      (0, "result: game=x nash_conv=0.5 rounds=3", "", 17, "broken", "took 17 s"),
+      (0, "result: game=x nash_conv=0.5 rounds=3", "", 17, "broken",
+       "took 17 s"),
       (None, "", "", 60, "broken", "took 60 s"))
   def test_outcomes(self, code, printed, said, seconds, kind, remark):
     with testing.imported_example("every_game") as benchmark:

@@ -30,8 +30,9 @@ from absl import flags
 
 # What examples share is in their folder.
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-import common_flags
 import numpy as np
+
+import common_flags
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro.games import sequence_form
 from open_spiel_ppsro.simulators import tree_simulator
@@ -43,7 +44,7 @@ _SEEDS = flags.DEFINE_list("seeds", "1,2,3", "Seeds of the runs.")
 _MAX_ROUNDS = flags.DEFINE_integer(
     "max_rounds", 50, "Rounds of a run.", lower_bound=1)
 _HEAVY = flags.DEFINE_float(
-    "heavy", 1000, "Cells for which more than so many episodes count are heavy.")
+    "heavy", 1000, "Cells for which more episodes count than this are heavy.")
 
 _DEVIATIONS = 1.96  # Of 95 % of a normal distribution.
 
@@ -102,8 +103,8 @@ def covered(scores):
 def main():
   for scheme in _SCHEMES.value:
     if scheme not in ("pipeline", "sequential", "naive"):
-      raise ValueError(f"--schemes: {scheme!r} is none of pipeline, sequential, "
-                       "naive, which freeze policies of each player")
+      raise ValueError(f"--schemes: {scheme!r} is none of pipeline, "
+                       "sequential, naive, which know a population per player")
   seeds = [int(seed) for seed in _SEEDS.value]
   print("rms: root mean square of errors in standard errors; 1 is right\n"
         f"{'game':<28}{'scheme':<12}{'seed':<5}{'cells':>7}{'covered':>9}"

@@ -25,6 +25,7 @@ longer than the time limit.
 """
 
 import contextlib
+import importlib
 import os
 import pathlib
 import re
@@ -35,11 +36,13 @@ import tempfile
 import time
 
 from absl import flags
+import pyspiel
 
 # What examples share is in their folder.
-_EXAMPLES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, _EXAMPLES)
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import common_flags
+
+_EXAMPLE = pathlib.Path(__file__).parent.parent / "pipeline_psro_example.py"
 
 _GAMES = flags.DEFINE_list(
     "games", None,
@@ -133,9 +136,7 @@ def games(names):
   Args:
     names: of registered games; None for all.
   """
-  import pyspiel  # pylint: disable=g-import-not-at-top
-  from open_spiel.python import games as _  # pylint: disable=g-import-not-at-top
-  del _
+  importlib.import_module("open_spiel.python.games")  # It registers them.
   registered = sorted(pyspiel.registered_names())
   unknown = sorted(set(names or ()) - set(registered))
   if unknown:
@@ -165,9 +166,8 @@ def run(game, seconds, *arguments):
       (pathlib.Path(directory) / name).write_text(content)
     start = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, os.path.join(_EXAMPLES, "pipeline_psro_example.py"),
-         f"--game_name={game}", f"--time_limit_seconds={seconds}",
-         "--output_dir=run", *arguments],
+        [sys.executable, _EXAMPLE.resolve(), f"--game_name={game}",
+         f"--time_limit_seconds={seconds}", "--output_dir=run", *arguments],
         cwd=directory, text=True, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, start_new_session=True)
     try:

@@ -81,7 +81,7 @@ class Drift:
     for name, array in vars(self).items():
       lead = array.shape[:array.ndim - len(shape)]
       larger = np.zeros(lead + shape)
-      larger[(..., *kept)] = array
+      larger[(slice(None),) * len(lead) + kept] = array
       setattr(self, name, larger)
 
   def add(self, cell: tuple[int, ...], episodes: float) -> None:
@@ -99,14 +99,14 @@ class Drift:
       sums: `[m, K_0, ...]`, the weighted sums of their returns, before it.
       kept: by what the owner multiplies the weights of these cells.
     """
-    cells = (..., *cells)
-    jumps = self._jumps(cells, weight, sums)
-    self._squared_jumps[cells], self._num_jumps[cells] = jumps[:2]
-    self._precision[cells] = jumps[2]
-    self._square_weight[cells] *= kept ** 2
-    self._old_square_weight[cells] = self._square_weight[cells]
-    self._old_weight[cells] = kept * weight[cells]
-    self._old_sums[cells] = kept * sums[cells]
+    these = (..., *cells)
+    jumps = self._jumps(these, weight, sums)
+    self._squared_jumps[these], self._num_jumps[these] = jumps[:2]
+    self._precision[these] = jumps[2]
+    self._square_weight[these] *= kept ** 2
+    self._old_square_weight[these] = self._square_weight[these]
+    self._old_weight[these] = kept * weight[these]
+    self._old_sums[these] = kept * sums[these]
 
   def standard_errors(self, estimates: list[payoff_estimate.Estimate],
                       weight: np.ndarray, sums: np.ndarray) -> np.ndarray:
