@@ -16,21 +16,21 @@
 
     python examples/benchmarks/every_game.py
 
-Each game runs for some seconds with the default flags of
-`pipeline_psro_example.py`, in a process of its own; games whose default is
-huge, or that cannot do without parameters, run with small ones as well. Where
-`nash` is refused, `cce` takes its place. It prints a table, a row when its game
-has ended, and ends with exit code 1 if a game ended in a traceback or took much
+Each game runs for some seconds by `ppsro.run` as it is, in a process of its own
+that is forked once everything is imported; games whose default is huge, or that
+cannot do without parameters, run with small ones as well. Where `nash` is
+refused, `cce` takes its place. It prints a table, a row when its game has
+ended, and ends with exit code 1 if a game ended in a traceback or took much
 longer than the time limit.
 """
 
 import contextlib
 import importlib
+import multiprocessing
 import os
 import pathlib
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -41,8 +41,7 @@ import pyspiel
 # What examples share is in their folder.
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import common_flags
-
-_EXAMPLE = pathlib.Path(__file__).parent.parent / "pipeline_psro_example.py"
+import open_spiel_ppsro as ppsro
 
 _GAMES = flags.DEFINE_list(
     "games", None,
@@ -54,6 +53,9 @@ _SECONDS = flags.DEFINE_float(
 _LATE_SECONDS, _LATE_SHARE = 10.0, 0.2
 # After so many times its limit a run is ended.
 _PATIENCE = 10
+
+# Where standard output and standard error of a run go.
+_STREAMS = ("printed", "said")
 
 # What is written to a file that a game reads.
 _NFG = """NFG 1 R "penalties" { "a" "b" } { 2 2 }
@@ -149,35 +151,48 @@ def games(names):
   return found
 
 
-def run(game, seconds, *arguments):
+def run(game, seconds, meta_strategy):
   """Runs a game in a process of its own.
 
   Args:
     game: its string.
     seconds: the time limit.
-    *arguments: further flags.
+    meta_strategy: its name.
 
   Returns:
     The exit code, None if it had to be ended; what it printed; what it said on
     standard error; and the seconds that it took.
   """
   with tempfile.TemporaryDirectory() as directory:
+    path = pathlib.Path(directory)
     for name, content in _FILES.items():
-      (pathlib.Path(directory) / name).write_text(content)
+      (path / name).write_text(content)
     start = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, _EXAMPLE.resolve(), f"--game_name={game}",
-         f"--time_limit_seconds={seconds}", "--output_dir=run", *arguments],
-        cwd=directory, text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, start_new_session=True)
-    try:
-      printed, said = process.communicate(timeout=_PATIENCE * seconds)
-    except subprocess.TimeoutExpired:
-      with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-      printed, said = process.communicate()
-      return None, printed, said, time.perf_counter() - start
-    return process.returncode, printed, said, time.perf_counter() - start
+    process = multiprocessing.get_context("fork").Process(
+        target=_run_here, args=(path, game, seconds, meta_strategy))
+    process.start()
+    process.join(_PATIENCE * seconds)
+    code, took = process.exitcode, time.perf_counter() - start
+    with contextlib.suppress(ProcessLookupError):  # And what it has started.
+      os.killpg(process.pid, signal.SIGKILL)
+    process.join()
+    return code, *((path / name).read_text() for name in _STREAMS), took
+
+
+def _run_here(path, game, seconds, meta_strategy):
+  """Runs a game in this process, which `run` has made."""
+  os.setsid()
+  os.chdir(path)
+  for descriptor, name in enumerate(_STREAMS, start=1):
+    with open(name, "wb") as stream:
+      os.dup2(stream.fileno(), descriptor)
+  try:
+    print(ppsro.run(game, output_dir="run", meta_strategy=meta_strategy,
+                    limits=ppsro.Limits(time_limit_seconds=seconds)).line(),
+          flush=True)
+  except ValueError as error:
+    print(f"error: {error}", file=sys.stderr, flush=True)
+    sys.exit(2)
 
 
 def outcome(code, printed, said, seconds, limit):
@@ -215,11 +230,11 @@ def play(game, limit):
   Returns:
     As `outcome`, and the seconds of the longest run.
   """
-  found = run(game, limit)
+  found = run(game, limit, "nash")
   kind, remark = outcome(*found, limit)
   seconds = found[-1]
   if kind == "refused" and "use 'cce'" in remark:
-    found = run(game, limit, "--meta_strategy=cce")
+    found = run(game, limit, "cce")
     kind, remark = outcome(*found, limit)
     remark = "; ".join(filter(None, ["with `cce`", remark]))
     seconds = max(seconds, found[-1])
@@ -227,6 +242,7 @@ def play(game, limit):
 
 
 def main():
+  ppsro.run  # All imports, once for all games.
   counts = dict.fromkeys(("exact", "sampled", "refused", "broken"), 0)
   print("| game | outcome | remark |\n|---|---|---|", flush=True)
   for _, game in games(_GAMES.value):
