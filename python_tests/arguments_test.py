@@ -278,12 +278,24 @@ class GamesTest(parameterized.TestCase):
       ppsro.open_game(name, evaluation="exact")
 
   @parameterized.parameters(
-      ("nfg_game", "cannot load 'nfg_game'"), (3, "game is 3"),
+      ("nfg_game", "cannot load 'nfg_game': a parameter is missing; nfg_game "
+       "takes filename"),
+      ("misere", "cannot load 'misere': Missing parameter game; .* takes game"),
+      (3, "game is 3"),
+      ("chat_game", "offers action .* says that it has 2 distinct actions"),
+      ("checkers(rows=4,columns=4)", "ends before anybody decides anything"),
       ("goofspiel(num_cards=4,points_order=random)", "evaluation='sampled'"))
   def test_refused_in_one_line(self, game, message):
     with self.assertRaisesRegex(ValueError, message) as context:
       ppsro.open_game(game)
     self.assertLen(str(context.exception).splitlines(), 1)
+
+  @parameterized.parameters(
+      ("chat_game", "offers action"),
+      ("checkers(rows=4,columns=4)", "ends before anybody decides"))
+  def test_refused_where_it_would_be_sampled(self, game, message):
+    with self.assertRaisesRegex(ValueError, message):
+      ppsro.open_game(game, evaluation="sampled")
 
 
 if __name__ == "__main__":

@@ -269,6 +269,7 @@ class _Collector:
   def row(self, state, player, name, parent, legal_actions):
     row = self.rows.get(name)
     if row is None:
+      loading.check_actions(state.get_game(), legal_actions)
       row = self.rows[name] = len(self.parents)
       self.parents.append(parent)
       self.legal_actions.append(legal_actions)
@@ -356,7 +357,8 @@ def enumerate_game(game: pyspiel.Game | str,
     TooLargeError: if the game has more than `max_histories` histories.
     NotEnumerableError: if OpenSpiel gives it no information state strings.
     ValueError: if the game has fewer than two players, is a mean-field game,
-      or lacks perfect recall.
+      lacks perfect recall, has no decisions, or offers actions that it says it
+      has not.
   """
   if isinstance(game, str):
     game = loading.load_game(game)
@@ -409,6 +411,8 @@ def enumerate_game(game: pyspiel.Game | str,
       after[player] = row * num_actions + action
       stack.append((state.child(action), chance, step + 1, tuple(after)))
 
+  loading.check_has_decisions(
+      game, any(collector.rows for collector in collectors))
   terminal_sequences = np.asarray(sequences, int).T
   infostates = []
   for player, collector in enumerate(collectors):

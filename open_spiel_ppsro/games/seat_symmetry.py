@@ -79,8 +79,7 @@ def _symmetrise_tree(tree):
   names = [f"seat {seat}: {name}" for seat in range(2)
            for name in tree.infostates[seat].names]
   names = tuple(names[index] for index in order)
-  bounds = np.searchsorted(depths[order], np.arange(
-      depths.max(initial=-1) + 2))
+  bounds = np.searchsorted(depths[order], np.arange(depths.max() + 2))
   width = max(i.observations.shape[1] for i in tree.infostates)
   observations = np.zeros((sum(sizes), width + 2), np.float32)
   for seat, infostates in enumerate(tree.infostates):
