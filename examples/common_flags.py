@@ -559,7 +559,9 @@ def start(main):
             file=sys.stderr)
       return 2
     except ValueError as error:
-      print(f"error: {error}", file=sys.stderr)
+      # The string of a game, such as pathfinding, may have several lines.
+      text = "\\n".join(str(error).splitlines())
+      print(f"error: {text}", file=sys.stderr)
       return 2
     except (ppsro.WorkerError, FloatingPointError) as error:
       print(f"error: {error}", file=sys.stderr)

@@ -49,6 +49,7 @@ class BadInputTest(parameterized.TestCase):
       ("--game_name=kuhn_poker(players=3", "kuhn_poker"),
       ("--game_name=", "game"),
       ("--game_name=2048", "player"),
+      ("--game_name=pathfinding", "1 player"),  # It prints as two lines.
       ("--game_name=chess --evaluation=exact", "chess"),
       ("--game_name=phantom_ttt --oracle=exact", "PPO or DQN"),
       ("--game_name=phantom_ttt --target_exploitability=1", "sampled"),

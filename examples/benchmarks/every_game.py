@@ -191,7 +191,8 @@ def _run_here(path, game, seconds, meta_strategy):
                     limits=ppsro.Limits(time_limit_seconds=seconds)).line(),
           flush=True)
   except ValueError as error:
-    print(f"error: {error}", file=sys.stderr, flush=True)
+    text = "\\n".join(str(error).splitlines())
+    print(f"error: {text}", file=sys.stderr, flush=True)
     sys.exit(2)
 
 
