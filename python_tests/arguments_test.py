@@ -142,6 +142,12 @@ class DoorsTest(parameterized.TestCase):
       (lambda: play(OpensWhat()), ValueError, "OpensWhat.openings gave 0"),
       (lambda: play(FacesWhat()), ValueError, "FacesWhat.opponents gave"),
       (lambda: play(WeighsWhat()), ValueError, "WeighsWhat.weigh gave"),
+      (lambda: solver(meta_strategy_method=lambda s: None), ValueError,
+       r"<lambda> takes \(s\); .* signature \(solver, return_joint=False\)"),
+      (lambda: solver(meta_strategy_method=lambda solver: None), ValueError,
+       "with the keyword arguments solver and return_joint"),
+      (lambda: play(meta_strategy_method=returns([[1.], [1.]])), ValueError,
+       "a list with an array per player, and their joint distribution"),
       (lambda: play(meta_strategy_method=returns(None)), ValueError,
        "meta-strategy mine returned NoneType"),
       (lambda: play(meta_strategy_method=returns(([[1.]], None))), ValueError,
@@ -156,6 +162,11 @@ class DoorsTest(parameterized.TestCase):
     with self.assertRaisesRegex(error, message) as context:
       call()
     self.assertLen(str(context.exception).splitlines(), 1)
+
+  def test_a_solver_says_what_it_is(self):
+    self.assertEqual(
+        repr(solver()),
+        "<PipelinePSROSolver of kuhn_poker(): Pipeline, 0 rounds>")
 
   def test_a_closed_oracle_says_so(self):
     with oracle(ppsro.ExactConfig()) as closed:

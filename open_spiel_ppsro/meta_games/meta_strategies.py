@@ -32,6 +32,7 @@ works in both solvers. This package has:
 
 from collections.abc import Callable
 from collections.abc import Sequence
+import inspect
 from typing import Any
 
 import numpy as np
@@ -237,10 +238,26 @@ def resolve(method: str | Callable) -> tuple[str, Callable]:
   return method, METHODS[method]
 
 
+def _check_signature(name, function):
+  """Raises ValueError unless a callable takes what it is called with."""
+  try:
+    signature = inspect.signature(function)
+  except ValueError:  # Of something written in C nobody can tell.
+    return
+  try:
+    signature.bind(solver=None, return_joint=True)
+  except TypeError as error:
+    raise ValueError(
+        f"the meta-strategy {name} takes {signature}; it is called with the "
+        "keyword arguments solver and return_joint: give it the signature "
+        "(solver, return_joint=False)") from error
+
+
 def check_applicable(method: str | Callable, num_players: int,
                      is_zero_sum: bool) -> None:
-  """Raises ValueError if a named method cannot solve such a game."""
-  name, _ = resolve(method)
+  """Raises ValueError if a method cannot solve such a game, or be called."""
+  name, function = resolve(method)
+  _check_signature(name, function)
   if METHODS.get(name) is not None and name in _ZERO_SUM_ONLY and (
       num_players != 2 or not is_zero_sum):
     raise ValueError(
@@ -298,8 +315,10 @@ def solve(method: str | Callable, sub_game: meta_game.SubGame
 def _check_probabilities(name, arrays, shapes):
   """Raises ValueError unless each array is a distribution of its shape."""
   if len(arrays) != len(shapes):
-    raise ValueError(f"the meta-strategy {name} returned {len(arrays)} arrays "
-                     f"for {len(shapes)} players")
+    raise ValueError(
+        f"the meta-strategy {name} returned {len(arrays)} arrays for "
+        f"{len(shapes)} players; with return_joint=True it takes to return a "
+        "list with an array per player, and their joint distribution")
   for array, shape in zip(arrays, shapes):
     if array.shape != shape or not np.isfinite(array).all() or (
         array.min() < -_PROBABILITY_ERROR) or (
