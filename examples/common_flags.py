@@ -38,11 +38,14 @@ from open_spiel_ppsro.runs import provenance
 FLAGS = flags.FLAGS
 
 _DEFAULT_STALENESS = 8
+# What most workers will need and takes long to import.
+_OF_WORKERS = ("open_spiel_ppsro.oracles.ppo",)
 
 # Flags that set a field of the scheme, of the learner's configuration, of the
 # rule by which policies freeze. Who has no such field does not read the flag.
 _SCHEME_FIELDS = {"num_levels": "num_levels", "warmup_steps": "warmup_steps",
-                  "rectify": "rectify", "dch_meta_solver": "meta_solver"}
+                  "rectify": "rectify", "dch_meta_solver": "meta_solver",
+                  "anytime": "anytime"}
 _LEARNER_FIELDS = {name: name for name in (
     "tie_break", "episodes_per_batch", "learning_rate", "hidden_sizes",
     "device")}
@@ -89,6 +92,12 @@ def define():
       "warmup_steps", None,
       "Environment steps that a level of pipeline or dch trains before the "
       "level above it starts; 0 if not given.")
+  flags.DEFINE_boolean(
+      "anytime", None,
+      "Of sequential and pipeline, on enumerated two-player zero-sum games: "
+      "opponents play the mixture that is worst for all that a policy has been "
+      "so far, and the policy hands out the best mixture of that (Anytime "
+      "PSRO); not so if not given.")
   flags.DEFINE_enum(
       "rectify", None, ("subset", "relu"),
       "Whom a child of rectified PSRO faces. subset (default): the supporters "
@@ -460,10 +469,11 @@ def run(game, scheme_name, seed, **options):
     A `RunSummary`.
   """
   with progress.Progress() as shown, shown.phase("importing"):
+    executor = make_executor()
+    executor.prepare(_OF_WORKERS)  # They start while this process imports.
     play = ppsro.run  # Imports what a run needs, which takes some seconds.
     scheme = make_scheme(scheme_name)
     config = make_config(scheme)
-    executor = make_executor()
   max_staleness = 0
   if FLAGS.free_running:
     max_staleness = FLAGS.max_staleness or _DEFAULT_STALENESS

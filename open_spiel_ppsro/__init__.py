@@ -21,6 +21,10 @@ pay for importing it.
 
 import lazy_loader
 
+from open_spiel_ppsro import late_imports
+
+late_imports.install()
+
 __version__ = "0.2.0.dev0"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

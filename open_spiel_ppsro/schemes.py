@@ -76,12 +76,15 @@ class Scheme(abc.ABC):
       symmetric game or one made so by `seat_symmetry.symmetrise`.
     shares_learner: whether all policies are one conditional network.
     num_levels: how many policies of each player train at once.
+    anytime: whether the opponents of a policy adapt to it, see
+      `evaluation/anytime.py`.
   """
 
   freezes: ClassVar[bool] = True
   one_population: ClassVar[bool] = False
   shares_learner: ClassVar[bool] = False
   num_levels: int = 1
+  anytime: bool = False
 
   def settings(self) -> dict[str, Any]:
     """Returns its fields, on which the bits of a run depend."""
@@ -169,9 +172,14 @@ class Pipeline(Scheme):
     num_levels: the number of active levels per player, usually 3 to 10.
     warmup_steps: environment steps that every policy of a level trains before
       the level above it starts.
+    anytime: whether a level's opponents play, round by round, the mixture of
+      those below that is worst for all its snapshots so far, and the level
+      hands out the best mixture of these (Anytime PSRO, McAleer et al. 2022),
+      in enumerated two-player zero-sum games.
   """
   num_levels: int = 4
   warmup_steps: int = 0
+  anytime: bool = False
 
   def __post_init__(self):
     _check_levels(self.num_levels)
@@ -229,6 +237,7 @@ class DCH(Pipeline):
   """
 
   freezes = False
+  anytime: bool = dataclasses.field(default=False, init=False)
   meta_solver: str = "nash"
   exploration: float = 0.1
 

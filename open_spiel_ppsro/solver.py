@@ -40,6 +40,7 @@ from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro import psro_v2_arguments
 from open_spiel_ppsro import round_result
 from open_spiel_ppsro import schemes
+from open_spiel_ppsro.evaluation import anytime
 from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
 from open_spiel_ppsro.evaluation import exact_evaluator
 from open_spiel_ppsro.evaluation import least_exploitable
@@ -215,6 +216,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
           "sampled or none; use 'meta_nash'")
     self.answer = answer
     self._least: least_exploitable.LeastExploitable | None = None
+    if scheme.anytime and not has_least:
+      raise ValueError(
+          "anytime takes exact payoffs in a two-player zero-sum game, and "
+          f"{oracle.original_game.game} is sampled or none; use anytime=False")
     self.scheme = scheme
     self._meta_strategy_name = meta_strategies.resolve(
         meta_strategy_method)[0]
@@ -249,6 +254,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       self._evaluator = sampled_evaluator.SampledEvaluator(
           played_game, oracle.executor, oracle.seed, payoff_episodes,
           wait=not max_staleness)
+    self._anytime = (
+        anytime.AnytimeResponses(self._evaluator) if scheme.anytime
+        and isinstance(self._evaluator, exact_evaluator.ExactEvaluator)
+        else None)
     self._importance = None
     self._rounds = 0
     self._training_episodes = 0
@@ -426,6 +435,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       self._population.freeze(policy_id)
       self._oracle.retire(policy_id)
       self._plateaus.pop(policy_id, None)
+      if self._anytime is not None:
+        self._anytime.forget(policy_id)
     self.update_meta_strategies()
     if frozen or not self.scheme.freezes:
       self._update_least()
@@ -472,6 +483,11 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     graph = schemes.interaction_graph(
         self.scheme, self._population, self._empirical_game, self._solve_row,
         policy_ids)
+    if self._anytime is not None:
+      graph = {policy_id: dataclasses.replace(
+          row, meta_strategy=self._anytime.opponents(
+              policy_id, row.meta_strategy))
+               for policy_id, row in graph.items()}
     opponents = {}
     for row in graph.values():  # Players and levels may share opponents.
       if row.meta_strategy not in opponents:
@@ -516,6 +532,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     for policy_id, report in reports.items():
       if report.payoffs is not None:
         self._evaluator.add_training_payoffs(policy_id, report.payoffs)
+      if self._anytime is not None:
+        report = dataclasses.replace(report, policy=self._anytime.add(
+            policy_id, report.policy, self._in_training[policy_id][1]
+            .meta_strategy))
       self._publish(policy_id, report)
     self._measure(list(reports), len(reports) / len(self._population.active()))
     found = []
@@ -524,12 +544,19 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       self.staleness = max(self.staleness, self._rounds - begun)
       found.append(round_result.LevelStatus(
           policy_id, self._population[policy_id].steps, report.mean_return,
-          # On sampled games the returns of training are more precise than the
-          # measured payoffs.
-          self._empirical_game.expected_return(policy_id, row.meta_strategy)
-          if self.is_exact else report.mean_return,
+          self._payoff(policy_id, row, report),
           row.stationary, self._rounds - begun, report.is_exact))
     return found
+
+  def _payoff(self, policy_id, row, report):
+    """Returns the payoff of a new snapshot against its opponents."""
+    if self._anytime is not None:  # Against the one that is worst for it.
+      return float(self._empirical_game.payoffs_against(
+          policy_id, row.meta_strategy.indices).min())
+    if self.is_exact:
+      return self._empirical_game.expected_return(policy_id, row.meta_strategy)
+    # The returns of training are more precise than the measured payoffs.
+    return report.mean_return
 
   def exploitability(self, answer: str | None = None
                      ) -> evaluator_lib.Exploitability:
@@ -733,6 +760,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         "plateaus": [[policy_id, plateau.state()]
                      for policy_id, plateau in self._plateaus.items()],
         "evaluator": self._evaluator.state(),
+        "anytime": None if self._anytime is None else self._anytime.state(),
         "least_exploitable": (None if self._least is None
                               else dataclasses.asdict(self._least)),
         "meta_strategies": self._solve.state(),
@@ -767,6 +795,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     self._population.restore(state["population"], self._read_policy)
     self._empirical_game.restore(state["payoffs"])
     self._evaluator.restore(state["evaluator"], self._population)
+    if self._anytime is not None:
+      self._anytime.restore(state["anytime"])
     self._solve.restore(state["meta_strategies"])
     if self._solve_row is not self._solve:
       self._solve_row.restore(state["row_solver"])
@@ -824,7 +854,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
   def _has_plateaued(self, level):
     if level.is_exact:
-      return level.stationary
+      return level.stationary and (
+          self._anytime is None or self._anytime.has_settled(level.policy_id))
     member = self._population[level.policy_id]
     return self._plateau(level.policy_id).update(
         level.steps, member.latest_steps, level.payoff, level.stationary)
@@ -858,6 +889,8 @@ def _settings_of_0_1(settings):
   settings = dict(settings)
   if "scheme rule" in settings:
     settings["scheme rectify"] = settings.pop("scheme rule")
+  if settings["scheme"] in ("Pipeline", "Sequential", "DCH", "NeuPL"):
+    settings.setdefault("scheme anytime", False)
   # Version 0.1 had these settings, which always had these values.
   for name, value in (("plateau count_moving", True),
                       ("oracle row_tolerance", 1e-3)):

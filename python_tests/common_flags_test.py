@@ -36,6 +36,7 @@ READERS = (
     ("--num_levels=2", ("naive", "dch", "pipeline", "neupl"), None),
     ("--warmup_steps=10", ("dch", "pipeline"), None),
     ("--rectify=relu", ("rectified",), None),
+    ("--anytime", ("sequential", "pipeline"), None),
     ("--dch_meta_solver=online", ("dch",), None),
     ("--min_steps=10", FREEZING, None),
     ("--max_steps=1000000000", FREEZING, None),

@@ -249,6 +249,24 @@ class ExecutorTest(parameterized.TestCase):
           r"\(LookupError: not at home\); .* `imports`$"):
         executor.call([("a", "add", (HomeBody(),))])
 
+  @parameterized.named_parameters(*EXECUTORS.items())
+  def test_prepared_workers_serve_and_end(self, make):
+    with make() as executor:
+      executor.prepare(["html.entities"])
+      executor.prepare()  # Nothing is begun twice.
+      executor.start("shared")
+      processes = multiprocessing.active_children()
+      if isinstance(executor, process_executor.ProcessExecutor):
+        self.assertLen(processes, executor.num_workers)
+      executor.create("a", testing.Counter, 0)
+      self.assertEqual(executor.call([("a", "add", (1,))]), [("shared", 1)])
+      if processes:
+        self.assertEqual(executor.call(
+            [("a", "has_imported", ("html.entities",))]), [True])
+    with make() as executor:
+      executor.prepare()  # And nothing else.
+    self.assertEmpty(multiprocessing.active_children())
+
   def test_workers_import_what_they_are_told_to(self):
     # A module that the main process finds and never imports.
     path = pathlib.Path(self.scratch()).parent

@@ -30,6 +30,7 @@ PACKAGE = testing.ROOT / "open_spiel_ppsro"
 # other, and sees where the house gets a new dependence.
 IMPORTS = {
     # Leaves.
+    "late_imports": "",
     "plain_data": "",
     "plateau": "",
     "psro_v2_arguments": "",
@@ -126,6 +127,8 @@ class ImportsTest(parameterized.TestCase):
       # What a worker of each kind imports, and what it can do without.
       ("open_spiel_ppsro.oracles.ppo", "cvxpy matplotlib scipy.optimize"),
       ("open_spiel_ppsro.oracles.dqn", "cvxpy matplotlib scipy.optimize"),
+      # What the main process imports, and psro_v2 with it.
+      ("open_spiel_ppsro.runs.run", "cvxpy networkx matplotlib"),
       ("open_spiel_ppsro", "torch pyspiel numpy matplotlib"))
   def test_workers_import_little(self, module, absent):
     process = testing.start_python(
@@ -133,6 +136,22 @@ class ImportsTest(parameterized.TestCase):
         f"print(*[m for m in {absent.split()} if m in sys.modules])")
     output, errors = process.communicate(timeout=testing.PATIENCE_SECONDS)
     self.assertEqual((process.returncode, output.split()), (0, []), errors)
+
+  def test_late_imports_come_when_they_are_used(self):
+    process = testing.start_python(
+        "-c", "import sys, inspect, open_spiel_ppsro.solver\n"
+        "from open_spiel.python.algorithms import lp_solver\n"
+        "from open_spiel.python.egt import alpharank_visualizer\n"
+        "inspect.stack()  # It looks at all modules.\n"
+        "print('cvxpy' in sys.modules, 'networkx' in sys.modules)\n"
+        "print(callable(lp_solver.solve_zero_sum_matrix_game))\n"
+        "print(hasattr(lp_solver, 'nothing'), type(lp_solver).__name__)\n"
+        "print('cvxpy' in sys.modules, 'networkx' in sys.modules)\n"
+        "print(alpharank_visualizer.NetworkPlot.__name__)")
+    output, errors = process.communicate(timeout=testing.PATIENCE_SECONDS)
+    self.assertEqual(output.split(), [
+        "False", "False", "True", "False", "module", "True", "False",
+        "NetworkPlot"], errors)
 
   def test_every_public_name_is_there_and_documented(self):
     for name in open_spiel_ppsro.__all__:

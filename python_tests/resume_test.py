@@ -50,6 +50,7 @@ CASES = {
                          {"evaluation": "sampled"}),
     "naive_dqn_sampled": (DQN, lambda: schemes.NaiveParallel(2),
                           {"evaluation": "sampled"}),
+    "anytime": (PPO, lambda: schemes.Pipeline(2, anytime=True), {}),
     "sequential_exact": (exact.ExactConfig("random"), schemes.Sequential, {}),
     "sweep_gradual": (gradual.GradualConfig(0.3), lambda: schemes.Pipeline(3),
                       {"sweep": True, "min_steps": 3}),

@@ -27,6 +27,7 @@ from open_spiel.python.algorithms import policy_aggregator
 from open_spiel.python.algorithms.psro_v2 import meta_strategies as psro_v2_meta
 import pyspiel
 import pytest
+import scipy.optimize
 
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
@@ -268,6 +269,71 @@ class AnswersTest(parameterized.TestCase):
       with self.assertRaisesRegex(ValueError, message):
         testing.make_solver(name, FAST_PPO, schemes.Sequential(),
                             answer=answer, **options)
+
+
+class AnytimeTest(parameterized.TestCase):
+
+  @parameterized.parameters(
+      ("kuhn_poker", exact.ExactConfig(), 1, False),
+      ("kuhn_poker", exact.ExactConfig(), 2, True),
+      ("kuhn_poker", FAST_PPO, 2, False),
+      ("leduc_poker", exact.ExactConfig(), 1, False))
+  def test_what_is_handed_out_is_the_best_mixture_of_the_snapshots(
+      self, name, config, num_levels, seat_symmetric):
+    oracle, solver = testing.make_solver(
+        name, config, schemes.Pipeline(num_levels, anytime=True),
+        seat_symmetric=seat_symmetric, min_steps=300)
+    tree = solver.played_game
+    most_snapshots = 0
+    with oracle:
+      for _ in range(8):
+        result = solver.round()
+        levels = dict(solver._anytime._levels)
+        most_snapshots = max(most_snapshots, *(
+            len(level.plans) for level in levels.values()), 0)
+        for status in result.levels:
+          policy_id = status.policy_id
+          player = tree.player_of(policy_id.player)
+          # Against the worst of those below it, in the meta-game.
+          below = tuple(tuple(range(min(policy_id.index, size)))
+                        for size in solver.population.sizes())
+          worst = solver._empirical_game.payoffs_against(
+              policy_id, below).min()
+          if status.stationary:
+            self.assertAlmostEqual(status.payoff, worst)
+          if status.stationary and policy_id in levels:
+            # A linear program of SciPy's finds no better mixture.
+            values = solver._anytime._values(
+                policy_id, levels[policy_id].plans,
+                dataclasses.replace(solver._of_frozen, indices=below))
+            best = scipy.optimize.linprog(
+                np.append(np.zeros(len(values)), -1),
+                A_ub=np.hstack([-values.T, np.ones((values.shape[1], 1))]),
+                b_ub=np.zeros(values.shape[1]),
+                A_eq=[np.append(np.ones(len(values)), 0)], b_eq=[1],
+                bounds=[(0, None)] * len(values) + [(None, None)])
+            self.assertAlmostEqual(worst, best.x[-1], places=6)
+            self.assertEqual(player, policy_id.player)
+    self.assertGreater(most_snapshots, 1)
+
+  def test_exact_responses_solve_kuhn(self):
+    oracle, solver = testing.make_solver(
+        "kuhn_poker", exact.ExactConfig(), schemes.Sequential(anytime=True))
+    with oracle:
+      for result in solver.run():
+        if result.of_frozen.nash_conv < 1e-9 or result.round == 300:
+          break
+    self.assertLess(result.of_frozen.nash_conv, 1e-9)
+    # Each policy took several rounds.
+    self.assertGreater(result.round, 2 * result.iterations)
+
+  @parameterized.parameters(("kuhn_poker", "sampled", "nash"),
+                            ("kuhn_poker(players=3)", "exact", "uniform"))
+  def test_elsewhere_it_is_refused(self, name, evaluation, method):
+    with self.assertRaisesRegex(ValueError, "anytime takes exact payoffs in a"):
+      testing.make_solver(
+          name, FAST_PPO, schemes.Pipeline(2, anytime=True),
+          evaluation=evaluation, meta_strategy_method=method)
 
 
 class CorrelatedTest(parameterized.TestCase):

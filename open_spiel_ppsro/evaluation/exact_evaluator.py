@@ -93,6 +93,11 @@ class ExactEvaluator(evaluator_lib.Evaluator):
             game, [self._plans[r][chosen]
                    for r, chosen in zip(game.roles, rows)]))
 
+  def plans(self, population_index: int,
+            indices: Sequence[int]) -> np.ndarray:
+    """Returns `[K, S]`, the realization plans of some policies."""
+    return self._plans[population_index][list(indices)]
+
   def state(self) -> dict[str, Any]:
     """Returns how far the search for the least exploitable mixture is.
 

@@ -108,6 +108,16 @@ class Executor(abc.ABC):
           "the executor is closed: it runs nothing before an oracle is made "
           "with it, nor after that oracle is closed")
 
+  def prepare(self, imports: Sequence[str] = ()) -> None:
+    """Begins what `start` would begin, and does not wait; optional.
+
+    Workers that are prepared start while this process still imports what it
+    needs.
+
+    Args:
+      imports: the names of further modules that workers will need.
+    """
+
   @abc.abstractmethod
   def start(self, shared: Any) -> None:
     """Makes the executor ready.

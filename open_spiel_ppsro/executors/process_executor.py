@@ -251,15 +251,28 @@ class ProcessExecutor(worker_executor.WorkerExecutor):
       raise _WorkerWanted
     super().start(shared)
 
+  def prepare(self, imports: Sequence[str] = ()) -> None:
+    if _is_importing_main.is_set():
+      raise _WorkerWanted
+    self._check_is_free()
+    if not self._workers:
+      self._launch_all(imports)
+
   def _start_workers(self, shared: bytes) -> None:
     self._shared = shared
+    if not self._workers:
+      self._launch_all()
+    for process in self._workers.values():
+      process.post(shared)
+
+  def _launch_all(self, imports=()):
     # Without the finalizer, a script that does not close its executor would
     # never end: at exit multiprocessing sends SIGTERM to the workers, which
     # ignore it, and waits for them.
     self._finalizer = util.Finalize(self, _kill_all, (self._workers,),
                                     exitpriority=0)
     for worker in range(self.num_workers):
-      self._launch(worker)
+      self._workers[worker] = self._make(worker, imports)
 
   def _end_workers(self) -> None:
     if self._finalizer is not None:
@@ -269,9 +282,12 @@ class ProcessExecutor(worker_executor.WorkerExecutor):
     self._workers.clear()
 
   def _launch(self, worker: int) -> None:
-    self._workers[worker] = _Process(f"open_spiel_ppsro worker {worker}",
-                                     self.imports)
+    self._workers[worker] = self._make(worker)
     self._workers[worker].post(self._shared)
+
+  def _make(self, worker, imports=()):
+    return _Process(f"open_spiel_ppsro worker {worker}",
+                    (*self.imports, *imports))
 
   def _kill(self, worker: int) -> None:
     self._workers[worker].end()
