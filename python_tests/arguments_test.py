@@ -295,7 +295,9 @@ class GamesTest(parameterized.TestCase):
       (3, "game is 3"),
       ("chat_game", "offers action .* says that it has 2 distinct actions"),
       ("checkers(rows=4,columns=4)", "ends before anybody decides anything"),
-      ("goofspiel(num_cards=4,points_order=random)", "evaluation='sampled'"))
+      ("goofspiel(num_cards=4,points_order=random)", "evaluation='sampled'"),
+      # It has no tensors, so that it cannot be sampled.
+      ("liars_dice_ir(dice_sides=3)", "a game of perfect recall$"))
   def test_refused_in_one_line(self, game, message):
     with self.assertRaisesRegex(ValueError, message) as context:
       ppsro.open_game(game)

@@ -278,8 +278,9 @@ class _Collector:
       raise ValueError(
           f"{state.get_game()} does not have perfect recall: player {player} "
           f"reaches {name!r} by different sequences of its own actions; exact "
-          "evaluation needs a game of perfect recall, evaluation='sampled' "
-          "plays it without")
+          "evaluation needs a game of perfect recall"
+          + ("" if self.observations[row] is None else
+             ", evaluation='sampled' plays it without"))
     elif self.legal_actions[row] != legal_actions:
       raise ValueError(
           f"{state.get_game()} offers player {player} different legal actions "
