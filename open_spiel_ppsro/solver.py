@@ -269,6 +269,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
           sample_from_marginals=True, **meta_strategy_options)
     self._update_least()
 
+  def __repr__(self) -> str:
+    return (f"<{type(self).__name__} of {self.original_game.game}: "
+            f"{type(self.scheme).__name__}, {self._rounds} rounds>")
+
   @property
   def original_game(self) -> game_lib.Game:
     """The `Game` before its seats were drawn; `played_game` if they are not."""

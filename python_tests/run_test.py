@@ -108,6 +108,10 @@ class WholeRunTest(RunTestCase):
     self.assertEqual(summary.iterations, solver.iterations)
     self.assertEqual(summary.policies, sum(results[-1].num_policies))
     self.assertEqual(summary.nash_conv, results[-1].of_frozen.nash_conv)
+    # The string of a game may have several lines; the result has one.
+    drawn = dataclasses.replace(summary, game="pathfinding(grid=a\nb)")
+    self.assertStartsWith(drawn.line(), "result: game=pathfinding(grid=a\\nb) ")
+    self.assertLen(drawn.line().splitlines(), 1)
     self.assertEqual(summary.exploitability, summary.nash_conv / 2)
     # OpenSpiel says the same of all policies on disk.
     best = min(results, key=lambda result: result.of_frozen.nash_conv)

@@ -617,7 +617,7 @@ def open_game(evaluation=None):
       ppsro.run  # All that a run needs, so that no run has to wait for it.
     with shown.phase(f"opening {FLAGS.game_name}"):
       return ppsro.open_game(FLAGS.game_name, FLAGS.max_histories,
-                             evaluation or FLAGS.evaluation)
+                             evaluation or FLAGS.evaluation, shown.done)
 
 
 def run(game, scheme_name, seed, **options):
@@ -891,7 +891,9 @@ def start(main: Callable[..., int], argv: Sequence[str] | None = None,
             file=sys.stderr)
       return 2
     except ValueError as error:
-      print(f"error: {error}", file=sys.stderr)
+      # The string of a game, such as pathfinding, may have several lines.
+      text = "\\n".join(str(error).splitlines())
+      print(f"error: {text}", file=sys.stderr)
       return 2
     except (ppsro.WorkerError, FloatingPointError) as error:
       print(f"error: {error}", file=sys.stderr)

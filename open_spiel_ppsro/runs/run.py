@@ -175,7 +175,8 @@ def run(game: str | pyspiel.Game | game_lib.Game,
 
     with _before_the_first_round(signals, start, limits):
       with progress.phase(f"opening {_game_name(game)}"):
-        opened = open_game_lib.open_game(game, max_histories, evaluation)
+        opened = open_game_lib.open_game(game, max_histories, evaluation,
+                                         progress.done)
         _check_evaluation(opened, limits, exploiter_steps, evaluation_share,
                           solver_options)
       found = None
