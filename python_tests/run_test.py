@@ -257,8 +257,9 @@ class RunTest(RunTestCase):
         self.assertEqual(settings[group], value, name)
     # Of a scheme that never freezes there is no freeze rule.
     self.assertEqual("plateau" in settings, scheme.freezes)
-    if config is not EXACT:
-      self.assertGreater(settings["learner"]["episodes_per_batch"], 0)
+    # An expectation has no number of episodes.
+    self.assertEqual(settings["learner"].get("episodes_per_batch"),
+                     PPO.episodes_per_batch if config is PPO else None)
 
   def test_resumed_is_as_if_nothing_had_happened(self):
     def play(path, rounds, **options):
