@@ -118,7 +118,7 @@ class PPOLossTest(parameterized.TestCase):
 
   @parameterized.product(entropy=(0.0, 0.1), seed=(0, 1))
   def test_gradient_is_autograds(self, entropy, seed):
-    config = ppo.PPOConfig(entropy_coefficient=entropy)
+    config = ppo.PPOConfig(entropy_coefficient=entropy, value_coefficient=0.5)
     g = torch.Generator().manual_seed(seed)
     rows, actions = 6, 3
     illegal = torch.zeros(rows, actions, dtype=torch.bool)
