@@ -38,6 +38,8 @@ from open_spiel_ppsro.runs import provenance
 FLAGS = flags.FLAGS
 
 _DEFAULT_STALENESS = 8
+# The episodes of a default batch of version 0.1 on an enumerated game.
+_EPISODES_OF_0_1 = 2 ** 20
 # What most workers will need and takes long to import.
 _OF_WORKERS = ("open_spiel_ppsro.oracles.ppo",)
 
@@ -47,9 +49,13 @@ _SCHEME_FIELDS = {"num_levels": "num_levels", "warmup_steps": "warmup_steps",
                   "rectify": "rectify", "dch_meta_solver": "meta_solver",
                   "anytime": "anytime"}
 _LEARNER_FIELDS = {name: name for name in (
-    "tie_break", "episodes_per_batch", "learning_rate", "hidden_sizes",
-    "device")}
+    "tie_break", "episodes_per_batch", "policy_loss", "learning_rate",
+    "hidden_sizes", "device")}
+# Of the learner of self-play alone.
+_SELF_PLAY_FIELDS = {"magnet": "magnet", "magnet_updates": "magnet_updates",
+                     "self_play_answer": "answer"}
 _PLATEAU_FIELDS = {"plateau_delta": "delta", "plateau_window": "window",
+                   "plateau_relative": "relative",
                    "min_steps": "min_steps", "max_steps": "max_steps"}
 LIMITS = ("time_limit_seconds", "max_iterations", "max_rounds",
            "max_episodes", "target_exploitability")
@@ -57,7 +63,8 @@ LIMITS = ("time_limit_seconds", "max_iterations", "max_rounds",
 _PLACES = {**{flag: ("scheme_settings", field)
               for flag, field in _SCHEME_FIELDS.items()},
            **{flag: ("learner", field)
-              for flag, field in _LEARNER_FIELDS.items()},
+              for flag, field in {**_LEARNER_FIELDS,
+                                  **_SELF_PLAY_FIELDS}.items()},
            **{flag: ("plateau", field)
               for flag, field in _PLATEAU_FIELDS.items()},
            **{flag: ("limits", flag) for flag in LIMITS}}
@@ -75,18 +82,29 @@ def define():
       "oracle", "ppo",
       "What trains a best response: ppo, dqn, exact (dynamic programming, "
       "which makes sequential PSRO double oracle), or what a module of "
-      "--import_module has added.")
+      "--import_module has added. self_play has a learner of its own.")
   flags.DEFINE_string(
       "meta_strategy", "nash",
       "How a meta-game is solved: nash and fictitious_play for two-player "
       "zero-sum games; prd, rm, uniform, uniform_biased, alpharank, cce (a "
       "coarse correlated equilibrium, a joint distribution) for all.")
 
+  flags.DEFINE_string(
+      "initial_policy", "uniform",
+      "What a population begins with: uniform, random play; self_play, what "
+      "self-play finds in --self_play_share of the time; or a run directory, "
+      "what that run has found.")
+  flags.DEFINE_float(
+      "self_play_share", None,
+      "Of --initial_policy=self_play: the share of the time limit that "
+      "self-play has; 0.5 if not given.")
+
   # Flags of some schemes.
   flags.DEFINE_integer(
       "num_levels", None,
-      "Policies of each player that train at once, usually 3 to 10; 4 if not "
-      "given, 16 for neupl. Not for sequential, which trains one, and "
+      "Policies of each player that train at once, usually 2 to 10; if not "
+      "given 4, or 2 for a pipeline whose batches are expectations, 16 for "
+      "neupl. Not for sequential and self_play, which train one, and "
       "rectified, which trains one per supporter.")
   flags.DEFINE_integer(
       "warmup_steps", None,
@@ -117,8 +135,14 @@ def define():
       "default).")
   flags.DEFINE_integer(
       "episodes_per_batch", None,
-      "Episodes that a learner plays between two updates; the learner's "
-      "default if not given.")
+      "Episodes that a learner plays between two updates. If not given, the "
+      "learner's default, which on an enumerated game is the expectation of "
+      "all episodes: no noise, and no episode is counted.")
+  flags.DEFINE_enum(
+      "policy_loss", None, ("mirror", "clipped"),
+      "How a batch changes the policy of ppo. mirror: a mirror-descent step, "
+      "the default for expectations; clipped: PPO's clipped surrogate, the "
+      "default for batches of episodes.")
   flags.DEFINE_float(
       "learning_rate", None,
       "Of the learner's optimiser, at first; the learner's default if not "
@@ -131,16 +155,31 @@ def define():
       "device", None,
       "Where networks live, as torch names it: cpu (default), cuda, ...")
 
+  flags.DEFINE_float(
+      "magnet", None,
+      "How much self_play keeps its policy close to random play at first, in "
+      "units of the returns; 0.1 if not given. It falls as training goes on.",
+      lower_bound=0)
+  flags.DEFINE_integer(
+      "magnet_updates", None,
+      "The policy of self_play itself replaces random play as what it is kept "
+      "close to, every so many updates; never if not given.", lower_bound=0)
+  flags.DEFINE_enum(
+      "self_play_answer", None, ("mixture", "weights"),
+      "What self_play has found on a sampled game: a mixture of 20 late "
+      "policies (default), or one network with the average of their weights.")
+
   # Of the rounds and the freeze rule.
   flags.DEFINE_integer(
       "opponent_update_freq", None,
       "Environment steps (decisions of all players) that each policy trains in "
       "a round, between two looks at its opponents; about two batches of "
-      "the learner if not given, one of neupl.")
+      "the learner if not given, one of neupl, 20 of self_play. An expectation "
+      "counts as one episode of random play.")
   flags.DEFINE_integer(
       "min_steps", None,
       "Environment steps that a policy trains before it may freeze; about a "
-      "dozen batches of the learner if not given.")
+      "dozen batches of the learner if not given, seven expectations.")
   flags.DEFINE_integer(
       "max_steps", None,
       "Environment steps after which a policy freezes even if it still "
@@ -148,7 +187,13 @@ def define():
   flags.DEFINE_float(
       "plateau_delta", None,
       "A policy has plateaued when its payoff improves by less than this from "
-      "one window to the next, in game utility; 0.02 if not given.")
+      "one window to the next, in game utility; 0.02 if not given, 0.0002 "
+      "where batches are expectations.")
+  flags.DEFINE_float(
+      "plateau_relative", None,
+      "The same as a share of what the policy gains over the meta-strategy of "
+      "its own side; the larger of the two counts. 0 if not given, 0.05 where "
+      "batches are expectations.")
   flags.DEFINE_integer(
       "plateau_window", None,
       "Environment steps in such a window; every round is one if not given.")
@@ -196,8 +241,8 @@ def define():
   flags.DEFINE_integer(
       "payoff_episodes", None,
       "Of a sampled game: episodes to play per round to measure payoffs; "
-      "about a sixth of the episodes trained if not given, and for neupl 0.3 "
-      "of all.")
+      "about a sixth of the episodes trained if not given, for neupl 0.3 of "
+      "all, and few for self_play, which does not need them.")
   flags.DEFINE_float(
       "evaluation_share", None,
       "Of a sampled two-player game: the share of the time of one core that "
@@ -218,8 +263,8 @@ def define():
       "exploiters included.")
   flags.DEFINE_integer(
       "max_iterations", None,
-      "Stop when so many policies have frozen for every player; of dch and "
-      "neupl, which never freeze, after so many rounds.")
+      "Stop when so many policies have frozen for every player; of dch, neupl "
+      "and self_play, which never freeze, after so many rounds.")
   flags.DEFINE_integer(
       "max_rounds", None, "Stop after so many rounds.")
   flags.DEFINE_integer(
@@ -256,7 +301,8 @@ def define_one_run(output_dir_help):
       "Who trains against whom. sequential: PSRO; naive: several best "
       "responses to the same meta-Nash; rectified: PSRO_rN; dch: deep "
       "cognitive hierarchies; pipeline: Pipeline PSRO; neupl: one conditional "
-      "network; or what a module of --import_module has added.")
+      "network; self_play: regularised self-play, a baseline and no PSRO; or "
+      "what a module of --import_module has added.")
   flags.DEFINE_integer("seed", 1, "Of everything random.", lower_bound=0)
   define_directory(output_dir_help)
 
@@ -325,11 +371,16 @@ def check(scheme_names):
             + (f"did you mean {' or '.join(close)}?" if close else
                f"use one of {', '.join(known)}"))
   limits()
+  if len(scheme_names) == 1 and not takes_oracle(scheme_names[0]):
+    raise ValueError(
+        f"--oracle={FLAGS.oracle} does nothing with scheme={scheme_names[0]}, "
+        "which has a learner of its own: leave it out")
   for kind, readers_of, chosen in (
       ("--scheme", _schemes_that_read, scheme_names),
       ("--oracle", _oracles_that_read, [FLAGS.oracle])):
     for flag in {**_SCHEME_FIELDS, **_LEARNER_FIELDS, **_PLATEAU_FIELDS,
-                 "workers_per_level": None, "free_running": None}:
+                 **_SELF_PLAY_FIELDS, "workers_per_level": None,
+                 "free_running": None}:
       # Who reads a flag takes an import to say.
       readers = readers_of(flag) if FLAGS[flag].value is not None else None
       if readers is not None and not set(readers) & set(chosen):
@@ -342,6 +393,9 @@ def check(scheme_names):
   if FLAGS.free_running and FLAGS.executor == "serial":
     raise ValueError("--free_running does nothing with --executor=serial; it "
                      "is for processes and ray")
+  if FLAGS.self_play_share is not None and FLAGS.initial_policy != "self_play":
+    raise ValueError("--self_play_share does nothing with --initial_policy="
+                     f"{FLAGS.initial_policy}; it is for self_play")
   if FLAGS.max_staleness is not None and not FLAGS.free_running:
     raise ValueError("--max_staleness does nothing without --free_running")
   if FLAGS.ray_address is not None and FLAGS.executor != "ray":
@@ -356,6 +410,9 @@ def _schemes_that_read(flag):
             if takes(scheme, _SCHEME_FIELDS[flag])]
   if flag in _PLATEAU_FIELDS:
     return [name for name, scheme in ppsro.SCHEMES.items() if scheme.freezes]
+  if flag in _SELF_PLAY_FIELDS:
+    return [name for name, scheme in ppsro.SCHEMES.items()
+            if scheme.plays_itself]
   if flag in ("workers_per_level", "free_running"):
     return [name for name, scheme in ppsro.SCHEMES.items()
             if not scheme.shares_learner]
@@ -371,6 +428,12 @@ def _oracles_that_read(flag):
     return [name for name, config in ppsro.ORACLES.items()
             if config.takes_team]
   return None
+
+
+def takes_oracle(scheme_name):
+  """Returns whether a scheme can do with what --oracle says."""
+  return not ppsro.SCHEMES[scheme_name].plays_itself or (
+      FLAGS.oracle == FLAGS["oracle"].default)
 
 
 def takes(function, argument):
@@ -402,7 +465,9 @@ def make_config(scheme):
   if scheme.shares_learner and FLAGS.oracle == "ppo":
     config = ppsro.NeuPLConfig
     options["max_policies"] = scheme.num_levels + 1
-  options.update(_given(_LEARNER_FIELDS, config))
+  if scheme.plays_itself:
+    config = ppsro.SelfPlayConfig
+  options.update(_given({**_LEARNER_FIELDS, **_SELF_PLAY_FIELDS}, config))
   if "hidden_sizes" in options:
     try:
       options["hidden_sizes"] = tuple(map(int, options["hidden_sizes"]))
@@ -482,6 +547,9 @@ def run(game, scheme_name, seed, **options):
       "evaluation": FLAGS.evaluation,
       "max_histories": FLAGS.max_histories,
       "meta_strategy": FLAGS.meta_strategy,
+      "initial_policy": FLAGS.initial_policy,
+      **({} if FLAGS.self_play_share is None
+         else {"self_play_share": FLAGS.self_play_share}),
       "workers_per_level": (1 if FLAGS.workers_per_level is None else
                             FLAGS.workers_per_level),
       "opponent_update_freq": FLAGS.opponent_update_freq,
@@ -519,7 +587,7 @@ def adopt(path):
   """
   config = ppsro.read_config(path)
   if "flags" in config:  # Of version 0.1.
-    given = config["flags"]
+    given = _flags_of_0_1(config["flags"], path)
   elif "flags_given" in config:
     given = {flag: _look_up(config, flag) for flag in config["flags_given"]}
   else:
@@ -531,6 +599,24 @@ def adopt(path):
     if name in FLAGS and value is not None and name not in others and (
         not FLAGS[name].present):
       setattr(FLAGS, name, value)
+
+
+def _flags_of_0_1(given, path):
+  """Returns the flags of a run of version 0.1, with a default that was another.
+
+  Its default batches of enumerated games were drawn, and all other defaults
+  that have changed since are those of drawn batches.
+
+  Args:
+    given: the flags in its `config.json`.
+    path: the run directory.
+  """
+  is_exact = any(value == value for value in  # Of a sampled game all are nan.
+                 ppsro.read_metrics(path)["nash_conv_frozen"])
+  if given.get("episodes_per_batch") is None and is_exact and (
+      given.get("oracle") in ("ppo", "dqn")):
+    return {**given, "episodes_per_batch": _EPISODES_OF_0_1}
+  return given
 
 
 def _look_up(config, flag):

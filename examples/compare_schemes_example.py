@@ -60,6 +60,10 @@ def chosen_schemes():
                      f"{','.join(ppsro.SCHEMES)}")
   common_flags.check(schemes)
   for name in list(schemes):
+    if not common_flags.takes_oracle(name):
+      print(f"{name} is left out: it has a learner of its own, not "
+            f"{FLAGS.oracle}", file=sys.stderr)
+      schemes.remove(name)
     if FLAGS.oracle == "dqn" and ppsro.SCHEMES[name].shares_learner:
       print(f"{name} is left out: its conditional network trains by ppo, not "
             "dqn", file=sys.stderr)

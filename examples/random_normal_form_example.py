@@ -89,8 +89,10 @@ def make_scheme(method):
   """Returns the scheme of a method such as pipeline-4."""
   name, dash, count = method.partition("-")
   scheme = ppsro.SCHEMES.get(name)
-  if scheme is None or scheme.shares_learner or dash and not (
-      common_flags.takes(scheme, "num_levels") and count.isdigit()):
+  takes_count = scheme is not None and common_flags.takes(scheme, "num_levels")
+  takes_count = scheme is not None and common_flags.takes(scheme, "num_levels")
+  if scheme is None or scheme.shares_learner or scheme.plays_itself or (
+      dash and not (takes_count and count.isdigit())):
     raise ValueError(f"--methods has {method!r}; it takes sequential, "
                      "rectified, and naive-N, dch-N, pipeline-N")
   return scheme(**({"num_levels": int(count)} if dash else {}))

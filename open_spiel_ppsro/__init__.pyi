@@ -37,6 +37,7 @@ from .policies.policy import Policy as Policy
 from .policies.tabular import BestResponsePolicy as BestResponsePolicy
 from .policies.tabular import TablePolicy as TablePolicy
 from .policies.sampled import FunctionPolicy as FunctionPolicy
+from .policies.sampled import MixedPolicy as MixedPolicy
 from .policies.sampled import MixturePolicy as MixturePolicy
 from .policies.sampled import SampledPolicy as SampledPolicy
 from .policies.sampled import UniformPolicy as UniformPolicy
@@ -76,6 +77,7 @@ from .schemes import Pipeline as Pipeline
 from .schemes import Rectified as Rectified
 from .schemes import SCHEMES as SCHEMES
 from .schemes import Scheme as Scheme
+from .schemes import SelfPlay as SelfPlay
 from .schemes import Sequential as Sequential
 from .plateau import PlateauRule as PlateauRule
 from .plateau import default_plateau as default_plateau
@@ -92,6 +94,7 @@ from .oracles.rl_agent import RLAgentConfig as RLAgentConfig
 from .oracles.configurations import ORACLES as ORACLES
 from .oracles.neupl import NeuPLConfig as NeuPLConfig
 from .oracles.neupl import NeuPLOracle as NeuPLOracle
+from .oracles.self_play import SelfPlayConfig as SelfPlayConfig
 from .oracles.pipelined import PipelinedOracle as PipelinedOracle
 from .simulators.simulator import EpisodeBatch as EpisodeBatch
 from .simulators.simulator import Simulator as Simulator

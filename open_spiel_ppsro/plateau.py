@@ -23,6 +23,14 @@ import numpy as np
 # A policy trains for at least this many batches of its learner before it may
 # freeze. Fewer batches make more and weaker policies.
 _MIN_BATCHES = 12.0
+# The fields of the rule on an enumerated game whose batches are expectations.
+# There payoffs have no noise, and a policy is worth its training as long as it
+# adds a twentieth to its gain. That says the same early, with gains of a chip,
+# and late, with gains of a hundredth. The absolute bound ends what gains
+# nothing.
+_OF_EXPECTATIONS = {"delta": 2e-4, "relative": 0.05}
+# Such a policy also learns faster, so that it may freeze after fewer batches.
+_MIN_BATCHES_OF_EXPECTATIONS = 7.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,14 +39,17 @@ class PlateauRule:
 
   A policy is judged by its payoff against its opponents, averaged over windows
   of `window` environment steps. It has plateaued when the mean of a window is
-  above that of the window before by less than `delta`, so the first window
-  never freezes a policy. A policy freezes only once its opponents are frozen.
-  Windows before that count as well: a policy that has learned its response by
-  then may freeze at once, as in the paper's normal-form experiment.
+  above that of the window before by less than `delta` and `relative` ask, so
+  the first window never freezes a policy. A policy freezes only once its
+  opponents are frozen. Windows before that count as well: a policy that has
+  learned its response by then may freeze at once, as in the paper's normal-form
+  experiment.
 
   Attributes:
     delta: the least improvement from window to window that keeps a policy in
       training, in game utility.
+    relative: the same as a share of the policy's gain, which is what it earns
+      more than the meta-strategy of its own side; the larger of the two counts.
     window: the length of a window, in environment steps; 0 makes every round a
       window.
     min_steps: the training before a policy may freeze, in environment steps.
@@ -49,9 +60,10 @@ class PlateauRule:
   window: int = 0
   min_steps: int = 0
   max_steps: int | None = None
+  relative: float = 0.0
 
   def __post_init__(self):
-    for name in ("delta", "window", "min_steps"):
+    for name in ("delta", "window", "min_steps", "relative"):
       value = getattr(self, name)
       if not isinstance(value, (int, float)) or value < 0:
         raise ValueError(f"{name} is {value!r}; it takes 0 or more")
@@ -71,8 +83,12 @@ def default_plateau(oracle: Any, **changes: Any) -> PlateauRule:
   """
   given = {name: value for name, value in changes.items()
            if value is not None}
-  return PlateauRule(**{
-      "min_steps": int(_MIN_BATCHES * oracle.steps_per_batch), **given})
+  if oracle.trains_on_expectations:
+    defaults = {**_OF_EXPECTATIONS, "min_steps": int(
+        _MIN_BATCHES_OF_EXPECTATIONS * oracle.steps_per_batch)}
+  else:
+    defaults = {"min_steps": int(_MIN_BATCHES * oracle.steps_per_batch)}
+  return PlateauRule(**{**defaults, **given})
 
 
 class Plateau:
@@ -93,7 +109,7 @@ class Plateau:
     self._previous, self._steps, self._weighted = state
 
   def update(self, total_steps: int, steps: int, payoff: float,
-             stationary: bool) -> bool:
+             stationary: bool, gain: float = 0.0) -> bool:
     """Takes a round of training and returns whether to freeze.
 
     Args:
@@ -102,6 +118,8 @@ class Plateau:
       payoff: the payoff of the snapshot after this round, in game utility.
       stationary: whether the opponents were final; the policy freezes only
         then.
+      gain: what the snapshot earns more than the meta-strategy of its own side,
+        in game utility.
     """
     rule = self._rule
     self._steps += steps
@@ -109,7 +127,7 @@ class Plateau:
     plateaued = False
     if self._steps >= max(rule.window, 1):
       mean = self._weighted / self._steps
-      plateaued = (mean < self._previous + rule.delta
+      plateaued = (mean < self._previous + max(rule.delta, rule.relative * gain)
                    and total_steps >= rule.min_steps)
       self._previous = mean
       self._steps, self._weighted = 0, 0.0

@@ -36,6 +36,8 @@ class LevelStatus:
     stationary: whether its opponents were final in this round.
     staleness: how many rounds ago its opponents were drawn; 0 in lockstep.
     is_exact: whether the policy is an exact best response to them.
+    gain: what the snapshot earns more than the meta-strategy of its own side,
+      against the same opponents, in game utility; at least 0.
   """
   policy_id: population_lib.PolicyId
   steps: int
@@ -44,6 +46,7 @@ class LevelStatus:
   stationary: bool
   staleness: int
   is_exact: bool = False
+  gain: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)

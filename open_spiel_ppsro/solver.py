@@ -52,28 +52,13 @@ from open_spiel_ppsro.games import state_game
 from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
 from open_spiel_ppsro.meta_games import meta_strategies
 from open_spiel_ppsro.meta_games import sub_game_solver
+from open_spiel_ppsro.oracles import game_defaults
 from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.policies import tabular
 from open_spiel_ppsro.simulators import of_game
-
-# Steps per round, in batches of random play. 1.4 gives two batches in practice:
-# episodes get shorter near equilibrium, and the last batch is finished. More
-# let policies train longer against the same opponents.
-_BATCHES_PER_ROUND = 1.4
-# Steps per round of NeuPL, in batches of random play. 0.7 gives one batch,
-# because the rows of NeuPL change every round.
-_NEUPL_BATCHES_PER_ROUND = 0.7
-# Episodes of measuring payoffs per episode of training, on a sampled game, with
-# rounds counted as above; they take about a tenth of the time. With a fifth as
-# many, and payoffs closer to their priors, the exploitability of Leduc poker's
-# policy after two minutes was 0.61 instead of 0.36.
-_PAYOFF_SHARE = 0.25
-# Episodes of measuring payoffs per episode of training for NeuPL, whose
-# evaluation takes 0.3 of all episodes (Liu et al. 2022).
-_NEUPL_SHARE = 0.3 / 0.7
 
 # The names of a solver's arguments, and of arguments of its scheme, for the
 # hint where one is misspelt.
@@ -166,12 +151,12 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     _check_game(game, oracle.original_game)
     scheme = schemes.Pipeline() if scheme is None else scheme
     schemes.check_scheme(scheme)
+    scheme = scheme.completed(oracle.trains_on_expectations)
     if not isinstance(plateau, (plateau_lib.PlateauRule, type(None))):
       raise ValueError(f"plateau is {plateau!r}; it takes a ppsro.PlateauRule")
     if opponent_update_freq is None:
-      opponent_update_freq = int(np.ceil(oracle.steps_per_batch * (
-          _NEUPL_BATCHES_PER_ROUND if scheme.shares_learner
-          else _BATCHES_PER_ROUND)))
+      opponent_update_freq = int(np.ceil(
+          oracle.steps_per_batch * scheme.batches_per_round))
     if not isinstance(opponent_update_freq, int) or opponent_update_freq < 1:
       raise ValueError(f"opponent_update_freq is {opponent_update_freq!r}; it "
                        "takes 1 or more environment steps")
@@ -196,6 +181,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     if oracle.needs_separate_opponents and not scheme.shares_learner:
       raise ValueError("a NeuPLOracle serves the NeuPL scheme alone; use a "
                        f"PipelinedOracle for {type(scheme).__name__}")
+    if scheme.plays_itself != oracle.config.plays_itself:
+      raise ValueError(
+          f"{type(scheme).__name__} and {type(oracle.config).__name__} do not "
+          "go together: SelfPlay takes a SelfPlayConfig, and it alone")
     if max_staleness < 0:
       raise ValueError(f"max_staleness is {max_staleness}; it takes 0 or more")
     if max_staleness and (sweep or scheme.shares_learner):
@@ -239,8 +228,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     self.is_exact = played_game.is_enumerated
     if payoff_episodes is None:
       payoff_episodes = int(np.ceil(
-          (_NEUPL_SHARE if scheme.shares_learner else _PAYOFF_SHARE)
-          * scheme.num_levels * played_game.num_populations
+          scheme.payoff_share * scheme.num_levels
+          * played_game.num_populations
           * opponent_update_freq / of_game.steps_per_batch(played_game, 1)))
     if payoff_episodes < 1:
       raise ValueError(f"payoff_episodes is {payoff_episodes}; it takes 1 or "
@@ -376,8 +365,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
 
     It ranges over the frozen policies, or over all where none ever freezes.
     """
-    indices = (self._population.frozen_indices() if self.scheme.freezes
-               else self._everyone())
+    indices = self.scheme.answer(self._population)
     solution = self._solve(indices)
     self._meta_games = self._empirical_game.sub_game(indices).get_meta_game()
     self._meta_strategy_probabilities = list(solution.probabilities)
@@ -542,10 +530,12 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     for policy_id, report in reports.items():
       begun, row = self._in_training.pop(policy_id)
       self.staleness = max(self.staleness, self._rounds - begun)
+      payoff = self._payoff(policy_id, row, report)
       found.append(round_result.LevelStatus(
           policy_id, self._population[policy_id].steps, report.mean_return,
-          self._payoff(policy_id, row, report),
-          row.stationary, self._rounds - begun, report.is_exact))
+          payoff, row.stationary, self._rounds - begun, report.is_exact,
+          max(0.0, payoff - self._empirical_game.value(
+              policy_id.player, row.meta_strategy))))
     return found
 
   def _payoff(self, policy_id, row, report):
@@ -858,7 +848,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
           self._anytime is None or self._anytime.has_settled(level.policy_id))
     member = self._population[level.policy_id]
     return self._plateau(level.policy_id).update(
-        level.steps, member.latest_steps, level.payoff, level.stationary)
+        level.steps, member.latest_steps, level.payoff, level.stationary,
+        level.gain)
 
   def _plateau(self, policy_id):
     return self._plateaus.setdefault(
@@ -887,6 +878,11 @@ def _check_game(game, original_game):
 def _settings_of_0_1(settings):
   """Returns the settings of a checkpoint by the names that they have now."""
   settings = dict(settings)
+  if "plateau relative" in settings:  # It is of a later version.
+    return settings
+  settings = game_defaults.settings_of_0_1(settings)
+  # Version 0.1 had no such field, and its runs had this value.
+  settings["plateau relative"] = 0.0
   if "scheme rule" in settings:
     settings["scheme rectify"] = settings.pop("scheme rule")
   if settings["scheme"] in ("Pipeline", "Sequential", "DCH", "NeuPL"):

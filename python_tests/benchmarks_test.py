@@ -29,6 +29,7 @@ import pytest
 
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro.games import loading
+from open_spiel_ppsro.games import sequence_form
 import testing
 
 QUICK = ("--game_name=kuhn_poker", "--episodes_per_batch=64",
@@ -160,6 +161,39 @@ class SimulatorTest(BenchmarkTestCase):
       self.assertGreater(float(episodes.replace(",", "")), 0)
       self.assertEndsWith(ratio, "x")
       self.assertGreater(float(gain.rstrip("x")), 0)
+
+
+class ResponderTest(BenchmarkTestCase):
+
+  @pytest.mark.slow
+  def test_runs(self):
+    lines = self.call(
+        "responder_benchmark", "--games=kuhn_poker", "--exploitabilities=0.1",
+        "--moving=2", "--settled=2", "--seeds=1", "--leave_one_out")
+    self.assertContainsSubset(
+        {"mirror", "clipped", "dqn", "mirror, epochs 8"},
+        {line[:line.index("  ")] for line in lines[2:]})
+    for line in lines[2:]:
+      share, seconds = map(float, line.split()[-2:])
+      self.assertLessEqual(share, 1 + 1e-3)
+      self.assertGreater(seconds, 0)
+
+  def test_share_of_an_exact_response_is_all_of_it(self):
+    with testing.imported_example("responder_benchmark") as benchmark:
+      game = ppsro.open_game("kuhn_poker")
+      for exploitability, opponents in benchmark.mixtures(
+          game, [0.2, 0.1]).items():
+        plans = [game_plan.tables()[0] for game_plan in opponents]
+        self.assertLessEqual(
+            sequence_form.nash_conv(game, plans), 2 * exploitability)
+        self.assertAlmostEqual(benchmark.answer(
+            game, ppsro.ExactConfig(), opponents, 0, 1, 1).share, 1)
+
+  def test_refusal(self):
+    code, _, errors = testing.call_example(
+        "responder_benchmark", "--oracles=sac")
+    self.assertEqual(code, 2)
+    self.assertIn("unknown oracle 'sac'; use mirror, clipped, dqn", errors)
 
 
 class FreeRunningTest(BenchmarkTestCase):

@@ -28,9 +28,10 @@ import pytest
 import open_spiel_ppsro as ppsro
 import testing
 
-SCHEMES = ("sequential", "naive", "rectified", "dch", "pipeline", "neupl")
+SCHEMES = ("sequential", "naive", "rectified", "dch", "pipeline", "neupl",
+           "self_play")
 FREEZING = ("sequential", "naive", "rectified", "pipeline")
-APART = SCHEMES[:-1]
+APART = tuple(name for name in SCHEMES if name != "neupl")
 # A flag, and who reads it: schemes, oracles, or whoever it is.
 READERS = (
     ("--num_levels=2", ("naive", "dch", "pipeline", "neupl"), None),
@@ -38,6 +39,9 @@ READERS = (
     ("--rectify=relu", ("rectified",), None),
     ("--anytime", ("sequential", "pipeline"), None),
     ("--dch_meta_solver=online", ("dch",), None),
+    ("--magnet=0.2", ("self_play",), None),
+    ("--magnet_updates=10", ("self_play",), None),
+    ("--self_play_answer=weights", ("self_play",), None),
     ("--min_steps=10", FREEZING, None),
     ("--max_steps=1000000000", FREEZING, None),
     ("--plateau_delta=0.1", FREEZING, None),
@@ -46,6 +50,7 @@ READERS = (
     ("--workers_per_level=2", APART, ("ppo", "dqn")),
     ("--tie_break=first", None, ("exact",)),
     ("--episodes_per_batch=64", None, ("ppo", "dqn")),
+    ("--policy_loss=clipped", None, ("ppo",)),
     ("--learning_rate=0.01", None, ("ppo", "dqn")),
     ("--hidden_sizes=8", None, ("ppo", "dqn")),
     ("--device=cpu", None, ("ppo", "dqn")),
@@ -101,6 +106,8 @@ class ReadersTest(FlagsTestCase):
             ppsro.RunSummary(pathlib.Path("x"), "g", "s", "o", 1, "max_rounds",
                              0, 0, 0, 0, 1, 0, 0))):
       for scheme, oracle in itertools.product(SCHEMES, ("ppo", "exact")):
+        if (scheme, oracle) == ("self_play", "exact"):  # It is refused.
+          continue
         reads = scheme in (schemes or SCHEMES) and (
             oracle in (oracles or ("ppo", "exact")))
         before = len(played)
@@ -111,7 +118,7 @@ class ReadersTest(FlagsTestCase):
         name = flag.split("=")[0]
         self.assertEqual(f"{name} does nothing with" in errors, not reads)
 
-  def test_a_seventh_scheme_is_one_class(self):
+  def test_another_scheme_is_one_class(self):
     (self.path / "mine_flags_test.py").write_text(MODULE)
     self.addCleanup(ppsro.SCHEMES.pop, "deep", None)
     self.addCleanup(ppsro.METHODS.pop, "evenly", None)
@@ -204,6 +211,23 @@ class ResumeTest(FlagsTestCase):
                          "--max_rounds=3")
     self.assertEqual(testing.result_of(lines)["rounds"], "3")
     self.assertEqual(result["rounds"], "2")
+
+  @parameterized.parameters(
+      # evaluation, oracle, and the flag as a resumed run of 0.1 has it
+      ("exact", "ppo", 2 ** 20), ("exact", "dqn", 2 ** 20),
+      ("exact", "exact", None), ("sampled", "ppo", None))
+  def test_a_default_batch_of_version_0_1_is_drawn(self, evaluation, oracle,
+                                                   expected):
+    self.play(f"--evaluation={evaluation}", f"--oracle={oracle}",
+              *(["--exploiter_steps=0"] * (evaluation == "sampled")),
+              f"--output_dir={self.run_path}")
+    with testing.imported_example("common_flags") as common_flags:
+      given = common_flags._flags_of_0_1(
+          {"oracle": oracle, "episodes_per_batch": None}, self.run_path)
+      self.assertEqual(given["episodes_per_batch"], expected)
+      given = common_flags._flags_of_0_1(
+          {"oracle": oracle, "episodes_per_batch": 5}, self.run_path)
+      self.assertEqual(given["episodes_per_batch"], 5)
 
   def test_a_run_from_python_is_resumed_from_python(self):
     ppsro.run("kuhn_poker", "sequential", ppsro.ExactConfig(),

@@ -151,6 +151,8 @@ class PipelineExampleTest(ExampleTestCase):
        "--max_iterations=20"),
       (0.5, "--scheme=neupl", "--num_levels=3", "--max_iterations=12",
        "--episodes_per_batch=256"),
+      (0.5, "--scheme=self_play", "--max_rounds=4",
+       "--episodes_per_batch=1024", "--magnet=0.2", "--magnet_updates=40"),
       (0.8, "--scheme=pipeline", "--oracle=exact", "--max_iterations=3",
        "--game_name=kuhn_poker(players=3)", "--meta_strategy=uniform"),
       # Uniform play is its equilibrium; the first response is as far as can
@@ -174,12 +176,15 @@ class PipelineExampleTest(ExampleTestCase):
     self.assert_policy_is_as_told(self.run_path, result)
     self.assertEqual("cce_gap" in result, "--meta_strategy=cce" in arguments)
     self.assertEqual("one population" in errors,
-                     "rectified" in arguments[0] or "neupl" in arguments[0])
+                     arguments[0].split("=")[1] in (
+                         "rectified", "neupl", "self_play"))
 
   @parameterized.parameters(
       ("--game_name=phantom_ttt", "--episodes_per_batch=64"),
       ("--game_name=phantom_ttt", "--episodes_per_batch=32",
        "--scheme=neupl", "--num_levels=2"),
+      ("--game_name=phantom_ttt", "--episodes_per_batch=32",
+       "--scheme=self_play", "--self_play_answer=mixture"),
       ("--game_name=kuhn_poker", "--evaluation=sampled", "--oracle=dqn",
        "--scheme=rectified", "--episodes_per_batch=256"),
       ("--game_name=kuhn_poker(players=3)", "--evaluation=sampled",

@@ -53,7 +53,7 @@ IMPORTS = {
     "testing": "executors games oracles plain_data policies population "
                "simulators",
     "runs": "evaluation executors games lower_bound oracles plain_data plateau "
-            "policies schemes simulators solver",
+            "policies population schemes simulators solver",
 }
 
 # The only places, folders or files, that may import what takes long.

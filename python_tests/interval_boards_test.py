@@ -31,12 +31,11 @@ from open_spiel_ppsro.evaluation.interval import budget
 from open_spiel_ppsro.evaluation.interval import seat_policy
 from open_spiel_ppsro.evaluation.interval import state_walk
 from open_spiel_ppsro.evaluation.interval import walk
+from open_spiel_ppsro.games import phantom_board
 from open_spiel_ppsro.policies import networks
 import testing
 
 HAS_NUMBA = importlib.util.find_spec("numba") is not None
-if HAS_NUMBA:
-  from open_spiel_ppsro.evaluation.interval import phantom_boards
 
 BOARDS = ("phantom_ttt", "phantom_ttt(gameversion=abrupt)",
           "dark_hex(board_size=3)", "dark_hex(board_size=3,gameversion=adh)")
@@ -81,7 +80,7 @@ class RulesTest(parameterized.TestCase):
       ("dark_hex(board_size=4,gameversion=adh)", 50))
   def test_pyspiel_agrees(self, name, num_games):
     game = pyspiel.load_game(name)
-    board = phantom_boards.phantom_board(game)
+    board = phantom_board.phantom_board(game)
     rng = np.random.default_rng(0)
     seen = {}  # By player and number of tries.
     for _ in range(num_games):
@@ -118,7 +117,7 @@ class RulesTest(parameterized.TestCase):
       "phantom_ttt(obstype=reveal-numturns)", "dark_hex(board_size=5)",
       "dark_hex(board_size=3,obstype=reveal-numturns)", "tic_tac_toe")
   def test_other_games(self, name):
-    self.assertIsNone(phantom_boards.phantom_board(pyspiel.load_game(name)))
+    self.assertIsNone(phantom_board.phantom_board(pyspiel.load_game(name)))
 
 
 @unittest.skipUnless(HAS_NUMBA, "it takes Numba")

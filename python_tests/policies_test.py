@@ -25,6 +25,7 @@ from open_spiel.python.algorithms import expected_game_score
 from open_spiel.python.algorithms import exploitability
 
 import open_spiel_ppsro as ppsro
+from open_spiel_ppsro import solver as solver_lib
 from open_spiel_ppsro.policies import policy as policy_lib
 import testing
 
@@ -297,6 +298,28 @@ class StorageTest(parameterized.TestCase):
         for column, value in expected.items():
           if "seconds" not in column:
             self.assertEqual(str(found[column]), value, column)
+
+
+  @parameterized.parameters("exact", "sampled")
+  def test_default_settings_of_0_1_are_those_of_drawn_batches(self, evaluation):
+    config = ppsro.PPOConfig(
+        episodes_per_batch=2 ** 20 if evaluation == "exact" else None)
+    with ppsro.PipelinedOracle("kuhn_poker", config,
+                               evaluation=evaluation) as oracle:
+      solver = ppsro.PipelinePSROSolver("kuhn_poker", oracle)
+      ours = solver.settings()
+      # As version 0.1 wrote them.
+      theirs = {**ours, "oracle episodes_per_batch": None,
+                "oracle entropy_coefficient": None,
+                "plateau count_moving": True}
+      for name in ("oracle policy_loss", "oracle temperature",
+                   "oracle advantage_clip", "oracle visit_exponent",
+                   "plateau relative"):
+        del theirs[name]
+      self.assertEqual(solver_lib._settings_of_0_1(theirs), ours)
+      self.assertEqual(solver_lib._settings_of_0_1(ours), ours)
+      now = {**ours, "oracle episodes_per_batch": None}
+      self.assertEqual(solver_lib._settings_of_0_1(now), now)
 
 
 if __name__ == "__main__":

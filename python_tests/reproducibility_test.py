@@ -24,8 +24,10 @@ from open_spiel_ppsro.executors import ray_executor
 from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import neupl
 from open_spiel_ppsro.oracles import ppo
+from open_spiel_ppsro.oracles import self_play
 import testing
 
+SELF_PLAY = self_play.SelfPlayConfig(episodes_per_batch=64, hidden_sizes=(16,))
 PPO = ppo.PPOConfig(episodes_per_batch=128, hidden_sizes=(16,))
 DQN = dqn.DQNConfig(episodes_per_batch=128, hidden_sizes=(16,))
 NEUPL = neupl.NeuPLConfig(episodes_per_batch=128, hidden_sizes=(16,),
@@ -38,6 +40,9 @@ CASES = {
     "dqn_sampled": (DQN, schemes.NaiveParallel(2), {"evaluation": "sampled"}),
     "neupl": (NEUPL, schemes.NeuPL(3), {}),
     "neupl_sampled": (NEUPL, schemes.NeuPL(3), {"evaluation": "sampled"}),
+    "self_play": (SELF_PLAY, schemes.SelfPlay(), {}),
+    "self_play_sampled": (SELF_PLAY, schemes.SelfPlay(),
+                          {"evaluation": "sampled"}),
 }
 
 
@@ -58,7 +63,8 @@ class LockstepTest(parameterized.TestCase):
     serial = play(*case)
     # Learners trained; where they can freeze, some did, and others opened.
     members = sum(map(len, serial[1]["population"]["members"]))
-    self.assertGreaterEqual(members, 8 if case[1].freezes else 4)
+    self.assertGreaterEqual(
+        members, 2 if case[1].plays_itself else 8 if case[1].freezes else 4)
     for workers in (1, 2, 3):
       self.assert_same(
           play(*case, process_executor.ProcessExecutor(workers)), serial)

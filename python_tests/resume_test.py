@@ -14,6 +14,7 @@
 
 """A run that was stopped and resumed is the run that was not."""
 
+import dataclasses
 import itertools
 
 from absl.testing import absltest
@@ -27,10 +28,12 @@ from open_spiel_ppsro.oracles import exact
 from open_spiel_ppsro.oracles import gradual
 from open_spiel_ppsro.oracles import neupl
 from open_spiel_ppsro.oracles import ppo
+from open_spiel_ppsro.oracles import self_play
 import testing
 
 # The numbers of rounds after which a run is saved, and gone on with.
 SAVED = (0, 1, 4, 7, 8)
+SELF_PLAY = self_play.SelfPlayConfig(episodes_per_batch=64, hidden_sizes=(16,))
 PPO = ppo.PPOConfig(episodes_per_batch=128, hidden_sizes=(16,))
 DQN = dqn.DQNConfig(episodes_per_batch=128, hidden_sizes=(16,))
 NEUPL = neupl.NeuPLConfig(episodes_per_batch=64, hidden_sizes=(16,),
@@ -59,6 +62,12 @@ CASES = {
     "neupl": (NEUPL, lambda: schemes.NeuPL(3), {}),
     "neupl_sampled": (NEUPL, lambda: schemes.NeuPL(3),
                       {"evaluation": "sampled"}),
+    "self_play": (dataclasses.replace(SELF_PLAY, magnet_updates=50),
+                  schemes.SelfPlay, {}),
+    "self_play_sampled": (SELF_PLAY, schemes.SelfPlay,
+                          {"evaluation": "sampled"}),
+    "self_play_weights": (dataclasses.replace(SELF_PLAY, answer="weights"),
+                          schemes.SelfPlay, {"evaluation": "sampled"}),
     "cce": (PPO, lambda: schemes.Pipeline(2),
             {"meta_strategy_method": "cce"}),
     "prd": (PPO, lambda: schemes.Pipeline(2),
@@ -86,7 +95,8 @@ class ResumeTest(parameterized.TestCase):
         states[number] = whole.state()
       if number < SAVED[-1]:
         results.append(whole.round())
-    self.assertGreater(len(whole.population.members()), 2)
+    self.assertGreater(len(whole.population.members()),
+                       1 if whole.scheme.plays_itself else 2)
     if whole.scheme.freezes:
       self.assertNotEmpty([p for result in results for p in result.frozen])
     # A state is all that the rest depends on: it is enough to come from each
@@ -100,9 +110,13 @@ class ResumeTest(parameterized.TestCase):
           testing.without_clocks(results[start:end]))
       self.assertEmpty(testing.differences(resumed.state(), states[end]))
 
-  def test_another_executor_and_several_workers_per_level(self):
-    options = {"workers_per_level": 2}
-    oracle, whole = make_solver(PPO, schemes.Pipeline(2),
+  @parameterized.parameters(
+      (PPO, lambda: schemes.Pipeline(2), {}),
+      (SELF_PLAY, schemes.SelfPlay, {"evaluation": "sampled"}))
+  def test_another_executor_and_several_workers_per_level(
+      self, config, make_scheme, options):
+    options = {"workers_per_level": 2, **options}
+    oracle, whole = make_solver(config, make_scheme(),
                                 process_executor.ProcessExecutor(2), **options)
     with oracle:
       for _ in range(2):
@@ -110,7 +124,7 @@ class ResumeTest(parameterized.TestCase):
       state = self.through_a_file(whole.state())
       results = [whole.round() for _ in range(3)]
       end = whole.state()
-    oracle, resumed = make_solver(PPO, schemes.Pipeline(2),
+    oracle, resumed = make_solver(config, make_scheme(),
                                   process_executor.ProcessExecutor(3),
                                   **options)
     with oracle:

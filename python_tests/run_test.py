@@ -299,7 +299,7 @@ class RunTest(RunTestCase):
 
   @parameterized.parameters(
       ({"scheme": "pipelin"}, "unknown scheme 'pipelin'; use a Scheme or one "
-       "of sequential, naive, rectified, dch, pipeline, neupl"),
+       "of sequential, naive, rectified, dch, pipeline, neupl, self_play"),
       ({"game": "kuhn_pokr"}, "OpenSpiel has no game 'kuhn_pokr'"),
       ({"meta_strategy": "nsh"}, "nsh"),
       ({"evaluation": "sampled"}, "enumerated"),

@@ -136,6 +136,32 @@ class InteractionGraphTest(parameterized.TestCase):
                              ((0, 1, 2), (0, 1, 2))])
 
 
+class SelfPlayTest(absltest.TestCase):
+
+  def test_one_policy_faces_itself(self):
+    scheme = schemes.SelfPlay()
+    population = draw("F")
+    self.assertEqual(scheme.answer(population), ((0,),))
+    self.assertEqual(scheme.openings(population, uniform),
+                     [schemes.Opening(0)])
+    population = draw("Fa")
+    self.assertEmpty(scheme.openings(population, uniform))
+    self.assertEqual(scheme.answer(population), ((1,),))
+    rows = graph(scheme, population)
+    self.assertEqual(list(rows), [PolicyId(0, 1)])
+    self.assertEqual(rows[PolicyId(0, 1)].meta_strategy.indices, ((1,),))
+    self.assertFalse(rows[PolicyId(0, 1)].stationary)
+
+
+class AnswerTest(parameterized.TestCase):
+
+  @parameterized.parameters(
+      (schemes.Pipeline(2), ((0, 1), (0,))),
+      (schemes.DCH(2), ((0, 1, 2), (0, 1))))
+  def test_frozen_policies_or_all(self, scheme, expected):
+    self.assertEqual(scheme.answer(draw("FFa", "Fa")), expected)
+
+
 class RectifiedTest(absltest.TestCase):
   RPS = np.array([[0., -1, 1], [1, 0, -1], [-1, 1, 0]])
 
@@ -226,12 +252,25 @@ class OpeningsTest(parameterized.TestCase):
         [o.player for o in scheme.openings(draw(*drawn), uniform)], players)
 
   @parameterized.parameters(
+      # scheme, levels where batches are episodes and expectations
+      (schemes.Pipeline(), 4, 2), (schemes.Pipeline(3), 3, 3),
+      (schemes.Sequential(), 1, 1), (schemes.DCH(), 4, 4),
+      (schemes.NaiveParallel(), 4, 4), (schemes.NeuPL(), 16, 16))
+  def test_default_levels(self, scheme, of_episodes, of_expectations):
+    for expectations, levels in ((False, of_episodes), (True, of_expectations)):
+      found = scheme.completed(expectations)
+      self.assertIs(type(found), type(scheme))
+      self.assertEqual(found.num_levels, levels)
+      self.assertEqual(found.completed(not expectations), found)
+
+  @parameterized.parameters(
       (lambda: schemes.Pipeline(0), "num_levels is 0"),
       (lambda: schemes.Pipeline(2, -1), "warmup_steps is -1"),
       (lambda: schemes.Rectified("both"), "subset, relu"),
       (lambda: schemes.DCH(2, meta_solver="best"), "nash or online"),
       (lambda: schemes.DCH(2, exploration=2), "from 0 to 1"),
       (lambda: plateau_lib.PlateauRule(delta=-1), "delta is -1"),
+      (lambda: plateau_lib.PlateauRule(relative=-1), "relative is -1"),
       (lambda: plateau_lib.PlateauRule(min_steps=5, max_steps=4),
        "max_steps is 4"),
   )
@@ -261,6 +300,17 @@ class PlateauTest(parameterized.TestCase):
     frozen = [plateau.update(10 * r, 10, payoff, r >= stationary_from)
               for r, payoff in enumerate(payoffs, start=1)]
     self.assertEqual(frozen.index(True) + 1, expected)
+
+  @parameterized.parameters(
+      # gain, the least improvement that keeps a policy in training
+      (0.0, 0.1), (1.0, 0.1), (2.0, 0.1), (4.0, 0.2))
+  def test_a_share_of_the_gain(self, gain, least):
+    rule = plateau_lib.PlateauRule(delta=0.1, relative=0.05)
+    for improvement, frozen in ((0.99 * least, True), (1.01 * least, False)):
+      plateau = plateau_lib.Plateau(rule)
+      plateau.update(10, 10, 1.0, True, gain)
+      self.assertEqual(
+          plateau.update(20, 10, 1.0 + improvement, True, gain), frozen)
 
   def test_the_first_window_never_freezes(self):
     for delta in (0.0, 1e9):

@@ -14,6 +14,8 @@
 
 """Tests of TreeSimulator and of merging batches."""
 
+import dataclasses
+
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
@@ -80,6 +82,50 @@ class TreeSimulatorTest(parameterized.TestCase):
     error = 5 * np.sqrt(exact * (1 - exact) / EPISODES) + 1e-9
     self.assertTrue((np.abs(visits / EPISODES - exact) <= error + 3 / EPISODES
                     ).all())
+
+  @parameterized.product(name=("kuhn_poker", "leduc_poker",
+                               "goofspiel(num_cards=3,imp_info=True)"),
+                         player=(0, 1), share=(0.0, 0.25))
+  def test_expectation_is_the_limit_of_draws(self, name, player, share):
+    tree, batch, plans = self.draw(name, player, share, num_episodes=None)
+    self.assertTrue(batch.is_expectation)
+    self.assertEqual((batch.num_episodes, batch.weight), (0, 1))
+    self.assertEqual(batch.num_steps, max(1, round(
+        tree_simulator.mean_steps(tree))))
+    returns = sequence_form.expected_returns(tree, plans)[player]
+    self.assertAlmostEqual(batch.episode_return, returns)
+    # Frequent samples of a huge draw have the same shares and mean returns.
+    _, drawn, _ = self.draw(name, player, share, num_episodes=2 ** 40)
+    for field in ("row", "action", "next_row"):
+      np.testing.assert_array_equal(getattr(batch, field),
+                                    getattr(drawn, field))
+    np.testing.assert_allclose(drawn.count / 2 ** 40, batch.count, atol=5e-6)
+    frequent = batch.count > 1e-4
+    self.assertGreater(frequent.sum(), 4)
+    for field in ("mean_return", "reward"):
+      np.testing.assert_allclose(
+          getattr(drawn, field)[frequent], getattr(batch, field)[frequent],
+          atol=5e-3)
+    # Whoever comes to an information state decides there.
+    visits = np.bincount(batch.row, batch.count, len(batch.observations))
+    arrivals = np.bincount(batch.next_row[batch.next_row >= 0],
+                           batch.count[batch.next_row >= 0],
+                           len(batch.observations))
+    later = np.arange(tree.infostates[player].levels[0].stop, len(visits))
+    np.testing.assert_allclose(arrivals[later], visits[later], atol=1e-12)
+
+  def test_expectation_of_other_opponents(self):
+    tree = game_tree.enumerate_game("kuhn_poker")
+    simulator = tree_simulator.TreeSimulator(tree, 0)
+    own = testing.random_table(tree, 0, 1)
+    found = []
+    for seed in (1, 2, 1):
+      other = mixture([testing.random_table(tree, 1, seed)], [1.0], 1)
+      simulator.face((other, other))
+      found.append(simulator.draw(lambda observations, mask: own, None,
+                                  np.random.default_rng(0)).episode_return)
+    self.assertEqual(found[0], found[2])
+    self.assertNotEqual(found[0], found[1])
 
   @parameterized.product(player=(0, 1, 2), share=(0.0, 0.25))
   def test_opponents_drawn_together(self, player, share):
@@ -184,6 +230,14 @@ def decisions_of_random_play(state):
 
 
 class MergeTest(absltest.TestCase):
+
+  def test_expectations_weigh_the_same(self):
+    shared = np.zeros((2, 3), np.float32)
+    merged = simulator_lib.merge([
+        dataclasses.replace(self.batch(shared, first), num_episodes=0)
+        for first in (0, 1, 5)])
+    self.assertTrue(merged.is_expectation)
+    self.assertEqual((merged.weight, merged.episode_return), (1, 2.0))
 
   def batch(self, observations, first_row):
     return simulator_lib.EpisodeBatch(

@@ -25,6 +25,7 @@ from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro.evaluation import least_exploitable
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
+from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.simulators import simulator
 
 
@@ -182,6 +183,8 @@ def mixtures(roles: Sequence[int], meta_strategy: meta_game_lib.MetaStrategy,
              ) -> tuple[population_lib.Mixture, ...]:
   """Returns a `Mixture` of snapshots per player, without zero probabilities.
 
+  A `MixedPolicy` counts as its members: each of them is a snapshot.
+
   Args:
     roles: for each player, the population of its policies.
     meta_strategy: a `MetaStrategy`; if it is joint, the mixtures are its
@@ -189,10 +192,21 @@ def mixtures(roles: Sequence[int], meta_strategy: meta_game_lib.MetaStrategy,
     population: the `Population`.
   """
   per_population = [
-      population_lib.Mixture(
-          tuple(population[population_lib.PolicyId(p, chosen[k])].snapshot
-                for k in np.flatnonzero(weights)),
-          weights[np.flatnonzero(weights)])
+      _mixture([population[population_lib.PolicyId(p, chosen[k])].snapshot
+                for k in np.flatnonzero(weights)],
+               weights[np.flatnonzero(weights)])
       for p, (chosen, weights) in enumerate(zip(
           meta_strategy.indices, meta_strategy.probabilities))]
   return tuple(per_population[role] for role in roles)
+
+
+def _mixture(snapshots, weights):
+  """Returns the `Mixture` of snapshots, with members for mixed policies."""
+  parts, probabilities = [], []
+  for snapshot, weight in zip(snapshots, weights):
+    members, shares = sampled.members(snapshot.policy)
+    parts += [snapshot if member is snapshot.policy
+              else dataclasses.replace(snapshot, policy=member)
+              for member in members]
+    probabilities.append(weight * shares)
+  return population_lib.Mixture(tuple(parts), np.concatenate(probabilities))

@@ -173,6 +173,21 @@ class MetaGame:
         values = values @ weights[other]
     return float(values)
 
+  def value(self, population: int, meta_strategy: MetaStrategy) -> float:
+    """Returns what a population's own side of a meta-strategy earns in it.
+
+    Args:
+      population: the population, which plays as its first player.
+      meta_strategy: a `MetaStrategy`.
+    """
+    values = self._payoffs[self._roles.index(population)][
+        np.ix_(*self.per_player(meta_strategy.indices))]
+    if meta_strategy.joint is not None:
+      return float(np.vdot(values, meta_strategy.joint))
+    for weights in reversed(self.per_player(meta_strategy.probabilities)):
+      values = values @ weights
+    return float(values)
+
   def sub_game(self, indices: Sequence[Sequence[int]],
                options: Mapping[str, Any] | None = None) -> "SubGame":
     """Returns the `SubGame` of the given policies per population."""

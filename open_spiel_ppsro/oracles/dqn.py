@@ -28,6 +28,7 @@ import torch
 from open_spiel_ppsro import population
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.oracles import data_parallel
+from open_spiel_ppsro.oracles import game_defaults
 from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import optimiser
 from open_spiel_ppsro.policies import networks
@@ -40,13 +41,19 @@ from open_spiel_ppsro.simulators import simulator as simulator_lib
 class DQNConfig(learner_lib.LearnerConfig):
   """The settings of DQN. The defaults work on games from Kuhn to Leduc poker.
 
+  A field that is None has a default that depends on the kind of the batches;
+  `game_defaults` has them, with the reasons.
+
   Attributes:
     hidden_sizes: the widths of the hidden layers of the Q-network.
     episodes_per_batch: episodes played between two rounds of updates, by each
-      worker of a level; by default as many as the simulator plays at no extra
-      cost.
+      worker of a level; by default the expectation on an enumerated game, and
+      as many as the simulator plays best on a sampled one.
     replay_batches: how many batches, the newest, the replay buffer keeps.
     updates_per_batch: the gradient steps after each batch.
+    visit_exponent: an action counts by its samples to the power of this; 1
+      makes all samples equal. A small one also teaches play that the policy
+      rarely comes to.
     learning_rate: the learning rate of Adam while the opponents still change.
     final_learning_rate: the learning rate to which it falls once the opponents
       are final.
@@ -65,17 +72,18 @@ class DQNConfig(learner_lib.LearnerConfig):
   """
   hidden_sizes: tuple[int, ...] = (64, 64)
   episodes_per_batch: int | None = None
-  replay_batches: int = 8
-  updates_per_batch: int = 8
-  learning_rate: float = 1e-2
+  replay_batches: int | None = None
+  updates_per_batch: int | None = None
+  visit_exponent: float | None = None
+  learning_rate: float | None = None
   final_learning_rate: float = 5e-4
-  learning_rate_decay: float = 0.95
+  learning_rate_decay: float | None = None
   epsilon: float = 0.5
-  final_epsilon: float = 0.05
-  epsilon_decay: float = 0.95
-  target_rate: float = 0.05
+  final_epsilon: float | None = None
+  epsilon_decay: float | None = None
+  target_rate: float | None = None
   temperature: float = 0.0
-  random_opponent_share: float = 0.05
+  random_opponent_share: float | None = None
   device: str = "cpu"
 
   takes_team = True
@@ -85,9 +93,13 @@ class DQNConfig(learner_lib.LearnerConfig):
         self, "replay_batches", "updates_per_batch",
         "learning_rate", "final_learning_rate",
         "learning_rate_decay", "epsilon_decay", "target_rate")
+    learner_lib.check_not_negative(self, "visit_exponent", "temperature")
     learner_lib.check_sizes(self)
     learner_lib.check_share(
         self, "epsilon", "final_epsilon", "random_opponent_share")
+
+  def for_game(self, game: game_lib.Game) -> "DQNConfig":
+    return game_defaults.complete(self, game_defaults.of_dqn(self, game))
 
   def steps_per_batch(self, game: game_lib.Game) -> float:
     return of_game.steps_per_batch(game, self.episodes_per_batch)
@@ -97,8 +109,8 @@ class DQNConfig(learner_lib.LearnerConfig):
       seed_sequence: np.random.SeedSequence,
       team: data_parallel.SingleWorker = data_parallel.SingleWorker()
   ) -> "DQNLearner":
-    return DQNLearner(of_game.make_simulator(game, player), self,
-                      seed_sequence, team)
+    return DQNLearner(of_game.make_simulator(game, player),
+                      self.for_game(game), seed_sequence, team)
 
 
 class DQNLearner(learner_lib.Learner):
@@ -110,7 +122,7 @@ class DQNLearner(learner_lib.Learner):
     networks.pin_threads()
     self._team = team
     self._simulator = simulator
-    self._config = config
+    self._config: Any = config  # No field is open here.
     self._episodes_per_batch = (
         config.episodes_per_batch or simulator.episodes_per_batch)
     network_seed, episode_seed = learner_lib.seeds(seed_sequence, team)
@@ -159,7 +171,8 @@ class DQNLearner(learner_lib.Learner):
             stationary: bool) -> learner_lib.TrainingReport:
     config = self._config
     self._simulator.face(opponents, config.random_opponent_share)
-    totals = np.zeros(3)  # The entries are steps, episodes, summed returns.
+    # The entries are steps, episodes, weights of batches, summed returns.
+    totals = np.zeros(4)
     while totals[0] < num_steps:
       batch = self._simulator.draw(self._explore, self._episodes_per_batch,
                                    self._rng)
@@ -173,14 +186,14 @@ class DQNLearner(learner_lib.Learner):
         self._epsilon = max(self._epsilon * config.epsilon_decay,
                             config.final_epsilon)
       totals += self._team.gather(
-          batch.num_steps, batch.num_episodes,
-          batch.num_episodes * batch.episode_return).sum(axis=0)
-    steps, episodes, total_return = totals.tolist()
+          batch.num_steps, batch.num_episodes, batch.weight,
+          batch.weight * batch.episode_return).sum(axis=0)
+    steps, episodes, weight, total_return = totals.tolist()
     # The first worker of a team speaks for all.
     policy: Any = self._snapshot() if self._team.rank == 0 else None
     return learner_lib.TrainingReport(
         policy=policy,
-        mean_return=total_return / episodes,
+        mean_return=total_return / weight,
         steps=int(steps), episodes=int(episodes))
 
   def _snapshot(self):
@@ -229,14 +242,19 @@ class DQNLearner(learner_lib.Learner):
       self._return_scale = float(
           self._team.gather(self._return_scale).mean())
 
-    share = batch.count / np.maximum(count, 1)[flat]
+    share = np.divide(batch.count, count[flat],
+                      out=np.zeros_like(batch.count), where=batch.count > 0)
     reward = as_tensor(
         as_sum(share * batch.reward).reshape(shape) / self._return_scale)
     continues = np.flatnonzero(batch.next_row >= 0)
     next_row = torch.as_tensor(batch.next_row[continues], device=config.device)
     next_share = as_tensor(share[continues])
     from_entry = torch.as_tensor(flat[continues], device=config.device)
-    weight = as_tensor((count / count.sum()).reshape(shape))
+    weight = count / count.sum()
+    if config.visit_exponent != 1:
+      weight = weight ** config.visit_exponent * (count > 0)
+      weight /= weight.sum()
+    weight = as_tensor(weight.reshape(shape))
     observations = self._observations(batch.observations)
     illegal = self._illegal(batch.legal_actions_mask)
 

@@ -20,6 +20,7 @@ networks, optimisers and replay buffers never leave it.
 """
 
 import abc
+from collections.abc import Sequence
 import dataclasses
 from typing import Any
 from typing import ClassVar
@@ -131,12 +132,15 @@ class LearnerConfig(abc.ABC):
     responds_exactly: whether its learners give exact best responses at once.
     trains_rows: whether its policies are the rows of one network, which a
       `NeuPLOracle` trains.
+    plays_itself: whether its learners train against themselves, whatever the
+      opponents, which is for `schemes.SelfPlay`.
   """
 
   needs_enumerated_game: ClassVar[bool] = False
   takes_team: ClassVar[bool] = False
   responds_exactly: ClassVar[bool] = False
   trains_rows: ClassVar[bool] = False
+  plays_itself: ClassVar[bool] = False
 
   @abc.abstractmethod
   def make_learner(self, game: game_lib.Game, player: int,
@@ -169,6 +173,17 @@ class LearnerConfig(abc.ABC):
       raise ValueError(
           f"{type(self).__name__} needs a game that is enumerated; "
           f"{game.game} is sampled: use PPO or DQN")
+
+  def for_game(self, game: game_lib.Game) -> "LearnerConfig":
+    """Returns the configuration with what its defaults are on a game.
+
+    A run asks once, so that its settings say with which values it ran.
+
+    Args:
+      game: a `GameTree` or a `StateGame`.
+    """
+    del game
+    return self
 
   def exploiters(self) -> list["LearnerConfig"]:
     """Returns the configurations of the exploiters of a lower bound."""
@@ -287,18 +302,41 @@ def check_finite_return(mean_return: float) -> None:
         "of the game")
 
 
-def check_positive(config: LearnerConfig, *names: str) -> None:
-  """Raises ValueError if a field of a configuration is not above zero."""
+def _set_fields(config, names):
+  """Yields `(name, value)` of fields, without those whose default is open."""
+  open_fields = {field.name for field in dataclasses.fields(config)
+                 if field.default is None}
   for name in names:
     value = getattr(config, name)
+    if value is not None or name not in open_fields:
+      yield name, value
+
+
+def check_choice(config: Any, name: str, choices: Sequence[str]) -> None:
+  """Raises ValueError if a field of a configuration is none of some names."""
+  for _, value in _set_fields(config, [name]):
+    if value not in choices:
+      raise ValueError(
+          f"{name} is {value!r}; use one of {', '.join(choices)}")
+
+
+def check_positive(config: Any, *names: str) -> None:
+  """Raises ValueError if a field of a configuration is not above zero."""
+  for name, value in _set_fields(config, names):
     if not isinstance(value, (int, float)) or not value > 0:
       raise ValueError(f"{name} is {value!r}; it takes a number above 0")
 
 
-def check_share(config: LearnerConfig, *names: str) -> None:
+def check_not_negative(config: Any, *names: str) -> None:
+  """Raises ValueError if a field of a configuration is below zero."""
+  for name, value in _set_fields(config, names):
+    if not isinstance(value, (int, float)) or not value >= 0:
+      raise ValueError(f"{name} is {value!r}; it takes 0 or more")
+
+
+def check_share(config: Any, *names: str) -> None:
   """Raises ValueError if a field of a configuration is not in [0, 1]."""
-  for name in names:
-    value = getattr(config, name)
+  for name, value in _set_fields(config, names):
     if not isinstance(value, (int, float)) or not 0 <= value <= 1:
       raise ValueError(f"{name} is {value!r}; it takes a number from 0 to 1")
 

@@ -15,9 +15,10 @@
 """NeuPL: one conditional network is the whole population.
 
 Source: Liu et al. 2022, "NeuPL: Neural Population Learning", Algorithms 1 and
-5, with PPO in place of MPO. The inputs of the policy are an observation and its
-own row of the interaction graph; the value also gets the opponent's row, and is
-learned per opponent. Equal rows are one policy.
+5, with the policy steps of `ppo` in place of MPO. The inputs of the policy are
+an observation and its own row of the interaction graph. Equal rows are one
+policy. Where batches are episodes, a value network, which also gets the
+opponent's row, is learned per opponent; an expectation needs none.
 
 The training is data-parallel: every unique row plays its episodes and computes
 its gradient in a worker, with the same weights. The gradients are averaged in
@@ -35,7 +36,9 @@ import torch
 from open_spiel_ppsro import population
 from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.games import game as game_lib
+from open_spiel_ppsro.oracles import game_defaults
 from open_spiel_ppsro.oracles import learner as learner_lib
+from open_spiel_ppsro.oracles import mirror_descent
 from open_spiel_ppsro.oracles import optimiser
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
@@ -56,18 +59,26 @@ _ROW_TOLERANCE = 1e-3
 class NeuPLConfig(learner_lib.LearnerConfig):
   """The settings of the conditional network.
 
+  A field that is None has a default that depends on the kind of the batches;
+  `game_defaults` has them, with the reasons.
+
   Attributes:
     max_policies: the most policies, sink included; the length of a row.
     hidden_sizes: the widths of the hidden layers, of the policy network and of
       the value network.
-    episodes_per_batch: episodes per unique row between two updates; by
-      default as many as the simulator plays at no extra cost.
+    episodes_per_batch: episodes per unique row between two updates; by default
+      the expectation on an enumerated game, and as many as the simulator plays
+      best on a sampled one.
+    policy_loss: how a batch changes the policy, `mirror` or `clipped`, see
+      `PPOConfig`.
     epochs: the gradient passes of the policy over a batch; the value takes one.
     learning_rate: the learning rate of Adam at the start.
     final_learning_rate: the learning rate to which it falls.
     learning_rate_decay: the factor by which it falls per batch.
     clip: the bound of the ratio of new to old probability, which is clipped to
-      1 +- this.
+      1 +- this, in the loss `clipped`.
+    advantage_clip: as of `PPOConfig`.
+    visit_exponent: as of `PPOConfig`.
     entropy_coefficient: the weight of the entropy bonus.
     anchor_coefficient: the weight of the cross-entropy to the behaviour of the
       row's own mixture, times the probability that two draws from the mixture
@@ -84,31 +95,38 @@ class NeuPLConfig(learner_lib.LearnerConfig):
   max_policies: int = 17
   hidden_sizes: tuple[int, ...] = (128, 64)
   episodes_per_batch: int | None = None
-  epochs: int = 4
+  policy_loss: str | None = None
+  epochs: int | None = None
   learning_rate: float = 1e-2
   final_learning_rate: float = 3e-4
   learning_rate_decay: float = 0.994
   clip: float = 0.2
+  advantage_clip: float = 3.0
+  visit_exponent: float = 0.3
   entropy_coefficient: float = 0.0
-  anchor_coefficient: float = 3.0
+  anchor_coefficient: float | None = None
   exploration: float = 0.05
-  random_opponent_share: float = 0.02
+  random_opponent_share: float | None = None
   device: str = "cpu"
 
   trains_rows = True
 
   def __post_init__(self):
-    learner_lib.check_positive(self, "max_policies", "epochs", "learning_rate",
-                        "final_learning_rate", "learning_rate_decay", "clip")
+    learner_lib.check_choice(self, "policy_loss", ppo.POLICY_LOSSES)
+    learner_lib.check_positive(
+        self, "max_policies", "epochs", "learning_rate", "final_learning_rate",
+        "learning_rate_decay", "clip", "advantage_clip")
+    learner_lib.check_not_negative(
+        self, "visit_exponent", "entropy_coefficient", "anchor_coefficient")
     learner_lib.check_sizes(self)
-    if not self.anchor_coefficient >= 0:
-      raise ValueError(f"anchor_coefficient is {self.anchor_coefficient}; it "
-                       "takes 0 or more")
     learner_lib.check_share(self, "exploration", "random_opponent_share")
 
   def exploiters(self) -> list[learner_lib.LearnerConfig]:
     return ppo.PPOConfig(episodes_per_batch=self.episodes_per_batch,
                          device=self.device).exploiters()
+
+  def for_game(self, game: game_lib.Game) -> "NeuPLConfig":
+    return game_defaults.complete(self, game_defaults.of_neupl(self, game))
 
   def steps_per_batch(self, game: game_lib.Game) -> float:
     return of_game.steps_per_batch(game, self.episodes_per_batch)
@@ -163,7 +181,7 @@ class RowWorker:
                episode_seed: np.random.SeedSequence):
     networks.pin_threads()
     self._simulator = of_game.make_simulator(game, player)
-    self._config = config
+    self._config: Any = config  # No field is open here.
     self._networks = ConditionalNetworks(self._simulator, config, network_seed)
     self._rng = np.random.default_rng(episode_seed)
     self._observations = networks.DeviceCopy(config.device)
@@ -204,6 +222,9 @@ class RowWorker:
            ) -> tuple[int, int, float]:
     """Plays a batch; returns `(steps, episodes, mean return)`.
 
+    An expectation has no episodes, and needs no value: it is of the whole
+    mixture, and its mean returns are the baseline.
+
     Args:
       parameters: `[P]`, the parameters of both networks.
       row: `[N]`, the row that plays.
@@ -215,9 +236,13 @@ class RowWorker:
     config, simulator = self._config, self._simulator
     self._networks.set(parameters)
     self._row = self._tensor(row)
-    episodes = self._rng.multinomial(
-        config.episodes_per_batch or simulator.episodes_per_batch,
-        opponents.probabilities)
+    num_episodes = config.episodes_per_batch or simulator.episodes_per_batch
+    if num_episodes is None:
+      simulator.face((opponents, opponents), config.random_opponent_share)
+      batch = simulator.draw(self._explore, None, self._rng)
+      self._prepare([(batch, row)], opponents)
+      return batch.num_steps, 0, batch.episode_return
+    episodes = self._rng.multinomial(num_episodes, opponents.probabilities)
     batches = []
     for snapshot, opponent_row, share in zip(
         opponents.snapshots, opponent_rows, episodes):
@@ -244,15 +269,14 @@ class RowWorker:
     nets = self._networks
     inputs = conditioned(self._samples.observations, self._row)
     activations = nets.policy.activations(inputs)
-    by_logits = ppo.surrogate_gradient(
-        activations[-1], self._samples, self._config)
+    by_logits = self._policy_gradient(activations[-1])
     if self._anchor is not None:
       target, weight = self._anchor
       probabilities = networks.masked_log_softmax(
           activations[-1], self._samples.illegal).exp()
       by_logits += weight * (probabilities - target)
     gradient = [nets.policy.gradient(activations, by_logits)]
-    if with_value:
+    if with_value and self._value_samples is not None:
       inputs, target, weight = self._value_samples
       activations = nets.value.activations(inputs)
       error = activations[-1][:, 0] - target
@@ -261,6 +285,11 @@ class RowWorker:
     else:
       gradient.append(torch.zeros_like(nets.value.parameters))
     return torch.cat(gradient).cpu().numpy()
+
+  def _policy_gradient(self, logits):
+    if isinstance(self._samples, mirror_descent.MirrorSamples):
+      return mirror_descent.logit_gradient(logits, self._samples)
+    return ppo.surrogate_gradient(logits, self._samples, self._config)
 
   def _tensor(self, array):
     return torch.as_tensor(array, dtype=torch.float32,
@@ -289,7 +318,10 @@ class RowWorker:
     if self._return_scale is None:
       self._return_scale = ppo.return_scale(count, total)
     observations = self._observations(merged.observations)
-    value = self._value_estimates(batches, merged, observations, count)
+    self._value_samples = None
+    value = torch.zeros(len(count), device=self._config.device)
+    if not merged.is_expectation:
+      value = self._value_estimates(batches, merged, observations, count)
     visited = np.flatnonzero(count.sum(axis=1))
     self._anchor = self._anchor_target(mixture, merged, count, visited)
     rows = torch.as_tensor(visited, device=self._config.device)
@@ -297,14 +329,19 @@ class RowWorker:
     illegal = self._illegal(merged.legal_actions_mask)[rows]
     logits = self._networks.policy(conditioned(observations, self._row))
     log_probs = networks.masked_log_softmax(logits, illegal)
-    self._samples = ppo.make_samples(
+    samples = ppo.make_samples(
         observations, illegal, log_probs, value[rows], count[visited],
-        total[visited], self._return_scale)
+        total[visited], self._return_scale, merged.is_expectation)
     # Exploration takes a nearly given up action again and again, and it pays
     # less. If each time pushed its logit further down, the logit would become
     # too low to recover.
-    advantage = self._samples.advantage
+    advantage = samples.advantage
     advantage[(log_probs < _GIVEN_UP) & (advantage < 0)] = 0
+    self._samples = samples
+    if self._config.policy_loss == "mirror":
+      self._samples = ppo.mirror_samples(
+          samples, count[visited].sum(axis=1), self._config.visit_exponent,
+          self._config.advantage_clip, merged.is_expectation)
 
   def _value_estimates(self, batches, merged, observations, count):
     """Returns the value network's estimates, and keeps its training samples.
@@ -366,13 +403,18 @@ class RowWorker:
     if not weight > 0:
       return None
     visits = count.sum(axis=1)
+    if self._config.policy_loss == "mirror":  # Weighed as what it holds back.
+      weights = weight * mirror_descent.observation_weights(
+          visits[visited], self._config.visit_exponent)
+    else:
+      weights = weight * visits[visited] / visits.sum()
     mask = merged.legal_actions_mask[visited]
     epsilon = self._config.exploration
     return (
         self._tensor((1 - epsilon)
                      * self._simulator.behaviour(mixture, merged)[visited]
                      + epsilon * mask / mask.sum(axis=1, keepdims=True)),
-        self._tensor(weight * visits[visited] / visits.sum())[:, None])
+        self._tensor(weights)[:, None])
 
 
 class NeuPLOracle(pipelined.PipelinedOracle):
@@ -480,21 +522,24 @@ class NeuPLOracle(pipelined.PipelinedOracle):
       leaders.setdefault(row.tobytes(), policy_id)
     unique = [a for a in assignments
               if leaders[rows[a.policy_id].tobytes()] == a.policy_id]
-    trained = {a.policy_id: [0, 0, 0.0] for a in unique}
+    # The entries are steps, episodes, mean return, weight of batches.
+    trained = {a.policy_id: [0, 0, 0.0, 0] for a in unique}
     while any(trained[a.policy_id][0] < a.num_steps for a in unique):
       for assignment, (steps, episodes, mean_return) in zip(
           unique, self._update(unique, rows)):
         record = trained[assignment.policy_id]
-        record[2] = (record[1] * record[2] + episodes * mean_return) / (
-            record[1] + episodes)
+        weight = episodes or 1  # Of an expectation.
+        record[2] = (record[3] * record[2] + weight * mean_return) / (
+            record[3] + weight)
         record[0] += steps
         record[1] += episodes
+        record[3] += weight
     tables = dict(zip(trained, self._snapshots(
         {policy_id: rows[policy_id] for policy_id in trained})))
     reports = []
     for assignment in assignments:
       leader = leaders[rows[assignment.policy_id].tobytes()]
-      steps, episodes, mean_return = trained[leader]
+      steps, episodes, mean_return, _ = trained[leader]
       if leader != assignment.policy_id:  # The leader's report counts them.
         steps, episodes = 0, 0
       reports.append(learner_lib.TrainingReport(

@@ -49,6 +49,7 @@ from open_spiel_ppsro.oracles import psro_v2_requests
 from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.policies import tabular
+from open_spiel_ppsro.simulators import of_game
 
 # The default training of a best response for psro_v2, in batches of its
 # learner. More make better responses and slower iterations.
@@ -143,6 +144,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
       raise ValueError(f"{type(config).__name__} trains the rows of NeuPL; "
                        "give it to a NeuPLOracle")
     config.check_game(game)
+    config = config.for_game(game)
     if not isinstance(seed, int) or seed < 0:
       raise ValueError(f"seed is {seed!r}; it takes a whole number, 0 or more")
     if not isinstance(executor, (executor_lib.Executor, type(None))):
@@ -200,6 +202,12 @@ class PipelinedOracle(rl_oracle.RLOracle):
     """
     return self.workers_per_level * self.config.steps_per_batch(
         self.played_game)
+
+  @property
+  def trains_on_expectations(self) -> bool:
+    """Whether batches have no noise, see `EpisodeBatch.is_expectation`."""
+    return not self.config.plays_itself and of_game.gives_expectation(
+        self.played_game, getattr(self.config, "episodes_per_batch", 0))
 
   def open(self, policy_ids: Sequence[population.PolicyId],
            wait: bool = True) -> list[policy_lib.Policy]:

@@ -12,12 +12,14 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""PPO: a best responder by clipped policy gradients.
+"""PPO: a best responder by policy steps on whole batches.
 
 Source: Schulman et al. 2017, "Proximal Policy Optimization Algorithms", with
-whole-episode returns instead of bootstrapped ones. A new policy begins by
-imitating the meta-strategy of its own side, so that it has to learn only the
-gain over it. On Leduc poker the population then needs fewer policies.
+whole-episode returns instead of bootstrapped ones. Its clipped surrogate is one
+of two losses of the policy and suits batches of few episodes: a new policy then
+begins by imitating the meta-strategy of its own side, so that it has to learn
+only the gain over it. The other is the mirror-descent step of `mirror_descent`,
+which suits batches without noise.
 """
 
 import dataclasses
@@ -31,7 +33,9 @@ import torch
 from open_spiel_ppsro import population
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.oracles import data_parallel
+from open_spiel_ppsro.oracles import game_defaults
 from open_spiel_ppsro.oracles import learner as learner_lib
+from open_spiel_ppsro.oracles import mirror_descent
 from open_spiel_ppsro.oracles import optimiser
 from open_spiel_ppsro.policies import networks
 from open_spiel_ppsro.policies import policy as policy_lib
@@ -48,24 +52,32 @@ _IMITATION_EPSILON = 1e-3
 # In the baseline the network's value counts as this many visits. With more, the
 # baseline relies on the network rather than on the returns of the batch.
 _BASELINE_VISITS = 10.0
-# The default `entropy_coefficient` on sampled games. A larger one keeps
-# policies more random.
-_SAMPLED_ENTROPY = 0.02
 # The logarithm of a ratio is cut at this, because a larger ratio overflows. A
 # ratio this large is clipped in any case.
 _MAX_LOG_RATIO = 10.0
+
+# The names of the losses of a policy, see `PPOConfig.policy_loss`.
+POLICY_LOSSES = ("mirror", "clipped")
 
 
 @dataclasses.dataclass(frozen=True)
 class PPOConfig(learner_lib.LearnerConfig):
   """The settings of PPO. The defaults work on games from Kuhn to Leduc poker.
 
+  A field that is None has a default that depends on the loss and on the kind of
+  the game; `game_defaults` has them, with the reasons.
+
   Attributes:
     hidden_sizes: the widths of the hidden layers of the network, which policy
       and value share.
     episodes_per_batch: episodes played between two updates of the policy, by
-      each worker of a level; by default as many as the simulator plays at no
-      extra cost.
+      each worker of a level; by default the expectation on an enumerated game,
+      and as many as the simulator plays best on a sampled one.
+    policy_loss: how a batch changes the policy. `mirror`: a mirror-descent step
+      to a target that the network is fitted to, see `mirror_descent`; for
+      batches with little noise. `clipped`: PPO's clipped surrogate, for batches
+      of few episodes. By default `mirror` on an enumerated game, `clipped` on a
+      sampled one.
     epochs: the gradient passes over a batch.
     minibatch_rows: the most distinct observations per gradient step.
     learning_rate: the learning rate of Adam while the opponents still change.
@@ -73,10 +85,13 @@ class PPOConfig(learner_lib.LearnerConfig):
       are final.
     learning_rate_decay: the factor by which it falls per batch.
     clip: the bound of the ratio of new to old probability, which is clipped to
-      1 +- this.
-    entropy_coefficient: the weight of the entropy bonus; by default 0 on an
-      enumerated game, whose batches are nearly free of noise, and 0.02 on a
-      sampled one, where an action is easily given up too early.
+      1 +- this, in the loss `clipped`.
+    advantage_clip: the bound of a mirror-descent step, in deviations of the
+      advantages of a batch.
+    visit_exponent: in the loss `mirror` an observation counts by its visits to
+      the power of this; 0 makes all of them equal. A small one also teaches
+      play that the policy rarely comes to.
+    entropy_coefficient: the weight of the entropy bonus of the loss `clipped`.
     value_coefficient: the weight of the value loss; returns are scaled to unit
       size first.
     imitation_steps: the gradient steps that a new policy first takes to imitate
@@ -84,31 +99,45 @@ class PPOConfig(learner_lib.LearnerConfig):
     imitation_noise: the share of uniformly random play in the imitated policy.
     random_opponent_share: the share of episodes against uniformly random
       opponents, which keeps play sensible where the mixture never goes.
+    temperature: what the logits of the published policy are divided by; 0 plays
+      the best action.
     device: the device of all tensors, as torch names it.
   """
   hidden_sizes: tuple[int, ...] = (64, 64)
   episodes_per_batch: int | None = None
-  epochs: int = 8
+  policy_loss: str | None = None
+  epochs: int | None = None
   minibatch_rows: int = 4096
-  learning_rate: float = 2e-2
+  learning_rate: float | None = None
   final_learning_rate: float = 1e-3
-  learning_rate_decay: float = 0.9
+  learning_rate_decay: float | None = None
   clip: float = 0.2
+  advantage_clip: float = 3.0
+  visit_exponent: float = 0.3
   entropy_coefficient: float | None = None
-  value_coefficient: float = 0.5
-  imitation_steps: int = 25
+  value_coefficient: float | None = None
+  imitation_steps: int | None = None
   imitation_noise: float = 0.1
-  random_opponent_share: float = 0.02
+  random_opponent_share: float | None = None
+  temperature: float | None = None
   device: str = "cpu"
 
   takes_team = True
 
   def __post_init__(self):
+    learner_lib.check_choice(self, "policy_loss", POLICY_LOSSES)
     learner_lib.check_positive(
-        self, "epochs", "minibatch_rows",
-        "learning_rate", "final_learning_rate", "learning_rate_decay", "clip")
+        self, "epochs", "minibatch_rows", "learning_rate",
+        "final_learning_rate", "learning_rate_decay", "clip",
+        "advantage_clip")
+    learner_lib.check_not_negative(
+        self, "visit_exponent", "value_coefficient", "entropy_coefficient",
+        "imitation_steps", "temperature")
     learner_lib.check_sizes(self)
     learner_lib.check_share(self, "imitation_noise", "random_opponent_share")
+
+  def for_game(self, game: game_lib.Game) -> "PPOConfig":
+    return game_defaults.complete(self, game_defaults.of_ppo(self, game))
 
   def steps_per_batch(self, game: game_lib.Game) -> float:
     return of_game.steps_per_batch(game, self.episodes_per_batch)
@@ -118,17 +147,14 @@ class PPOConfig(learner_lib.LearnerConfig):
       seed_sequence: np.random.SeedSequence,
       team: data_parallel.SingleWorker = data_parallel.SingleWorker()
   ) -> "PPOLearner":
-    config = self
-    if self.entropy_coefficient is None:
-      config = dataclasses.replace(
-          self, entropy_coefficient=(
-              0.0 if game.is_enumerated else _SAMPLED_ENTROPY))
-    return PPOLearner(of_game.make_simulator(game, player), player, config,
-                      seed_sequence, team)
+    return PPOLearner(of_game.make_simulator(game, player), player,
+                      self.for_game(game), seed_sequence, team)
 
   def exploiters(self) -> list[learner_lib.LearnerConfig]:
     # An exploiter that imitates may keep actions that it should give up, and
     # one that starts from random weights may miss actions that others know.
+    if self.imitation_steps == 0:
+      return [self]
     return [self, dataclasses.replace(self, imitation_steps=0)]
 
 
@@ -186,20 +212,25 @@ def surrogate_gradient(logits: torch.Tensor, samples: Samples,
   return networks.through_log_softmax(by_log_prob, probabilities)
 
 
-def loss_gradient(output: torch.Tensor, samples: Samples,
+def loss_gradient(output: torch.Tensor,
+                  samples: Samples | mirror_descent.MirrorSamples,
                   config: PPOConfig) -> torch.Tensor:
-  """Returns `[U, A + 1]`, the gradient of the PPO loss by the output.
+  """Returns `[U, A + 1]`, the gradient of the whole loss by the output.
 
-  The loss is that of `surrogate_gradient`, plus `value_coefficient` times the
-  squared error of the last output.
+  The loss is that of the policy, by the kind of the samples, plus
+  `value_coefficient` times the squared error of the last output.
 
   Args:
     output: `[U, A + 1]`, logits and value.
-    samples: the `Samples` of these observations.
-    config: a `PPOConfig`.
+    samples: the samples of these observations.
+    config: a `PPOConfig` without open defaults.
   """
   gradient = torch.empty_like(output)
-  gradient[:, :-1] = surrogate_gradient(output[:, :-1], samples, config)
+  if isinstance(samples, mirror_descent.MirrorSamples):
+    gradient[:, :-1] = mirror_descent.logit_gradient(output[:, :-1], samples)
+  else:
+    gradient[:, :-1] = surrogate_gradient(output[:, :-1], samples, config)
+  assert config.value_coefficient is not None
   gradient[:, -1] = (2 * config.value_coefficient * samples.visit_weight
                      * (output[:, -1] - samples.value_target))
   return gradient
@@ -207,7 +238,7 @@ def loss_gradient(output: torch.Tensor, samples: Samples,
 
 def normalised_advantage(
     returns: torch.Tensor, value: torch.Tensor, value_target: torch.Tensor,
-    visits: torch.Tensor, weight: torch.Tensor,
+    visits: torch.Tensor | None, weight: torch.Tensor,
     taken: torch.Tensor) -> torch.Tensor:
   """Returns `[U, A]`, the advantage of each action, of unit deviation.
 
@@ -215,14 +246,17 @@ def normalised_advantage(
     returns: `[U, A]`, the mean return of each action.
     value: `[U]`, the network's estimate of `value_target`.
     value_target: `[U]`, the mean returns over actions.
-    visits: `[U]`, the number of samples in the mean `value_target`.
+    visits: `[U]`, the number of samples in the mean `value_target`; None if it
+      is exact, and thus the best baseline.
     weight: `[U, A]`, the share of each action among all samples.
     taken: `[U, A]`, 1 where an action was taken.
   """
-  # Where an observation was visited often, the mean return is a better baseline
-  # than the network's value.
-  baseline = (visits * value_target + _BASELINE_VISITS * value) / (
-      visits + _BASELINE_VISITS)
+  baseline = value_target
+  if visits is not None:
+    # Where an observation was visited often, the mean return is a better
+    # baseline than the network's value.
+    baseline = (visits * value_target + _BASELINE_VISITS * value) / (
+        visits + _BASELINE_VISITS)
   advantage = (returns - baseline[:, None]) * taken
   mean = (weight * advantage).sum()
   deviation = (weight * (advantage - mean) ** 2).sum().sqrt()
@@ -237,14 +271,14 @@ def return_scale(count: np.ndarray, total: np.ndarray) -> float:
     total: `[U, A]`, the summed returns of each action.
   """
   visits = count.sum(axis=1)
-  mean_return = total.sum(axis=1) / np.maximum(visits, 1)
+  mean_return = _mean(total.sum(axis=1), visits)
   return float(np.sqrt(visits @ mean_return ** 2 / visits.sum())) or 1.0
 
 
 def make_samples(observations: torch.Tensor, illegal: torch.Tensor,
                  log_probs: torch.Tensor, value: torch.Tensor,
                  count: np.ndarray, total: np.ndarray,
-                 scale: float) -> Samples:
+                 scale: float, is_expectation: bool = False) -> Samples:
   """Returns the `Samples` of observations that were visited.
 
   Args:
@@ -257,6 +291,7 @@ def make_samples(observations: torch.Tensor, illegal: torch.Tensor,
     count: `[U, A]`, the samples of each action.
     total: `[U, A]`, the summed returns of each action.
     scale: the return scale, in game utility.
+    is_expectation: whether counts are probabilities and returns are exact.
   """
 
   def as_tensor(array):
@@ -273,11 +308,44 @@ def make_samples(observations: torch.Tensor, illegal: torch.Tensor,
       taken=taken,
       weight=weight,
       advantage=normalised_advantage(
-          as_tensor(total / np.maximum(count, 1) / scale), value, value_target,
-          as_tensor(visits), weight, taken),
+          as_tensor(_mean(total, count) / scale), value, value_target,
+          None if is_expectation else as_tensor(visits), weight, taken),
       old_log_probs=log_probs,
       visit_weight=as_tensor(visits / visits.sum()),
       value_target=value_target)
+
+
+def mirror_samples(samples: Samples, visits: np.ndarray, visit_exponent: float,
+                   advantage_clip: float, is_expectation: bool
+                   ) -> mirror_descent.MirrorSamples:
+  """Returns the `MirrorSamples` of what `make_samples` gave.
+
+  Args:
+    samples: the `Samples`.
+    visits: `[U]`, the visits of each observation.
+    visit_exponent: see `mirror_descent.observation_weights`.
+    advantage_clip: see `mirror_descent.targets`.
+    is_expectation: whether counts are probabilities.
+  """
+  share = None
+  if not is_expectation:
+    share = samples.weight / samples.visit_weight[:, None]
+  return mirror_descent.MirrorSamples(
+      observations=samples.observations,
+      illegal=samples.illegal,
+      target=mirror_descent.targets(
+          samples.old_log_probs, samples.illegal, samples.advantage, share,
+          advantage_clip),
+      weight=torch.as_tensor(
+          mirror_descent.observation_weights(visits, visit_exponent),
+          dtype=torch.float32, device=samples.observations.device),
+      visit_weight=samples.visit_weight,
+      value_target=samples.value_target)
+
+
+def _mean(total, count):
+  """Returns `total / count`, and 0 where there is no count."""
+  return np.divide(total, count, out=np.zeros_like(total), where=count > 0)
 
 
 class PPOLearner(learner_lib.Learner):
@@ -293,7 +361,7 @@ class PPOLearner(learner_lib.Learner):
     self._episodes_per_batch = (
         config.episodes_per_batch or simulator.episodes_per_batch)
     self._has_trained = False
-    self._config = config
+    self._config: Any = config  # No field is open here.
     network_seed, episode_seed = learner_lib.seeds(seed_sequence, team)
     self._rng = np.random.default_rng(episode_seed)
     self._network = networks.MLP(
@@ -331,14 +399,15 @@ class PPOLearner(learner_lib.Learner):
     if not self._has_trained and self._config.imitation_steps:
       self._imitate(opponents[self._player])
     self._has_trained = True
-    totals = np.zeros(3)  # The entries are steps, episodes, summed returns.
+    # The entries are steps, episodes, weights of batches, summed returns.
+    totals = np.zeros(4)
     while totals[0] < num_steps:
       batch = self._simulator.draw(self._policy,
                                    self._episodes_per_batch, self._rng)
       samples = self._samples(batch)
       everyone = self._team.gather(
           len(samples.observations), batch.num_steps, batch.num_episodes,
-          batch.num_episodes * batch.episode_return)
+          batch.weight, batch.weight * batch.episode_return)
       self._update(samples, self._count_minibatches(everyone[:, 0]))
       learner_lib.check_finite(self._network.parameters, batch.episode_return)
       if stationary:
@@ -346,14 +415,15 @@ class PPOLearner(learner_lib.Learner):
             self._learning_rate * self._config.learning_rate_decay,
             self._config.final_learning_rate)
       totals += everyone[:, 1:].sum(axis=0)
-    steps, episodes, total_return = totals.tolist()
+    steps, episodes, weight, total_return = totals.tolist()
     # The first worker of a team speaks for all.
     policy: Any = self._snapshot() if self._team.rank == 0 else None
     return learner_lib.TrainingReport(
         policy=policy,
-        mean_return=total_return / episodes,
+        mean_return=total_return / weight,
         steps=int(steps), episodes=int(episodes),
-        payoffs=self._simulator.training_payoffs())
+        payoffs=(self._simulator.training_payoffs()
+                 if self._config.temperature == 1 else None))
 
   def _imitate(self, mixture):
     """Fits the policy to a `Mixture` and a share of uniformly random play."""
@@ -381,17 +451,27 @@ class PPOLearner(learner_lib.Learner):
             _IMITATION_LEARNING_RATE * max(0.1, 0.96 ** step))
 
   def _snapshot(self):
-    return self._simulator.publish(self._policy, self._copy)
+    return self._simulator.publish(self._published, self._copy)
 
   def _copy(self):
     return networks.NetworkPolicy(
         self._network.sizes, networks.as_array(self._network.parameters),
-        self._simulator.num_actions)
+        self._simulator.num_actions, self._config.temperature)
 
   def _policy(self, observations, mask):
-    log_probs = networks.masked_log_softmax(
-        self._network(self._observations(observations))[:, :-1],
-        self._illegal(mask))
+    return self._play(observations, mask, 1.0)
+
+  def _published(self, observations, mask):
+    return self._play(observations, mask, self._config.temperature)
+
+  def _play(self, observations, mask, temperature):
+    logits = self._network(self._observations(observations))[:, :-1]
+    if not temperature:
+      best = logits.masked_fill(self._illegal(mask), -torch.inf).argmax(dim=1)
+      return np.eye(mask.shape[1])[best.cpu().numpy()]
+    if temperature != 1:
+      logits = logits / temperature
+    log_probs = networks.masked_log_softmax(logits, self._illegal(mask))
     return log_probs.exp().double().cpu().numpy()
 
   def _update(self, samples, minibatches):
@@ -408,7 +488,7 @@ class PPOLearner(learner_lib.Learner):
             self._learning_rate)
 
   def _samples(self, batch):
-    """Returns the `Samples` of a batch, without unvisited observations."""
+    """Returns the samples of a batch, without unvisited observations."""
     count, total = batch.per_action()
     if self._return_scale is None:
       self._return_scale = float(
@@ -421,10 +501,15 @@ class PPOLearner(learner_lib.Learner):
       rows = torch.as_tensor(visited, device=self._config.device)
       observations, illegal = observations[rows], illegal[rows]
     output = self._network(observations)
-    return make_samples(
+    samples = make_samples(
         observations, illegal,
         networks.masked_log_softmax(output[:, :-1], illegal), output[:, -1],
-        count, total, self._return_scale)
+        count, total, self._return_scale, batch.is_expectation)
+    if self._config.policy_loss == "clipped":
+      return samples
+    return mirror_samples(
+        samples, count.sum(axis=1), self._config.visit_exponent,
+        self._config.advantage_clip, batch.is_expectation)
 
   def _count_minibatches(self, num_rows):
     """Returns how many minibatches all workers cut their rows into.

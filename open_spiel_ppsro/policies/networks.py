@@ -126,8 +126,9 @@ class MLP:
       torch.mm(gradient.t(), activations[index], out=weight_gradient)
       torch.sum(gradient, dim=0, out=bias_gradient)
       if index:
-        gradient = torch.mm(gradient, self._weights[index][0])
-        gradient *= activations[index] > 0
+        # This is a product with `activations > 0`, in one pass.
+        gradient = torch.ops.aten.threshold_backward(
+            torch.mm(gradient, self._weights[index][0]), activations[index], 0)
     return self._gradient
 
 

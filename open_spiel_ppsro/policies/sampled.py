@@ -64,6 +64,58 @@ class UniformPolicy(FunctionPolicy):
     return cls()
 
 
+class MixedPolicy(FunctionPolicy):
+  """One policy of several, drawn at the start of each episode.
+
+  To a population it is a single policy. Whoever plays it draws a member, see
+  `play.play`; an observation alone does not tell which one is playing.
+
+  Attributes:
+    members: K policies, none of them mixed.
+    probabilities: float `[K]`, the probability of each member.
+  """
+
+  def __init__(self, members: Sequence[FunctionPolicy],
+               probabilities: Sequence[float] | np.ndarray):
+    """Makes a mixed policy; see the attributes."""
+    self.members = tuple(members)
+    self.probabilities = np.asarray(probabilities, float)
+
+  def __call__(self, observations: np.ndarray,
+               legal_actions_mask: np.ndarray) -> np.ndarray:
+    raise ValueError("a MixedPolicy draws one of its members per episode; an "
+                     "observation does not tell which: ask it by state")
+
+  def to_data(self) -> dict[str, Any]:
+    return {"members": [policy_lib.to_data(member) for member in self.members],
+            "probabilities": self.probabilities}
+
+  @classmethod
+  def from_data(cls, data: dict[str, Any]) -> "MixedPolicy":
+    members: list[Any] = [policy_lib.from_data(member)
+                          for member in data["members"]]
+    return cls(members, data["probabilities"])
+
+  def weights(self) -> list[np.ndarray]:
+    return [array for member in self.members for array in member.weights()]
+
+  def with_noise(self, sigma: float, rng: np.random.Generator) -> "MixedPolicy":
+    """Returns a copy whose members are noisy copies."""
+    return MixedPolicy([member.with_noise(sigma, rng)
+                        for member in self.members], self.probabilities)
+
+
+def members(policy: Any) -> tuple[tuple[Any, ...], np.ndarray]:
+  """Returns the members of a policy, and their probabilities.
+
+  Args:
+    policy: a `MixedPolicy`, or any other policy, which is its own member.
+  """
+  if isinstance(policy, MixedPolicy):
+    return policy.members, policy.probabilities
+  return (policy,), np.ones(1)
+
+
 class SampledPolicy(policy_lib.OpenSpielPolicy):
   """A function of observations, as an OpenSpiel policy.
 
@@ -85,6 +137,10 @@ class SampledPolicy(policy_lib.OpenSpielPolicy):
     self.function = function
     self._state_game = game
     self._observer = game.observer()
+    if isinstance(function, MixedPolicy):
+      self._mixture = MixturePolicy(
+          game, [function.members] * game.num_players,
+          [function.probabilities] * game.num_players)
 
   def __getstate__(self):
     return self._state_game, self.player_ids, self.function, self._frozen
@@ -93,6 +149,8 @@ class SampledPolicy(policy_lib.OpenSpielPolicy):
     self.__init__(*state)
 
   def probabilities(self, state: pyspiel.State, player: int) -> np.ndarray:
+    if isinstance(self.function, MixedPolicy):
+      return self._mixture.probabilities_at(state, player)
     self._observer.set_from(state, player)
     return self.probabilities_of_observation(
         np.array(self._observer.tensor), player, state.legal_actions(player))
@@ -144,6 +202,12 @@ class MixturePolicy(openspiel_policy.Policy):
                            player_id: int | None = None) -> dict[int, float]:
     """Returns `{action: probability}` for the legal actions of a state."""
     player = state.current_player() if player_id is None else player_id
+    mean = self.probabilities_at(state, player)
+    return {action: float(mean[action])
+            for action in state.legal_actions(player)}
+
+  def probabilities_at(self, state: pyspiel.State, player: int) -> np.ndarray:
+    """Returns float `[A]`, the action probabilities of a player at a state."""
     weights = np.array(self.probabilities[player], float)
     before = self.game.new_initial_state()
     for action in state.history():
@@ -152,9 +216,7 @@ class MixturePolicy(openspiel_policy.Policy):
       before.apply_action(action)
     if not weights.sum() > 0:  # No member comes here, so any answer is right.
       weights = np.array(self.probabilities[player], float)
-    mean = weights @ self._all(state, player) / weights.sum()
-    return {action: float(mean[action])
-            for action in state.legal_actions(player)}
+    return weights @ self._all(state, player) / weights.sum()
 
   def _all(self, state, player):
     """Returns `[K, A]`, the action probabilities of each member."""

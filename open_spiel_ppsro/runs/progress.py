@@ -103,12 +103,13 @@ class Progress:
         now - self._shown_at < _PLAIN_SECONDS):
       return
     self._rounds_shown += 1
+    rate = (f"{episodes_per_second:,.0f} episodes/s"
+            if episodes_per_second else "")
     left = ("" if seconds_left == math.inf
             else f"  {max(0.0, seconds_left):.0f} s left")
     self._write(f"round {result.round}  "
                 f"frozen {'/'.join(map(str, result.num_policies))}  "
-                f"{_strength(result, interval)}"
-                f"{episodes_per_second:,.0f} episodes/s{left}")
+                f"{_strength(result, interval)}{rate}{left}")
 
   def end_line(self) -> None:
     """Ends the live line, so that others can write."""

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
 import dataclasses
+import math
 import os
 import time
 from typing import Any
@@ -37,7 +38,9 @@ from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import neupl
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import ppo
+from open_spiel_ppsro.oracles import self_play
 from open_spiel_ppsro.runs import exploiter_budget
+from open_spiel_ppsro.runs import first_policy
 from open_spiel_ppsro.runs import interval_watch
 from open_spiel_ppsro.runs import limits as limits_lib
 from open_spiel_ppsro.runs import output_directory
@@ -73,6 +76,8 @@ def run(game: str | pyspiel.Game | game_lib.Game,
         max_histories: int = game_tree.DEFAULT_MAX_HISTORIES,
         workers_per_level: int = 1,
         meta_strategy="nash",
+        initial_policy: str | os.PathLike = first_policy.UNIFORM,
+        self_play_share: float = 0.5,
         plateau: plateau_lib.PlateauRule | Mapping[str, Any] | None = None,
         evaluation_share: float | None = None,
         exploiter_steps: int | None = None,
@@ -110,6 +115,10 @@ def run(game: str | pyspiel.Game | game_lib.Game,
     workers_per_level: how many workers train each policy together.
     meta_strategy: how a meta-game is solved: a name in `METHODS` or a psro_v2
       callable.
+    initial_policy: what the population begins with: `uniform`, random play;
+      `self_play`, what self-play finds in a share of the time, which depends on
+      the clock; or the directory of another run, what that run has found.
+    self_play_share: that share of the time limit.
     plateau: when a policy freezes: a `PlateauRule`, or those of its fields
       that are not to be as in `default_plateau`.
     evaluation_share: of a sampled two-player game, the share of the time of one
@@ -147,6 +156,8 @@ def run(game: str | pyspiel.Game | game_lib.Game,
     scheme = _scheme(scheme)
     config = _config(config, scheme)
     _check_arguments(limits, keep_checkpoints, callbacks)
+    first_policy.check(initial_policy, self_play_share,
+                       solver_options.get("initial_policies"))
     name = output_directory.run_name(
         _game_name(game), settings_lib.scheme_name(scheme),
         settings_lib.oracle_name(config), seed)
@@ -166,9 +177,18 @@ def run(game: str | pyspiel.Game | game_lib.Game,
                                          progress.done)
         _check_evaluation(opened, limits, exploiter_steps, evaluation_share,
                           solver_options)
+      found = None
+      if checkpoint is None:  # A checkpoint has the initial policy, too.
+        found = _initial_policy(
+            initial_policy, opened, executor, seed,
+            start + self_play_share * limits.time_limit_seconds, progress)
       with progress.phase("starting workers"):
         oracle = stack.enter_context(_make_oracle(
             opened, scheme, config, executor, seed, workers_per_level))
+        _check_limits(limits, oracle)
+        if found is not None:
+          solver_options["initial_policies"] = first_policy.per_population(
+              found, oracle.played_game)
         solver = solver_lib.PipelinePSROSolver(
             opened.game, oracle, scheme, meta_strategy,
             plateau=_plateau(plateau, oracle), answer=answer, **solver_options)
@@ -189,6 +209,7 @@ def run(game: str | pyspiel.Game | game_lib.Game,
           solver, oracle, limits, checkpoint_seconds=checkpoint_seconds,
           keep_checkpoints=keep_checkpoints, max_histories=max_histories,
           exploiter_steps=exploiter_steps, evaluation_share=evaluation_share,
+          **_initial_settings(initial_policy, self_play_share),
           **{"game_name": _game_name(game), **(settings or {})})
       # Only now, so that what is refused leaves no directory behind.
       if checkpoint is None or output_dir is None:
@@ -273,6 +294,38 @@ def _check_arguments(limits, keep_checkpoints, callbacks):
                      "functions of (solver, result)")
 
 
+def _initial_policy(name, opened, executor, seed, until, progress):
+  """Returns the policy that a run begins with; None for random play.
+
+  Args:
+    name: `uniform`, `self_play` or a run directory.
+    opened: the game.
+    executor: not started.
+    seed: of the run.
+    until: the `time.perf_counter()` at which self-play ends.
+    progress: shows how far it is.
+  """
+  if name == first_policy.UNIFORM:
+    return None
+  if name != first_policy.SELF_PLAY:
+    return first_policy.of_run(name, opened)
+  if until == math.inf:
+    raise ValueError("initial_policy is 'self_play', for a share of the time "
+                     "limit: give a limit")
+  with progress.phase("self-play for the initial policy"):
+    return first_policy.by_self_play(opened, executor, seed, until,
+                                     progress.done)
+
+
+def _initial_settings(initial_policy, self_play_share):
+  """Returns the settings that say how a run begins, if not as by default."""
+  if initial_policy == first_policy.UNIFORM:
+    return {}
+  return {"initial_policy": str(initial_policy), **(
+      {"self_play_share": self_play_share}
+      if initial_policy == first_policy.SELF_PLAY else {})}
+
+
 def _scheme(scheme: str | schemes.Scheme) -> schemes.Scheme:
   if not isinstance(scheme, str):
     schemes.check_scheme(scheme)
@@ -290,6 +343,8 @@ def _config(config: learner_lib.LearnerConfig | None,
     return config
   if scheme.shares_learner:
     return neupl.NeuPLConfig(max_policies=scheme.num_levels + 1)
+  if scheme.plays_itself:
+    return self_play.SelfPlayConfig()
   return ppo.PPOConfig()
 
 
@@ -314,6 +369,15 @@ def _check_evaluation(opened, limits, exploiter_steps, evaluation_share,
     if value is not None:
       raise ValueError(f"{name} does nothing here: the evaluation of "
                        f"{opened.game} is exact")
+
+
+def _check_limits(limits, oracle):
+  """Raises ValueError where a limit would never be reached."""
+  if limits.max_episodes is not None and oracle.trains_on_expectations:
+    raise ValueError(
+        f"max_episodes is {limits.max_episodes}, and no episode is played: "
+        "batches of an enumerated game are expectations; give "
+        "episodes_per_batch, or max_rounds instead")
 
 
 def _make_oracle(opened, scheme, config, executor, seed, workers_per_level):

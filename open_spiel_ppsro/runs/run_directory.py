@@ -47,11 +47,13 @@ METRICS = {
     "round": "number of the round, from 1",
     "wall_seconds": "since the process started",
     "iterations": "policies frozen for every player, the initial one aside",
-    "training_episodes": "episodes trained so far, by all policies",
+    "training_episodes": "episodes trained so far, by all policies; 0 where "
+                         "batches are expectations",
     "evaluation_episodes": "episodes played so far to measure payoffs; 0 where "
                            "evaluation is exact",
     "episodes": "the sum of these two",
-    "environment_steps": "decisions of all players in these episodes",
+    "environment_steps": "decisions of all players in these episodes; an "
+                         "expectation counts as one episode of random play",
     "nash_conv_frozen": "exact NashConv of the meta-strategy over frozen "
                         "policies; nan of a sampled game",
     "exploitability_frozen": "the same divided by the number of players",

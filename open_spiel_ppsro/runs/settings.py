@@ -36,6 +36,8 @@ def oracle_name(config: learner_lib.LearnerConfig) -> str:
   """Returns the name of a configuration: in `ORACLES`, or of its class."""
   if config.trains_rows:
     return "ppo"  # It trains the one network of all rows by PPO.
+  if config.plays_itself:
+    return "mmd"  # Magnetic mirror descent.
   for name, known in configurations.ORACLES.items():
     if type(config) is known:
       return name
@@ -64,7 +66,7 @@ def resolved(solver, oracle, limits: limits_lib.Limits,
   """
   scheme, config, game = solver.scheme, oracle.config, oracle.played_game
   learner = config.settings()
-  if learner.get("episodes_per_batch", 0) is None:
+  if learner.get("episodes_per_batch", 0) is None and not game.is_enumerated:
     learner["episodes_per_batch"] = round(
         config.steps_per_batch(game) / of_game.steps_per_batch(game, 1))
   options = solver.settings()

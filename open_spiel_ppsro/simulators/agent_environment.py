@@ -32,6 +32,7 @@ from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import state_game
 from open_spiel_ppsro.policies import agent as agent_lib
 from open_spiel_ppsro.policies import sampled
+from open_spiel_ppsro.simulators import episode_states
 from open_spiel_ppsro.simulators import play
 from open_spiel_ppsro.simulators import tree_simulator
 
@@ -241,7 +242,7 @@ class StateEnvironment(AgentEnvironment):
     while not state.is_terminal():
       seat = state.current_player()
       if state.is_chance_node():
-        play.apply_chance(state, self._rng.random())
+        episode_states.apply_chance(state, self._rng.random())
         continue
       legal_actions = state.legal_actions()
       self._observer.set_from(state, seat)

@@ -30,6 +30,17 @@ def make_simulator(game: game_lib.Game, player: int) -> simulator.Simulator:
   return tree_simulator.TreeSimulator(game, player)
 
 
+def gives_expectation(game: game_lib.Game,
+                      episodes_per_batch: int | None) -> bool:
+  """Returns whether batches are the expectation, see `EpisodeBatch`.
+
+  Args:
+    game: a `GameTree` or a `StateGame`.
+    episodes_per_batch: the episodes of a batch; None for the default.
+  """
+  return game.is_enumerated and episodes_per_batch is None
+
+
 def steps_per_batch(game: game_lib.Game,
                     episodes_per_batch: int | None = None) -> float:
   """Returns the environment steps in a batch of uniformly random play.
@@ -37,11 +48,13 @@ def steps_per_batch(game: game_lib.Game,
   Args:
     game: a `GameTree` or a `StateGame`.
     episodes_per_batch: the episodes of a batch; by default as many as the
-      simulator of the game plays.
+      simulator of the game plays. On an enumerated game that is the
+      expectation, which counts as one episode.
   """
   if isinstance(game, state_game.StateGame):
     return game.mean_steps * (
         episodes_per_batch or state_simulator.default_episodes(game))
   assert isinstance(game, game_tree.GameTree)
-  return tree_simulator.mean_steps(game) * (
-      episodes_per_batch or tree_simulator.EPISODES_PER_BATCH)
+  if episodes_per_batch is None:
+    return tree_simulator.expectation_steps(game)
+  return tree_simulator.mean_steps(game) * episodes_per_batch

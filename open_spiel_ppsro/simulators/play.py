@@ -14,24 +14,23 @@
 
 """Play: many episodes of a `StateGame` are played to their ends at once.
 
-All episodes advance together, a decision at a time: one pass over the states
-collects the players' observations, every policy answers for all its episodes
-in one forward pass, and a second pass applies the actions.
+All episodes advance together, a decision at a time: the states show what the
+players see, every policy answers for all its episodes in one forward pass, and
+the states take the actions.
 """
 
 from collections.abc import Callable
 from collections.abc import Sequence
 import dataclasses
-import itertools
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyspiel
 
 from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.policies import sampled
+from open_spiel_ppsro.simulators import episode_states
 
-_CHANCE = int(pyspiel.PlayerId.CHANCE)
 # A policy that has more rows to answer than this is asked alone, others are
 # asked together. The number changes only the time that play takes, and rounding
 # errors.
@@ -73,7 +72,8 @@ def play(game: state_game.StateGame,
     game: a `StateGame`.
     policies: functions from `(observations [U, D], legal_actions_mask [U, A])`
       to action probabilities `[U, A]`, zero where illegal. Policies with an
-      equal `stack_key` answer together, by the `stack` of their class.
+      equal `stack_key` answer together, by the `stack` of their class. Of a
+      `MixedPolicy` a member is drawn per episode.
     assignment: int `[n, E]`, for each player and episode the index of the
       policy that plays.
     rng: a NumPy generator.
@@ -89,74 +89,48 @@ def play(game: state_game.StateGame,
     Returns `[n, E]` in game utility, the number of decisions of all players,
     and the `Decisions` of the recorded policies or None.
   """
-  assignment = np.asarray(assignment)
+  assignment = np.array(assignment)
+  policies = _with_members(policies, assignment, rng)
   num_episodes = assignment.shape[1]
-  observer = game.observer()
-  set_from, tensor = observer.set_from, observer.tensor
-  states = [game.game.new_initial_state() for _ in range(num_episodes)]
-  events = [0] * num_episodes
-  has_rewards = (game.game.get_type().reward_model
-                 == pyspiel.GameType.RewardModel.REWARDS)
-  alive: Sequence[int] = range(num_episodes)
+  states = episode_states.make_states(game, num_episodes, rng, chance)
   ask = _PolicyBatch(policies, {} if stacks is None else stacks)
   num_steps = 0
   records = []
   while True:
-    acting, to_move = [], []
-    for episode in alive:
-      state = states[episode]
-      player = state.current_player()
-      while player == _CHANCE:
-        event = events[episode]
-        events[episode] += 1
-        apply_chance(state, chance[episode, event]
-                      if chance is not None and event < chance.shape[1]
-                      else rng.random())
-        player = state.current_player()
-      if player >= 0:
-        acting.append(episode)
-        to_move.append(player)
-    alive = acting
-    if not acting:
+    episodes, players = states.to_move()
+    if not len(episodes):
       break
-    num_steps += len(acting)
-    episodes, players = np.array(acting), np.array(to_move)
+    num_steps += len(episodes)
     keys = assignment[players, episodes]
     order = np.argsort(keys, kind="stable")
     episodes, players, keys = episodes[order], players[order], keys[order]
-
-    seen, legal = [], []
-    for episode, player in zip(episodes.tolist(), players.tolist()):
-      state = states[episode]
-      set_from(state, player)
-      seen.append(tensor.tobytes())
-      legal.append(state.legal_actions())
-    # The buffer is a bytearray, because torch warns of read-only arrays.
-    observations = np.frombuffer(
-        bytearray().join(seen), np.float32).reshape(len(seen), -1)
+    observations, mask = states.observe(episodes, players)
     observations = game.with_seats(observations, players)
-    counts = np.fromiter(map(len, legal), int, len(legal))
-    mask = np.zeros((len(legal), game.num_actions), bool)
-    mask[np.repeat(np.arange(len(legal)), counts),
-         np.fromiter(itertools.chain.from_iterable(legal), int,
-                     counts.sum())] = True
-
     probabilities = ask(keys, observations, mask)
     actions = choose(probabilities, rng)
     if recorded is not None:
       count = np.searchsorted(keys, recorded)
-      so_far = np.zeros(count) if not has_rewards else np.array(
-          [states[episode].returns()[player] for episode, player in zip(
-              episodes[:count].tolist(), players[:count].tolist())], float)
       records.append((observations[:count], mask[:count],
                       probabilities[:count], actions[:count],
-                      episodes[:count], players[:count], so_far))
-    for episode, action in zip(episodes.tolist(), actions.tolist()):
-      states[episode].apply_action(action)
-  returns = np.array([state.returns() for state in states], float).reshape(
-      num_episodes, game.num_players).T
-  return returns, num_steps, None if recorded is None else Decisions(
+                      episodes[:count], players[:count],
+                      states.returns_so_far(episodes[:count],
+                                            players[:count])))
+    states.apply(episodes, actions)
+  return states.returns(), num_steps, None if recorded is None else Decisions(
       *map(np.concatenate, zip(*records)))
+
+
+def _with_members(policies, assignment, rng):
+  """Returns `policies` with the members of mixed ones, which it assigns."""
+  policies = list(policies)
+  for index, policy in enumerate(policies):
+    if isinstance(policy, sampled.MixedPolicy):
+      for own in assignment:
+        episodes = np.flatnonzero(own == index)
+        own[episodes] = len(policies) + draw_assignment(
+            policy.probabilities, len(episodes), rng)
+      policies += policy.members
+  return policies
 
 
 class _PolicyBatch:
@@ -204,15 +178,6 @@ class _PolicyBatch:
         probabilities[rows] = stack(self._place[who[groups]], counts[groups],
                                     observations[rows], mask[rows])
     return probabilities
-
-
-def apply_chance(state: pyspiel.State, uniform: float) -> None:
-  """Applies the chance outcome that a number in [0, 1) selects."""
-  for action, probability in state.chance_outcomes():
-    uniform -= probability
-    if uniform < 0:
-      break
-  state.apply_action(action)  # Rounding can leave only the last outcome.
 
 
 def choose(probabilities: np.ndarray, rng: np.random.Generator

@@ -50,14 +50,17 @@ class EpisodeBatch:
     legal_actions_mask: bool `[U, A]`, the legal actions at each observation.
     row: int `[N]`, the row of each sample's observation.
     action: int `[N]`, the action taken.
-    count: float64 `[N]`, the number of episodes with this sample.
+    count: float64 `[N]`, the number of episodes with this sample; in an
+      expectation the share of episodes, see `num_episodes`.
     mean_return: float64 `[N]`, the mean return of these episodes from here to
       their end, in game utility.
     reward: float64 `[N]`, the mean reward until the next observation.
     next_row: int `[N]`, the row of the player's next observation; -1 at the
       end of an episode.
-    num_episodes: how many episodes were played.
-    num_steps: how many decisions all players took in them.
+    num_episodes: how many episodes were played; 0 if the batch is the
+      expectation, the limit of ever larger batches, which nobody played.
+    num_steps: how many decisions all players took in them; an expectation
+      counts as one episode of uniformly random play, in whole steps.
     episode_return: the mean return over all episodes.
   """
   observations: np.ndarray
@@ -71,6 +74,16 @@ class EpisodeBatch:
   num_episodes: int
   num_steps: int
   episode_return: float
+
+  @property
+  def is_expectation(self) -> bool:
+    """Whether the batch is the limit of ever larger batches."""
+    return not self.num_episodes
+
+  @property
+  def weight(self) -> int:
+    """The weight of the batch beside others: its episodes, or 1."""
+    return self.num_episodes or 1
 
   def per_action(self) -> tuple[np.ndarray, np.ndarray]:
     """Returns counts and summed returns of all samples, each `[U, A]`."""
@@ -105,14 +118,15 @@ class Simulator(abc.ABC):
   Attributes:
     num_features: D, the length of an observation.
     num_actions: A, the number of distinct actions.
-    episodes_per_batch: how many episodes a batch of the default size has.
+    episodes_per_batch: how many episodes a batch of the default size has; None
+      if it is the expectation.
     constants: `{name: array}`, the fields of an `EpisodeBatch` that all batches
       of this simulator share; see `pack`.
   """
 
   num_features: int
   num_actions: int
-  episodes_per_batch: int
+  episodes_per_batch: int | None
   constants: dict[str, np.ndarray] = {}
 
   @abc.abstractmethod
@@ -128,12 +142,27 @@ class Simulator(abc.ABC):
     """
 
   @abc.abstractmethod
-  def draw(self, policy: PolicyFunction, num_episodes: int,
+  def draw(self, policy: PolicyFunction, num_episodes: int | None,
            rng: np.random.Generator) -> EpisodeBatch:
     """Returns `num_episodes` episodes of a policy.
 
     Args:
       policy: the player's policy.
+      num_episodes: how many episodes to play; None for the expectation, which
+        an enumerated game has.
+      rng: the generator of all random numbers.
+    """
+
+  @abc.abstractmethod
+  def play_itself(self, policy: PolicyFunction, num_episodes: int,
+                  rng: np.random.Generator) -> EpisodeBatch:
+    """Returns episodes in which a policy plays all seats, all its decisions.
+
+    One population has to play all seats, see `seat_symmetry.symmetrise`.
+    Opponents that were set by `face` are forgotten.
+
+    Args:
+      policy: the policy of all players.
       num_episodes: how many episodes to play.
       rng: the generator of all random numbers.
     """
@@ -222,8 +251,6 @@ def merge(batches: Iterable[EpisodeBatch]) -> EpisodeBatch:
     mask = np.concatenate([batch.legal_actions_mask for batch in batches])
     offsets = np.cumsum([0] + [len(batch.observations)
                                for batch in batches[:-1]])
-  episodes = sum(batch.num_episodes for batch in batches)
-
   def joined(name):
     return np.concatenate([getattr(batch, name) for batch in batches])
 
@@ -239,7 +266,8 @@ def merge(batches: Iterable[EpisodeBatch]) -> EpisodeBatch:
       next_row=np.concatenate(
           [np.where(batch.next_row < 0, -1, batch.next_row + offset)
            for batch, offset in zip(batches, offsets)]),
-      num_episodes=episodes,
+      num_episodes=sum(batch.num_episodes for batch in batches),
       num_steps=sum(batch.num_steps for batch in batches),
-      episode_return=sum(batch.num_episodes * batch.episode_return
-                         for batch in batches) / episodes)
+      episode_return=sum(batch.weight * batch.episode_return
+                         for batch in batches) / sum(
+                             batch.weight for batch in batches))

@@ -49,7 +49,7 @@ class StateSimulator(simulator_lib.Simulator):
     self._player = player
     self.num_features = game.num_features
     self.num_actions = game.num_actions
-    self.episodes_per_batch = default_episodes(game)
+    self.episodes_per_batch: int = default_episodes(game)
     self._opponents: population.Opponents | None = None
     self._random_share = 0.0
     self._stacks: dict[tuple, Any] = {}
@@ -68,35 +68,25 @@ class StateSimulator(simulator_lib.Simulator):
     del policy
     return copy()
 
-  def draw(self, policy: simulator_lib.PolicyFunction, num_episodes: int,
+  def draw(self, policy: simulator_lib.PolicyFunction,
+           num_episodes: int | None,
            rng: np.random.Generator) -> simulator_lib.EpisodeBatch:
+    assert num_episodes is not None, "a sampled game has no expectation"
     returns, num_steps, decisions, own, others = self._play(
         [policy], np.ones(1), num_episodes, rng)
     if others is not None:
       self._met.append((others, np.stack([own, returns.sum(axis=0) - own])))
-    episode, player = decisions.episode, decisions.player
-    count = len(episode)
-    # The order is chronological within each episode, so the next entry of the
-    # same episode is the next decision.
-    order = np.argsort(episode, kind="stable")
-    follows = np.append(episode[order][1:] == episode[order][:-1], False)
-    next_row = np.full(count, -1)
-    next_row[order[follows]] = order[1:][follows[:-1]]
-    final = returns[player, episode]
-    until_next = np.where(next_row < 0, final,
-                          decisions.return_so_far[next_row])
-    return simulator_lib.EpisodeBatch(
-        observations=decisions.observations,
-        legal_actions_mask=decisions.legal_actions_mask,
-        row=np.arange(count),
-        action=decisions.action,
-        count=np.ones(count),
-        mean_return=final - decisions.return_so_far,
-        reward=until_next - decisions.return_so_far,
-        next_row=next_row,
-        num_episodes=num_episodes,
-        num_steps=num_steps,
-        episode_return=float(own.mean()))
+    return _batch(returns, num_steps, decisions, float(own.mean()))
+
+  def play_itself(self, policy: simulator_lib.PolicyFunction,
+                  num_episodes: int, rng: np.random.Generator
+                  ) -> simulator_lib.EpisodeBatch:
+    assert self._game.plays_all_seats, "the policy has to know all seats"
+    self._opponents = None
+    returns, num_steps, decisions = play_lib.play(
+        self._game, [policy], np.zeros((self._game.num_players, num_episodes),
+                                       int), rng, recorded=1)
+    return _batch(returns, num_steps, decisions, float(returns.mean()))
 
   def training_payoffs(self) -> simulator_lib.TrainingPayoffs | None:
     """Returns the `TrainingPayoffs` of all draws since `face`.
@@ -197,6 +187,40 @@ class StateSimulator(simulator_lib.Simulator):
         stacks=self._stacks)
     return (returns, num_steps, decisions,
             returns[seat, np.arange(num_episodes)], others)
+
+
+def _batch(returns, num_steps, decisions, episode_return):
+  """Returns the `EpisodeBatch` of recorded decisions.
+
+  Args:
+    returns: `[n, E]`, what all players earned.
+    num_steps: how many decisions they took, recorded or not.
+    decisions: the `play.Decisions` that were recorded.
+    episode_return: the mean return of the player or players of interest.
+  """
+  episode, player = decisions.episode, decisions.player
+  count = len(episode)
+  # The order is chronological within each episode, so the next entry of the
+  # same player in the same episode is its next decision.
+  chain = episode * len(returns) + player
+  order = np.argsort(chain, kind="stable")
+  follows = np.append(chain[order][1:] == chain[order][:-1], False)
+  next_row = np.full(count, -1)
+  next_row[order[follows]] = order[1:][follows[:-1]]
+  final = returns[player, episode]
+  until_next = np.where(next_row < 0, final, decisions.return_so_far[next_row])
+  return simulator_lib.EpisodeBatch(
+      observations=decisions.observations,
+      legal_actions_mask=decisions.legal_actions_mask,
+      row=np.arange(count),
+      action=decisions.action,
+      count=np.ones(count),
+      mean_return=final - decisions.return_so_far,
+      reward=until_next - decisions.return_so_far,
+      next_row=next_row,
+      num_episodes=returns.shape[1],
+      num_steps=num_steps,
+      episode_return=episode_return)
 
 
 def default_episodes(game: state_game.StateGame) -> int:

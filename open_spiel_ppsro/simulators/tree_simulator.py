@@ -15,6 +15,7 @@
 """TreeSimulator: one player's episodes, drawn on the arrays of a game."""
 
 from collections.abc import Callable
+import functools
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,6 @@ from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.policies import tabular
 from open_spiel_ppsro.simulators import simulator as simulator_lib
 
-# The episodes of a batch of the default size. A batch costs the same whatever
-# its size; with this many episodes little noise is left. Fewer add noise.
-EPISODES_PER_BATCH = 2 ** 20
-
 
 def mean_steps(tree: game_tree.GameTree) -> float:
   """Returns the mean decisions in an episode of uniformly random play."""
@@ -37,6 +34,11 @@ def mean_steps(tree: game_tree.GameTree) -> float:
            for p in range(tree.num_players)]
   return float(sequence_form.terminal_reach(tree, plans)
                @ tree.terminal_steps)
+
+
+def expectation_steps(tree: game_tree.GameTree) -> int:
+  """Returns the environment steps that an expectation counts as, 1 or more."""
+  return max(1, round(mean_steps(tree)))
 
 
 def opponents_reach(tree: game_tree.GameTree, opponents: population.Opponents,
@@ -81,7 +83,9 @@ class TreeSimulator(simulator_lib.Simulator):
   Episodes are drawn from their exact distribution, all at once: the reach
   probabilities of the terminal histories are known, and a multinomial draw
   tells how many of `num_episodes` independent episodes end at each of them.
-  The cost does not grow with the number of episodes.
+  The cost does not grow with the number of episodes. Without a number there is
+  no draw: the batch holds the probabilities and the expected returns
+  themselves, and costs even less.
 
   By definition one opponent is drawn from its mixture per episode. In a game
   of perfect recall the mixture's behaviour policy, weighted by reach, gives the
@@ -97,8 +101,9 @@ class TreeSimulator(simulator_lib.Simulator):
     self.legal_actions_mask = infostates.legal_actions_mask
     self.num_features = self.observations.shape[1]
     self.num_actions = tree.num_actions
-    self.episodes_per_batch = EPISODES_PER_BATCH
+    self.episodes_per_batch = None
     self._reach: np.ndarray | None = None
+    self._reach_of_sequences: tuple[np.ndarray, np.ndarray] | None = None
     # A sample ends at the next information state of the player, or at the end
     # of the episode. So there is one entry for each information state that has
     # a parent sequence, and one for each sequence at which some history ends.
@@ -120,6 +125,7 @@ class TreeSimulator(simulator_lib.Simulator):
            random_share: float = 0.0) -> None:
     self._reach = opponents_reach(self._tree, opponents, self._player,
                                   random_share)
+    self._reach_of_sequences = None
 
   def demonstrate(self, mixture: population.Mixture, rng: np.random.Generator
                   ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -146,25 +152,55 @@ class TreeSimulator(simulator_lib.Simulator):
     del copy
     return tabular.TablePolicy(self.tabulate(policy))
 
-  def draw(self, policy: simulator_lib.PolicyFunction, num_episodes: int,
+  def draw(self, policy: simulator_lib.PolicyFunction,
+           num_episodes: int | None,
            rng: np.random.Generator) -> simulator_lib.EpisodeBatch:
-    tree, player = self._tree, self._player
-    plan = sequence_form.realization_plan(tree, self.tabulate(policy), player)
-    sequences = tree.terminal_sequences[player]
     assert self._reach is not None, "face comes first"
-    reach = self._reach * plan[sequences]
-    ends = rng.multinomial(num_episodes, reach / reach.sum()).astype(float)
+    return self._draw(
+        sequence_form.realization_plan(
+            self._tree, self.tabulate(policy), self._player),
+        num_episodes, rng)
 
-    returns = ends * tree.terminal_returns[player]
-    ended = np.bincount(sequences, ends, tree.num_sequences(player))
-    ended_returns = np.bincount(sequences, returns, tree.num_sequences(player))
+  def play_itself(self, policy: simulator_lib.PolicyFunction,
+                  num_episodes: int, rng: np.random.Generator
+                  ) -> simulator_lib.EpisodeBatch:
+    tree = self._tree
+    assert tree.plays_all_seats, "the policy has to know all seats"
+    plan = sequence_form.realization_plan(
+        tree, self.tabulate(policy), self._player)
+    self._reach = sequence_form.terminal_reach(
+        tree, [plan] * tree.num_players, self._player)
+    self._reach_of_sequences = None
+    # A coin decides about seats, so one player has the decisions of all.
+    return self._draw(plan, num_episodes, rng)
+
+  def _draw(self, plan, num_episodes, rng):
+    """Returns an `EpisodeBatch` of the player's realization plan `[S]`."""
+    tree, player = self._tree, self._player
+    # How many episodes, or which share of them, end at each sequence of the
+    # player, and their summed returns.
+    if num_episodes is None:
+      ended, ended_returns = (plan * part for part in self._expected())
+      num_steps = self._expectation_steps
+      episode_return = float(ended_returns.sum())
+    else:
+      sequences = tree.terminal_sequences[player]
+      reach = self._reach * plan[sequences]
+      ends = rng.multinomial(num_episodes, reach / reach.sum()).astype(float)
+      returns = ends * tree.terminal_returns[player]
+      ended = np.bincount(sequences, ends, tree.num_sequences(player))
+      ended_returns = np.bincount(sequences, returns,
+                                  tree.num_sequences(player))
+      num_steps = int(ends @ tree.terminal_steps)
+      episode_return = float(returns.sum() / num_episodes)
     visits = self._below(ended)
     visit_returns = self._below(ended_returns)
 
     count = np.concatenate([visits[self._later], ended[self._last]])
     total = np.concatenate([visit_returns[self._later],
                             ended_returns[self._last]])
-    mean_return = total / np.maximum(count, 1)
+    mean_return = np.divide(total, count, out=np.zeros_like(total),
+                            where=count > 0)
     return simulator_lib.EpisodeBatch(
         observations=self.observations,
         legal_actions_mask=self.legal_actions_mask,
@@ -174,9 +210,27 @@ class TreeSimulator(simulator_lib.Simulator):
         mean_return=mean_return,
         reward=np.where(self._next_row < 0, mean_return, 0),
         next_row=self._next_row,
-        num_episodes=num_episodes,
-        num_steps=int(ends @ tree.terminal_steps),
-        episode_return=float(returns.sum() / num_episodes))
+        num_episodes=num_episodes or 0,
+        num_steps=num_steps,
+        episode_return=episode_return)
+
+  @functools.cached_property
+  def _expectation_steps(self):
+    return expectation_steps(self._tree)
+
+  def _expected(self):
+    """Returns `[S]`, `[S]`: reach of the others, and reach times return.
+
+    Both are summed over the terminal histories of each sequence. They are the
+    same until others are faced.
+    """
+    if self._reach_of_sequences is None:
+      sequences = self._tree.terminal_sequences[self._player]
+      size = self._tree.num_sequences(self._player)
+      self._reach_of_sequences = (
+          np.bincount(sequences, self._reach, size),
+          sequence_form.values_of_reach(self._tree, self._reach, self._player))
+    return self._reach_of_sequences
 
   def _below(self, values):
     """Returns `[I]`, the sum of `values` `[S]` at and below each infostate."""
@@ -184,8 +238,14 @@ class TreeSimulator(simulator_lib.Simulator):
     values = values.copy()
     rows = values[:-1].reshape(self.legal_actions_mask.shape)
     sums = np.empty(len(infostates))
-    for level in reversed(infostates.levels):
+    for depth in reversed(range(len(infostates.levels))):
+      level = infostates.levels[depth]
       sums[level] = rows[level].sum(axis=1)
-      values += np.bincount(infostates.parent_sequences[level], sums[level],
-                            len(values))
+      if depth:  # The level above has all parents of this one.
+        above = infostates.levels[depth - 1]
+        start, stop = above.start * self.num_actions, (
+            above.stop * self.num_actions)
+        values[start:stop] += np.bincount(
+            infostates.parent_sequences[level] - start, sums[level],
+            stop - start)
     return sums

@@ -37,6 +37,7 @@ from open_spiel_ppsro.evaluation.interval import state_walk
 from open_spiel_ppsro.evaluation.interval import walk as walk_lib
 from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.games import loading
+from open_spiel_ppsro.games import phantom_board
 
 # The threshold of the first pass; a fraction of a second on most games.
 _FIRST_THRESHOLD = 0.1
@@ -169,7 +170,7 @@ def has_fast_walk(game: pyspiel.Game) -> bool:
   """Returns whether a game has a walk of its own, for networks to play."""
   if game.get_type().short_name in _BOARD_GAMES:
     boards = _phantom_boards(game)
-    return boards is not None and boards.phantom_board(game) is not None
+    return boards is not None and phantom_board.phantom_board(game) is not None
   return liars_dice.applies(game)
 
 
@@ -189,7 +190,7 @@ def make_walk(game: pyspiel.Game, seats: Sequence[seat_policy.SeatPolicy]
 def _board_walk(game, seats):
   """Returns a `BoardWalk`, or None if there is none for the game."""
   boards = _phantom_boards(game)
-  board = None if boards is None else boards.phantom_board(game)
+  board = None if boards is None else phantom_board.phantom_board(game)
   return None if board is None else boards.BoardWalk(board, seats)
 
 

@@ -21,17 +21,15 @@ is a pair of own sequences, without pyspiel (`board_kernel.py`).
 """
 
 from collections.abc import Sequence
-import dataclasses
 
 import numpy as np
-import pyspiel
 
 from open_spiel_ppsro.evaluation.interval import board_kernel
 from open_spiel_ppsro.evaluation.interval import budget as budget_lib
 from open_spiel_ppsro.evaluation.interval import seat_policy
 from open_spiel_ppsro.evaluation.interval import walk
+from open_spiel_ppsro.games import phantom_board
 
-_MOST_CELLS = 16
 # So many answers of policies are held at once, a hundred bytes each.
 _ANSWERS_AT_ONCE = 200_000
 # A member of a mixture whose reach is below this share of the threshold is not
@@ -43,116 +41,10 @@ _ENTRIES_PER_SECOND = 3e7
 # As much time as an answer of a network of a few thousand weights takes.
 _ENTRIES_PER_ANSWER = 100
 
-_LINES = (0b000000111, 0b000111000, 0b111000000, 0b001001001, 0b010010010,
-          0b100100100, 0b100010001, 0b001010100)
 
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class PhantomBoard:
-  """The rules of a phantom game on a board of cells.
-
-  Attributes:
-    name: `phantom_ttt` or `dark_hex`.
-    num_rows: of the board.
-    num_columns: of the board.
-    abrupt: whether a try on an occupied cell ends the turn.
-    wins: bool `[2, 2 ** num_cells]`, with which stones each player wins.
-  """
-  name: str
-  num_rows: int
-  num_columns: int
-  abrupt: bool
-  wins: np.ndarray
-
-  @property
-  def num_cells(self) -> int:
-    """Of the board."""
-    return self.num_rows * self.num_columns
-
-  @property
-  def drawn(self) -> int:
-    """The bits of a full board if it is a draw; 0 if somebody has won then."""
-    return 2 ** self.num_cells - 1 if self.name == "phantom_ttt" else 0
-
-  def observations(self, player: int, cells: np.ndarray,
-                   placed: np.ndarray) -> np.ndarray:
-    """Returns float32 `[U, D]`, OpenSpiel's information state tensors.
-
-    Args:
-      player: whose.
-      cells: int `[U, T]`, what it has tried, in order.
-      placed: bool `[U, T]`, whether a stone was placed there.
-    """
-    size = self.num_cells
-    rows = np.arange(len(cells))[:, None]
-    owner = np.where(placed, player, 1 - player)
-    if self.name == "phantom_ttt":  # Planes: free, player 1, player 0.
-      view = np.zeros((len(cells), 3, size), np.float32)
-      view[:, 0] = 1
-      view[rows, 0, cells] = 0
-      view[rows, 2 - owner, cells] = 1
-    else:  # Per cell one-hot: 3 is player 1, 4 is free, 5 is player 0.
-      view = np.zeros((len(cells), size, 9), np.float32)
-      view[:, :, 4] = 1
-      view[rows, cells, 4] = 0
-      view[rows, cells, 5 - 2 * owner] = 1
-    tries = np.zeros((len(cells), size, size), np.float32)
-    tries[rows, np.arange(cells.shape[1]), cells] = 1
-    return np.concatenate([view.reshape(len(cells), -1),
-                           tries.reshape(len(cells), -1)], axis=1)
-
-
-def phantom_board(game: pyspiel.Game) -> PhantomBoard | None:
-  """Returns the rules of a game, or None if it is not one of these games."""
-  name = game.get_type().short_name
-  parameters = game.get_parameters()
-  if name not in ("phantom_ttt", "dark_hex") or (
-      parameters["obstype"] != "reveal-nothing"):
-    return None
-  if name == "phantom_ttt":
-    won = np.zeros(512, bool)
-    for line in _LINES:
-      won |= (np.arange(512) & line) == line
-    return PhantomBoard(name, 3, 3, parameters["gameversion"] == "abrupt",
-                        np.stack([won, won]))
-  rows, columns = parameters["num_rows"], parameters["num_cols"]
-  if rows * columns > _MOST_CELLS:
-    return None
-  return PhantomBoard(
-      name, rows, columns, parameters["gameversion"] == "adh",
-      np.stack([_connected(rows, columns, player) for player in range(2)]))
-
-
-def _connected(rows, columns, player):
-  """Returns bool `[2 ** cells]`, which stones of hex connect the sides.
-
-  Player 0 connects the first row with the last, player 1 the first column with
-  the last.
-  """
-  cells = [divmod(cell, columns) for cell in range(rows * columns)]
-  along = [cell[player] for cell in cells]
-  far = (rows, columns)[player] - 1
-  bit = lambda wanted: sum(1 << cell for cell, is_in in enumerate(wanted)
-                           if is_in)
-  neighbours = [
-      bit((r - row, c - column) in
-          ((0, 1), (0, -1), (1, 0), (-1, 0), (1, -1), (-1, 1))
-          for r, c in cells)
-      for row, column in cells]
-  stones = np.arange(2 ** len(cells))
-  joined = stones & bit(position == 0 for position in along)
-  while True:
-    wider = joined.copy()
-    for cell, around in enumerate(neighbours):
-      wider |= np.where((joined >> cell) & 1, around & stones, 0)
-    if (wider == joined).all():
-      return (joined & bit(position == far for position in along)) != 0
-    joined = wider
-
-
-def own_sequences(board: PhantomBoard, seat: seat_policy.SeatPolicy,
-                  threshold: float, budget: budget_lib.Budget
-                  ) -> board_kernel.OwnSequences:
+def own_sequences(board: phantom_board.PhantomBoard,
+                  seat: seat_policy.SeatPolicy, threshold: float,
+                  budget: budget_lib.Budget) -> board_kernel.OwnSequences:
   """Returns the trie of a mixture, as far as it goes with some probability.
 
   Args:
@@ -245,7 +137,7 @@ def own_sequences(board: PhantomBoard, seat: seat_policy.SeatPolicy,
 class BoardWalk(walk.Walk):
   """Best responses on a phantom board, to mixtures of functions."""
 
-  def __init__(self, board: PhantomBoard,
+  def __init__(self, board: phantom_board.PhantomBoard,
                seats: Sequence[seat_policy.SeatPolicy]):
     """Makes a walk.
 

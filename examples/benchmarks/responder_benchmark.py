@@ -1,0 +1,184 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""How much of what can be gained against near-equilibrium play is learned.
+
+    python examples/benchmarks/responder_benchmark.py --leave_one_out
+
+Double oracle with exact responses stops at some exploitability, and best
+responders of each kind train against the mixture that it has found: some
+batches as if the opponents still moved, some as if they stood still, which is
+what a level of the pipeline sees. The share of the gain is exact: the payoff of
+what was learned less that of the mixture, divided by what an exact response
+gains, both summed over the players. Negative: it would have been better to
+learn nothing. Seconds are those of one core per best response.
+"""
+
+import dataclasses
+import os
+import statistics
+import sys
+import time
+
+from absl import flags
+import numpy as np
+
+# What examples share is in their folder.
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import common_flags
+import open_spiel_ppsro as ppsro
+from open_spiel_ppsro import population
+from open_spiel_ppsro.games import sequence_form
+
+_GAMES = flags.DEFINE_list(
+    "games", ["leduc_poker", "liars_dice"], "The OpenSpiel games.")
+_EXPLOITABILITIES = flags.DEFINE_list(
+    "exploitabilities", ["0.1", "0.04", "0.01", "0.003"],
+    "Where double oracle stops.")
+_ORACLES = flags.DEFINE_list(
+    "oracles", ["mirror", "clipped", "dqn"],
+    "What trains: ppo with either loss, dqn.")
+_MOVING = flags.DEFINE_integer(
+    "moving", 12, "Batches against opponents that move.", lower_bound=0)
+_SETTLED = flags.DEFINE_integer(
+    "settled", 4, "Batches against opponents that stand still.", lower_bound=1)
+_SEEDS = flags.DEFINE_integer("seeds", 2, "Seeds.", lower_bound=1)
+_LEAVE_ONE_OUT = flags.DEFINE_boolean(
+    "leave_one_out", False,
+    "Whether to change one constant of the mirror-descent loss at a time.")
+
+# Each constant of the mirror-descent loss, and what it would be without it.
+_CHANGES = {
+    "visit_exponent": 1.0,
+    "epochs": 8,
+    "advantage_clip": 1.0,
+    "imitation_steps": 25,
+    "random_opponent_share": 0.02,
+    "value_coefficient": 0.5,
+    "learning_rate_decay": 1.0,
+    "temperature": 1.0,
+    "episodes_per_batch": 2 ** 20,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+  """What best responders made of a mixture.
+
+  Attributes:
+    share: of the exact gain, the median over seeds.
+    seconds: of one core, the mean of a best response.
+  """
+  share: float
+  seconds: float
+
+
+def mixtures(game, exploitabilities):
+  """Returns, per exploitability, the `Mixture` of each player.
+
+  Args:
+    game: a `GameTree`.
+    exploitabilities: where double oracle stops.
+  """
+  found = {}
+  with ppsro.PipelinedOracle(game, ppsro.ExactConfig()) as oracle:
+    solver = ppsro.PipelinePSROSolver(game, oracle, ppsro.Sequential())
+    for exploitability in sorted(exploitabilities, reverse=True):
+      while solver.exploitability().exploitability > exploitability:
+        solver.round()
+      found[exploitability] = [
+          population.Mixture((population.Snapshot(
+              population.PolicyId(player, 0), 0, table),), np.ones(1))
+          for player, table in enumerate(solver.final_tables())]
+  return found
+
+
+def answer(game, config, opponents, moving, settled, seeds):
+  """Returns the `Answer` of a configuration to a mixture.
+
+  Args:
+    game: a `GameTree`.
+    config: a `LearnerConfig`.
+    opponents: a `Mixture` per player.
+    moving: batches against opponents that move.
+    settled: batches against opponents that stand still.
+    seeds: how many best responses each player trains.
+  """
+  plans = [sequence_form.realization_plan(game, mixture.tables()[0], player)
+           for player, mixture in enumerate(opponents)]
+  returns = sequence_form.expected_returns(game, plans)
+  best = sum(sequence_form.best_response_value(game, plans, player)
+             - returns[player] for player in range(game.num_players))
+  steps = config.steps_per_batch(game)
+  shares, start = [], time.process_time()
+  for seed in range(seeds):
+    gain = 0.0
+    for player in range(game.num_players):
+      learner = config.make_learner(
+          game, player, np.random.SeedSequence(seed, spawn_key=(player,)))
+      for _ in range(moving):
+        learner.train(opponents, steps, False)
+      for _ in range(settled):
+        report = learner.train(opponents, steps, True)
+      own = list(plans)
+      own[player] = sequence_form.realization_plan(
+          game, report.policy.table, player)
+      gain += (sequence_form.expected_returns(game, own)[player]
+               - returns[player])
+    shares.append(gain / best)
+  return Answer(statistics.median(shares),
+                (time.process_time() - start) / seeds / game.num_players)
+
+
+def configurations(oracles, leave_one_out):
+  """Returns `{name: LearnerConfig}` of what is compared."""
+  known = {"mirror": ppsro.PPOConfig(policy_loss="mirror"),
+           "clipped": ppsro.PPOConfig(policy_loss="clipped"),
+           "dqn": ppsro.DQNConfig()}
+  unknown = [name for name in oracles if name not in known]
+  if unknown:
+    raise ValueError(f"unknown oracle {unknown[0]!r}; use {', '.join(known)}")
+  chosen = {name: known[name] for name in oracles}
+  if leave_one_out:
+    chosen |= {f"mirror, {field} {value:g}": dataclasses.replace(
+        known["mirror"], **{field: value})
+               for field, value in _CHANGES.items()}
+  return chosen
+
+
+def main():
+  stops = [float(text) for text in _EXPLOITABILITIES.value]
+  compared = configurations(_ORACLES.value, _LEAVE_ONE_OUT.value)
+  width = max(map(len, compared))
+  for name in _GAMES.value:
+    game = ppsro.open_game(name, evaluation="exact")
+    start = time.process_time()
+    found = mixtures(game, stops)
+    print(f"{name}: double oracle took {time.process_time() - start:.0f} s; "
+          "the share of the gain that is learned, by exploitability")
+    print(f"{'':<{width}}" + "".join(f"{stop:>9g}" for stop in found)
+          + f"{'seconds':>9}")
+    for label, config in compared.items():
+      answers = [answer(game, config, opponents, _MOVING.value,
+                        _SETTLED.value, _SEEDS.value)
+                 for opponents in found.values()]
+      print(f"{label:<{width}}"
+            + "".join(f"{one.share:>9.3f}" for one in answers)
+            + f"{statistics.mean(a.seconds for a in answers):>9.2f}",
+            flush=True)
+  return 0
+
+
+if __name__ == "__main__":
+  common_flags.start(main)

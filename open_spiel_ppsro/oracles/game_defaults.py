@@ -1,0 +1,202 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Defaults of learners that depend on the kind of game, and the reasons.
+
+A field of a configuration that is None takes its value from here once the game
+is known. On an enumerated game the default batch is the expectation itself,
+without any noise. On a sampled game, or where `episodes_per_batch` says so, it
+is a number of episodes, and what is learned from them has to be protected from
+their noise.
+"""
+
+import dataclasses
+from typing import Any
+
+from open_spiel_ppsro.games import game as game_lib
+from open_spiel_ppsro.simulators import of_game
+
+# The fields of PPO by the loss of the policy. The mirror-descent step follows
+# advantages wherever they are, and so needs them without noise: it is for
+# expectations. The clipped surrogate moves little where there are few samples.
+_PPO_OF_LOSS: dict[str, dict[str, Any]] = {
+    "mirror": {
+        # A target is fitted, not a direction followed for a bit, so a batch
+        # bears more passes.
+        "epochs": 16,
+        # High while opponents move; then it falls fast, because a target
+        # without noise is reached in a few steps.
+        "learning_rate": 3e-2,
+        "learning_rate_decay": 0.8,
+        # A share s of random opponents hides the gains that are smaller than
+        # about s; none at all leaves play arbitrary where the mixture never
+        # goes, and later policies go there.
+        "random_opponent_share": 5e-4,
+        # A policy that imitates has to unlearn what it imitated, which takes
+        # longer than to learn from nothing.
+        "imitation_steps": 0,
+        # The value is only a baseline, and shares the layers of the policy.
+        "value_coefficient": 0.05,
+        # The response to a mixture is pure, and the policy on its way there;
+        # what is published is nearly the best action.
+        "temperature": 0.05,
+    },
+    "clipped": {
+        "epochs": 8,
+        "learning_rate": 2e-2,
+        "learning_rate_decay": 0.9,
+        "random_opponent_share": 0.02,
+        # The surrogate hardly moves what is rare, so the start matters.
+        "imitation_steps": 25,
+        "value_coefficient": 0.5,
+        # What is published is what was trained, so that the returns of
+        # training also measure its payoffs.
+        "temperature": 1.0,
+    },
+}
+# The weight of the entropy bonus of the clipped loss on a sampled game, where
+# an action is easily given up too early. A larger one keeps policies more
+# random. The mirror step has none: it gives nothing up early.
+_SAMPLED_ENTROPY = 0.02
+
+# The fields of DQN where batches are expectations.
+_DQN_OF_EXPECTATIONS: dict[str, Any] = {
+    # The newest batch holds everything that older ones held.
+    "replay_batches": 1,
+    # Without noise it bears more steps, longer ones, and a target that follows
+    # faster.
+    "updates_per_batch": 32,
+    "learning_rate": 2e-2,
+    "learning_rate_decay": 0.8,
+    "target_rate": 0.1,
+    "final_epsilon": 0.05,
+    "epsilon_decay": 0.95,
+    # Without noise the values of rare play can be learned, too.
+    "visit_exponent": 0.5,
+    "random_opponent_share": 5e-4,  # As of PPO.
+}
+# The fields of DQN where batches are episodes.
+_DQN_OF_EPISODES: dict[str, Any] = {
+    # Several batches together have less noise.
+    "replay_batches": 8,
+    "updates_per_batch": 8,
+    "learning_rate": 1e-2,
+    "learning_rate_decay": 0.95,
+    "target_rate": 0.05,
+    "final_epsilon": 0.05,
+    "epsilon_decay": 0.95,
+    "visit_exponent": 1.0,
+    "random_opponent_share": 0.05,
+}
+
+# The fields of NeuPL by the loss of the policy.
+_NEUPL_OF_LOSS: dict[str, dict[str, Any]] = {
+    "mirror": {
+        "epochs": 4,
+        "anchor_coefficient": 0.3,
+        "random_opponent_share": 5e-4,  # As of PPO.
+    },
+    "clipped": {
+        "epochs": 4,
+        "anchor_coefficient": 3.0,
+        "random_opponent_share": 0.02,
+    },
+}
+
+# The episodes of a default batch of version 0.1 on an enumerated game.
+EPISODES_OF_0_1 = 2 ** 20
+# The fields of PPO that version 0.1 did not have, as it trained.
+_PPO_OF_0_1 = {"policy_loss": "clipped", "temperature": 1.0,
+               "advantage_clip": 3.0, "visit_exponent": 0.3}
+
+
+def of_ppo(config: Any, game: game_lib.Game) -> dict[str, Any]:
+  """Returns the defaults of `PPOConfig`, by the game and by what is set.
+
+  Args:
+    config: a `PPOConfig`, whose `policy_loss` counts if it is set.
+    game: a `GameTree` or a `StateGame`.
+  """
+  loss = _policy_loss(config, game)
+  return {
+      "policy_loss": loss,
+      "entropy_coefficient": (
+          _SAMPLED_ENTROPY if loss == "clipped" and not game.is_enumerated
+          else 0.0),
+      **_PPO_OF_LOSS[loss]}
+
+
+def of_neupl(config: Any, game: game_lib.Game) -> dict[str, Any]:
+  """Returns the defaults of `NeuPLConfig`, by the game and by what is set.
+
+  Args:
+    config: a `NeuPLConfig`, whose `policy_loss` counts if it is set.
+    game: a `GameTree` or a `StateGame`.
+  """
+  loss = _policy_loss(config, game)
+  return {"policy_loss": loss, **_NEUPL_OF_LOSS[loss]}
+
+
+def _policy_loss(config, game):
+  return config.policy_loss or (
+      "mirror" if of_game.gives_expectation(game, config.episodes_per_batch)
+      else "clipped")
+
+
+def of_dqn(config: Any, game: game_lib.Game) -> dict[str, Any]:
+  """Returns the defaults of `DQNConfig`, by the kind of its batches.
+
+  Args:
+    config: a `DQNConfig`.
+    game: a `GameTree` or a `StateGame`.
+  """
+  return (_DQN_OF_EXPECTATIONS
+          if of_game.gives_expectation(game, config.episodes_per_batch)
+          else _DQN_OF_EPISODES)
+
+
+def settings_of_0_1(settings: dict[str, Any]) -> dict[str, Any]:
+  """Returns the settings of a solver of version 0.1 with all of today's fields.
+
+  Args:
+    settings: `{name: value}`, as its checkpoint has them.
+  """
+  settings = dict(settings)
+  if settings["evaluation"] == "exact" and settings.get(
+      "oracle episodes_per_batch", 0) is None:
+    settings["oracle episodes_per_batch"] = EPISODES_OF_0_1
+  if settings["oracle"] == "DQNConfig":
+    settings.setdefault("oracle visit_exponent", 1.0)
+  if settings["oracle"] == "NeuPLConfig":
+    for name in ("policy_loss", "advantage_clip", "visit_exponent"):
+      settings.setdefault(f"oracle {name}", _PPO_OF_0_1[name])
+  if settings["oracle"] == "PPOConfig":
+    for name, value in _PPO_OF_0_1.items():
+      settings.setdefault(f"oracle {name}", value)
+    if settings["oracle entropy_coefficient"] is None:
+      settings["oracle entropy_coefficient"] = (
+          0.0 if settings["evaluation"] == "exact" else _SAMPLED_ENTROPY)
+  return settings
+
+
+def complete(config: Any, defaults: dict[str, Any]) -> Any:
+  """Returns a configuration whose open fields have their defaults.
+
+  Args:
+    config: a dataclass.
+    defaults: `{field: value}`; only fields that are None take theirs.
+  """
+  return dataclasses.replace(config, **{
+      name: value for name, value in defaults.items()
+      if getattr(config, name) is None})

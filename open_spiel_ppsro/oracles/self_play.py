@@ -1,0 +1,443 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Self-play: magnetic mirror descent, one network against itself.
+
+Source: Sokota et al. 2023, "A Unified Approach to Reinforcement Learning,
+Quantal Response Equilibria, and Two-Player Zero-Sum Games": a policy gradient
+with a proximal term, the divergence from the policy that played, and a magnet,
+the divergence from a policy that stays. With a magnet that stands still, the
+policy comes to rest at a quantal response equilibrium; so the magnet's weight
+falls in the course of the training. Alternatively the magnet moves: from time
+to time the policy itself takes its place.
+
+The last policy still circles, so what is handed out is an average over the
+training, see `policy_average`.
+"""
+
+import dataclasses
+import math
+from typing import Any
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from open_spiel_ppsro.games import game as game_lib
+from open_spiel_ppsro.games import game_tree
+from open_spiel_ppsro.oracles import data_parallel
+from open_spiel_ppsro.oracles import learner as learner_lib
+from open_spiel_ppsro.oracles import optimiser
+from open_spiel_ppsro.oracles import policy_average
+from open_spiel_ppsro.oracles import ppo
+from open_spiel_ppsro.policies import networks
+from open_spiel_ppsro.policies import policy as policy_lib
+from open_spiel_ppsro.simulators import of_game
+from open_spiel_ppsro.simulators import simulator as simulator_lib
+
+# A batch of the default size has about this many decisions on a sampled game.
+# With four times as many phantom_ttt was learned more slowly.
+_DECISIONS_PER_BATCH = 4096
+# A batch on an enumerated game has so many episodes; they cost as much as one.
+_EPISODES_ON_TREES = 2 ** 20
+# The epsilon of Adam. A larger one makes shorter steps where gradients are
+# small.
+_EPSILON = 1e-5
+# A gradient is scaled down to this norm. With a larger one, rare and large
+# gradients move the policy further.
+_LARGEST_GRADIENT = 0.5
+# The logarithm of a ratio is cut at this, because a larger ratio overflows. A
+# ratio this large is clipped in any case.
+_MAX_LOG_RATIO = 10.0
+ANSWERS = ("mixture", "weights")
+
+
+@dataclasses.dataclass(frozen=True)
+class SelfPlayConfig(learner_lib.LearnerConfig):
+  """The settings of regularised self-play.
+
+  Weights of magnet and proximal term are in units of the returns' scale, the
+  root mean square of the returns of random play.
+
+  Attributes:
+    hidden_sizes: the widths of the hidden layers of the network, which policy
+      and value share.
+    episodes_per_batch: episodes played between two updates of the policy, by
+      all workers together; by default those of about 4096 decisions on a
+      sampled game, and as many as cost nothing on an enumerated one.
+    epochs: the gradient passes over a batch.
+    minibatches: the gradient steps of such a pass.
+    learning_rate: the learning rate of Adam at first.
+    magnet: the weight of the divergence from the magnet at first.
+    decay_updates: after so many updates the learning rate has fallen to a half
+      and the magnet to 0.7; after n times as many, to 1 / (1 + n) and to the
+      root of that. Nothing depends on how long a run will be. Fewer bring the
+      policy closer to an equilibrium, as long as it does not begin to circle.
+    magnet_updates: the policy replaces the magnet every so many updates; 0
+      keeps the uniformly random one.
+    proximal: the weight of the divergence from the policy that played.
+    clip: the bound of the ratio of new to old probability, which is clipped to
+      1 +- this.
+    value_coefficient: the weight of the value loss.
+    trace_decay: the lambda of generalised advantage estimation; 1 uses the
+      returns of whole episodes.
+    answer: what is handed out on a sampled game: `mixture`, of 20 late
+      snapshots, or `weights`, one network with the average of the weights. On
+      an enumerated game it is the exact average of all policies.
+    device: the device of all tensors, as torch names it.
+  """
+  hidden_sizes: tuple[int, ...] = (64, 64)
+  episodes_per_batch: int | None = None
+  epochs: int = 2
+  minibatches: int = 4
+  learning_rate: float = 3e-3
+  magnet: float = 0.1
+  decay_updates: int = 600
+  magnet_updates: int = 0
+  proximal: float = 0.05
+  clip: float = 0.2
+  value_coefficient: float = 0.5
+  trace_decay: float = 0.95
+  answer: str = "mixture"
+  device: str = "cpu"
+
+  takes_team = True
+  plays_itself = True
+
+  def __post_init__(self):
+    learner_lib.check_positive(
+        self, "epochs", "minibatches", "learning_rate", "decay_updates", "clip",
+        "value_coefficient")
+    learner_lib.check_not_negative(
+        self, "magnet", "magnet_updates", "proximal")
+    learner_lib.check_share(self, "trace_decay")
+    learner_lib.check_sizes(self)
+    if self.answer not in ANSWERS:
+      raise ValueError(f"unknown answer {self.answer!r} of self-play; use one "
+                       f"of {', '.join(ANSWERS)}")
+
+  def check_game(self, game: game_lib.Game) -> None:
+    if not game.plays_all_seats:
+      raise ValueError(
+          "self-play has one policy for both seats: make the oracle with "
+          "seat_symmetric=True, which works for two-player zero-sum games")
+
+  def exploiters(self) -> list[learner_lib.LearnerConfig]:
+    return ppo.PPOConfig(device=self.device).exploiters()
+
+  def steps_per_batch(self, game: game_lib.Game) -> float:
+    return of_game.steps_per_batch(game, 1) * self.num_episodes(game)
+
+  def num_episodes(self, game: game_lib.Game) -> int:
+    """Returns how many episodes a batch of all workers has."""
+    if self.episodes_per_batch is not None:
+      return self.episodes_per_batch
+    if game.is_enumerated:
+      return _EPISODES_ON_TREES
+    return max(32, round(
+        _DECISIONS_PER_BATCH / of_game.steps_per_batch(game, 1)))
+
+  def make_learner(
+      self, game: game_lib.Game, player: int,
+      seed_sequence: np.random.SeedSequence,
+      team: data_parallel.SingleWorker = data_parallel.SingleWorker()
+  ) -> "SelfPlayLearner":
+    return SelfPlayLearner(game, player, self, seed_sequence, team)
+
+
+class Samples(NamedTuple):
+  """The inputs of a gradient step, per distinct observation, as tensors.
+
+  Attributes:
+    observations: `[U, D]`, the observations.
+    illegal: bool `[U, A]`, true where an action is not legal.
+    weight: `[U, A]`, the share of each action among all samples; sums to 1.
+    visit_weight: `[U]`, `weight` summed over actions.
+    advantage: `[U, A]`, the mean advantage of each action that was taken, in
+      units of the return scale.
+    old_log_probs: `[U, A]`, the log probabilities of the policy that played.
+    magnet_log_probs: `[U, A]`, those of the magnet.
+    value_target: `[U]`, the value to be learned, in units of the return scale.
+  """
+  observations: torch.Tensor
+  illegal: torch.Tensor
+  weight: torch.Tensor
+  visit_weight: torch.Tensor
+  advantage: torch.Tensor
+  old_log_probs: torch.Tensor
+  magnet_log_probs: torch.Tensor
+  value_target: torch.Tensor
+
+  def rows(self, rows: Any) -> "Samples":
+    """Returns the samples of some of the observations."""
+    return Samples(*(tensor[rows] for tensor in self))
+
+
+def loss_gradient(output: torch.Tensor, samples: Samples,
+                  config: SelfPlayConfig, magnet: float) -> torch.Tensor:
+  """Returns `[U, A + 1]`, the gradient of the loss by logits and value.
+
+  The loss is the negative clipped surrogate of PPO, plus `magnet` times the
+  divergence of the policy from the magnet, plus `proximal` times that from the
+  policy that played (Sokota et al. 2023, equation 12), plus
+  `value_coefficient` times the squared error of the value.
+
+  Args:
+    output: `[U, A + 1]`, logits and value.
+    samples: the `Samples` of these observations.
+    config: a `SelfPlayConfig`.
+    magnet: the weight of the magnet.
+  """
+  log_probs = networks.masked_log_softmax(output[:, :-1], samples.illegal)
+  probabilities = log_probs.exp()
+  change = log_probs - samples.old_log_probs
+  ratio = change.clamp(max=_MAX_LOG_RATIO).exp()
+  gain = ratio * samples.advantage
+  clipped = (ratio.clamp(1 - config.clip, 1 + config.clip)
+             * samples.advantage)
+  by_log_prob = probabilities * (
+      (magnet + config.proximal) + config.proximal * change
+      + magnet * (log_probs - samples.magnet_log_probs))
+  by_log_prob *= samples.visit_weight[:, None]
+  by_log_prob -= samples.weight * gain * (gain <= clipped)
+  gradient = torch.empty_like(output)
+  gradient[:, :-1] = networks.through_log_softmax(by_log_prob, probabilities)
+  gradient[:, -1] = (2 * config.value_coefficient * samples.visit_weight
+                     * (output[:, -1] - samples.value_target))
+  return gradient
+
+
+def advantages(batch: simulator_lib.EpisodeBatch, value: np.ndarray,
+               scale: float, trace_decay: float) -> np.ndarray:
+  """Returns float `[N]`, the advantage of each entry of a batch.
+
+  Generalised advantage estimation (Schulman et al. 2016, equation 16) without
+  discount; where an observation is followed by several entries, by their mean.
+
+  Args:
+    batch: the `EpisodeBatch`.
+    value: `[U]`, the value of each row of the batch, in units of `scale`.
+    scale: the return scale, in game utility.
+    trace_decay: the lambda.
+  """
+  row, next_row = batch.row, batch.next_row
+  goes_on = next_row >= 0
+  advantage = batch.reward / scale - value[row]
+  advantage[goes_on] += value[next_row[goes_on]]
+  visits = np.maximum(np.bincount(row, batch.count, len(value)), 1)
+  mean = np.zeros(len(value))  # The mean advantage of every row, once known.
+  for entries in reversed(_by_depth(row, next_row, len(value))):
+    later = entries[goes_on[entries]]
+    advantage[later] += trace_decay * mean[next_row[later]]
+    mean += np.bincount(row[entries], (batch.count * advantage)[entries],
+                        len(value)) / visits
+  return advantage
+
+
+def _by_depth(row, next_row, num_rows):
+  """Returns arrays of entries: the first decisions, the second ones, ..."""
+  goes_on = np.flatnonzero(next_row >= 0)
+  row_before, row_after = row[goes_on], next_row[goes_on]
+  depth, was = np.zeros(num_rows, int), None
+  while was is None or not np.array_equal(was, depth):
+    was = depth
+    depth = was.copy()
+    depth[row_after] = was[row_before] + 1
+  of_entry = depth[row]
+  order = np.argsort(of_entry, kind="stable")
+  return np.split(order, np.flatnonzero(np.diff(of_entry[order])) + 1)
+
+
+def distinct(observations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Returns int `[V]` and `[U]`: distinct rows, and which of them each row is.
+
+  Args:
+    observations: float32 `[U, D]`.
+  """
+  # Equal rows have equal sums of random weights, and it is next to impossible
+  # that others have; it is checked all the same.
+  weights = np.random.default_rng(0).standard_normal(observations.shape[1])
+  _, first, group = np.unique(observations @ weights, return_index=True,
+                              return_inverse=True)
+  if not np.array_equal(observations[first[group]], observations):
+    _, first, group = np.unique(observations, axis=0, return_index=True,
+                                return_inverse=True)
+  return first, group.reshape(-1)
+
+
+class SelfPlayLearner(learner_lib.Learner):
+  """A learner whose network plays all seats."""
+
+  def __init__(self, game: game_lib.Game, player: int, config: SelfPlayConfig,
+               seed_sequence: np.random.SeedSequence,
+               team: data_parallel.SingleWorker):
+    networks.pin_threads()
+    self._team = team
+    self._config = config
+    self._simulator = of_game.make_simulator(game, player)
+    self._num_episodes = -(-config.num_episodes(game) // team.size)
+    network_seed, episode_seed = learner_lib.seeds(seed_sequence, team)
+    self._rng = np.random.default_rng(episode_seed)
+    num_actions = self._simulator.num_actions
+    self._network = networks.MLP(
+        (self._simulator.num_features, *config.hidden_sizes, num_actions + 1),
+        networks.generator(network_seed), config.device, last_gain=0.1)
+    self._optimizer = optimiser.Adam(self._network, epsilon=_EPSILON)
+    self._return_scale: float | None = None
+    self._updates = 0
+    # The network of a magnet that moves; until it has moved, there is none.
+    self._magnet: networks.MLP | None = None
+    self._observations = networks.DeviceCopy(config.device)
+    self._illegal = networks.DeviceCopy(config.device, np.logical_not)
+    self._average: policy_average.PolicyAverage
+    if isinstance(game, game_tree.GameTree):
+      self._average = policy_average.PlanAverage(game, player)
+    elif config.answer == "weights":
+      self._average = policy_average.WeightAverage(self._network, num_actions)
+    else:
+      self._average = policy_average.SnapshotMixture(
+          self._network, num_actions)
+
+  def initial_policy(self) -> policy_lib.Policy:
+    return self._simulator.publish(self.current, lambda: networks.NetworkPolicy(
+        self._network.sizes, networks.as_array(self._network.parameters),
+        self._simulator.num_actions))
+
+  def state(self) -> dict[str, Any]:
+    return {"parameters": networks.as_array(self._network.parameters),
+            "optimizer": self._optimizer.state(),
+            "return_scale": self._return_scale,
+            "updates": self._updates,
+            "magnet": (None if self._magnet is None
+                       else networks.as_array(self._magnet.parameters)),
+            "average": self._average.state(),
+            "rng": self._rng.bit_generator.state}
+
+  def restore(self, state: dict[str, Any]) -> None:
+    self._network.parameters.copy_(torch.from_numpy(state["parameters"]))
+    self._optimizer.restore(state["optimizer"])
+    self._return_scale = state["return_scale"]
+    self._updates = state["updates"]
+    if state["magnet"] is not None:
+      self._move_magnet(torch.from_numpy(state["magnet"]))
+    self._average.restore(state["average"])
+    self._rng.bit_generator.state = state["rng"]
+
+  def train(self, opponents: Any, num_steps: int,
+            stationary: bool) -> learner_lib.TrainingReport:
+    del opponents, stationary  # Its only opponent is itself, as it is now.
+    totals = np.zeros(3)  # The entries are steps, episodes, summed returns.
+    while totals[0] < num_steps:
+      batch = self._simulator.play_itself(
+          self.current, self._num_episodes, self._rng)
+      everyone = self._team.gather(batch.num_steps, batch.num_episodes,
+                                   batch.num_episodes * batch.episode_return)
+      self._update(self._samples(batch))
+      learner_lib.check_finite(self._network.parameters, batch.episode_return)
+      totals += everyone.sum(axis=0)
+    steps, episodes, total_return = totals.tolist()
+    # The first worker of a team speaks for all.
+    policy: Any = self._average.policy() if self._team.rank == 0 else None
+    return learner_lib.TrainingReport(
+        policy=policy, mean_return=total_return / episodes,
+        steps=int(steps), episodes=int(episodes))
+
+  def current(self, observations: np.ndarray,
+              mask: np.ndarray) -> np.ndarray:
+    """Returns `[U, A]`, what the network plays now, not what it hands out."""
+    log_probs = networks.masked_log_softmax(
+        self._network(self._observations(observations))[:, :-1],
+        self._illegal(mask))
+    return log_probs.exp().double().cpu().numpy()
+
+  def _samples(self, batch):
+    """Returns the `Samples` of a batch, without unvisited observations."""
+    if self._return_scale is None:
+      scale = float(np.sqrt(batch.count @ batch.mean_return ** 2
+                            / batch.count.sum())) or 1.0
+      self._return_scale = float(self._team.gather(scale).mean())
+    if "observations" in self._simulator.constants:
+      first = np.unique(batch.row[batch.count > 0])
+      group = np.zeros(len(batch.observations), int)
+      group[first] = np.arange(len(first))
+    else:
+      first, group = distinct(batch.observations)
+    observations = torch.as_tensor(batch.observations[first],
+                                   device=self._config.device)
+    mask = batch.legal_actions_mask[first]
+    illegal = torch.as_tensor(~mask, device=self._config.device)
+    output = self._network(observations)
+    log_probs = networks.masked_log_softmax(output[:, :-1], illegal)
+    value = output[:, -1].cpu().numpy().astype(float)[group]
+    gain = advantages(batch, value, self._return_scale,
+                      self._config.trace_decay)
+    entry = group[batch.row] * mask.shape[1] + batch.action
+
+    def summed(values):
+      return np.bincount(entry, batch.count * values, mask.size
+                         ).reshape(mask.shape)
+
+    def as_tensor(array):
+      return torch.as_tensor(array, dtype=torch.float32,
+                             device=self._config.device)
+
+    count = summed(1.0)
+    visits = count.sum(axis=1)
+    return Samples(
+        observations=observations,
+        illegal=illegal,
+        weight=as_tensor(count / visits.sum()),
+        visit_weight=as_tensor(visits / visits.sum()),
+        advantage=as_tensor(summed(gain) / np.maximum(count, 1)),
+        old_log_probs=log_probs,
+        # Zeros stand for a uniform magnet: only differences matter.
+        magnet_log_probs=(
+            torch.zeros_like(log_probs) if self._magnet is None
+            else networks.masked_log_softmax(
+                self._magnet(observations)[:, :-1], illegal)),
+        value_target=as_tensor(
+            summed(gain + value[batch.row]).sum(axis=1) / visits))
+
+  def _update(self, samples):
+    """Takes the passes over a batch."""
+    config = self._config
+    # The weaker the magnet, the less it damps what noise and circling do to the
+    # policy; so the learning rate falls faster than the magnet.
+    share = 1 / (1 + self._updates / config.decay_updates)
+    magnet = config.magnet * math.sqrt(share)
+    learning_rate = config.learning_rate * share
+    num_rows = len(samples.observations)
+    for _ in range(config.epochs):
+      for rows in np.array_split(self._rng.permutation(num_rows),
+                                 config.minibatches):
+        part = samples.rows(torch.as_tensor(rows))
+        activations = self._network.activations(part.observations)
+        # The weights of a minibatch sum to its share of the batch.
+        gradient = self._team.mean(self._network.gradient(
+            activations, config.minibatches * loss_gradient(
+                activations[-1], part, config, magnet)))
+        norm = float(gradient.norm())
+        if norm > _LARGEST_GRADIENT:
+          gradient *= _LARGEST_GRADIENT / norm
+        self._optimizer.step(gradient, learning_rate)
+    self._updates += 1
+    self._average.add(self.current, self._updates)
+    if config.magnet_updates and not self._updates % config.magnet_updates:
+      self._move_magnet(self._network.parameters)
+
+  def _move_magnet(self, parameters):
+    if self._magnet is None:
+      self._magnet = networks.MLP(self._network.sizes, None,
+                                  self._config.device)
+    self._magnet.parameters.copy_(parameters)
