@@ -184,6 +184,9 @@ def _run_here(path, game, seconds, meta_strategy):
   for descriptor, name in enumerate(_STREAMS, start=1):
     with open(name, "wb") as stream:
       os.dup2(stream.fileno(), descriptor)
+  sys.stdout, sys.stderr = (
+      open(descriptor, "w", encoding="utf-8", closefd=False)
+      for descriptor in (1, 2))
   try:
     print(ppsro.run(game, output_dir="run", meta_strategy=meta_strategy,
                     limits=ppsro.Limits(time_limit_seconds=seconds)).line(),
