@@ -16,7 +16,9 @@ setuptools.setup(
     long_description=long_description,
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    package_data={"open_spiel_ppsro": ["*.pyi", "py.typed"]},
+    package_data={"open_spiel_ppsro": ["*.pyi", "py.typed", "commands/*.csv"]},
+    entry_points={"console_scripts": [
+        "ppsro = open_spiel_ppsro.commands.command_line:main"]},
     packages=setuptools.find_packages(include=["open_spiel_ppsro*"]),
     python_requires=">=3.11",
     install_requires=[
@@ -25,6 +27,7 @@ setuptools.setup(
         "lazy_loader",
         "numpy",
         "open_spiel",
+        "rich",
         "scipy",
         "torch",
         # What importing OpenSpiel's psro_v2 needs and its wheel does not pull.
@@ -35,9 +38,13 @@ setuptools.setup(
     extras_require={
         "benchmark": ["dm-tree"],  # OpenSpiel's torch DQN imports it.
         "fast": ["numba"],  # Walks of phantom boards for intervals.
+        "onnx": ["onnx", "onnxscript"],  # What torch's exporter imports.
         "ray": ["ray"],
-        "test": ["dm-tree", "hypothesis", "mypy", "numba", "pytest",
-                 "pytest-xdist", "ray", "ruff"],
+        "tensorboard": ["tensorboard"],
+        "test": ["dm-tree", "hypothesis", "mypy", "numba", "onnx",
+                 "onnxruntime", "onnxscript", "pyte", "pytest", "pytest-xdist",
+                 "ray", "ruff", "tensorboard"],
+        "wandb": ["wandb"],
     },
     classifiers=[
         "Programming Language :: Python :: 3",

@@ -31,8 +31,8 @@ from absl import flags
 import numpy as np
 import pyspiel
 
-import common_flags
 import open_spiel_ppsro as ppsro
+from open_spiel_ppsro.commands import common_flags
 
 FLAGS = flags.FLAGS
 

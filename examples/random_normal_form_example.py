@@ -37,8 +37,8 @@ import sys
 from absl import flags
 import numpy as np
 
-import common_flags
 import open_spiel_ppsro as ppsro
+from open_spiel_ppsro.commands import common_flags
 
 _METHODS = flags.DEFINE_list(
     "methods", "sequential,naive-4,rectified,dch-16,pipeline-4,pipeline-8,"
@@ -98,8 +98,13 @@ def make_scheme(method):
   return scheme(**({"num_levels": int(count)} if dash else {}))
 
 
-def first_policies(tree):
-  """Returns the policies that a run starts from; None for the uniform one."""
+def first_policies(tree, num_populations):
+  """Returns the policies that a run starts from; None for the uniform one.
+
+  Args:
+    tree: the game, before its seats are drawn.
+    num_populations: one for each player, or one for both seats.
+  """
   if _START_ACTION.value is None:
     return None
   counts = [i.legal_actions_mask.sum() for i in tree.infostates]
@@ -107,7 +112,7 @@ def first_policies(tree):
     raise ValueError(f"--start_action is {_START_ACTION.value}; the game has "
                      f"actions from 0 to {min(counts) - 1}")
   table = np.eye(tree.num_actions)[[_START_ACTION.value]]
-  return [tree.tabular_policy([table, table])] * tree.num_populations
+  return [tree.tabular_policy([table, table])] * num_populations
 
 
 def curve(tree, method, learning_rate, seed):
@@ -121,7 +126,8 @@ def curve(tree, method, learning_rate, seed):
     # One move a round, the levels one after another from the lowest up: the
     # rules of the experiment.
     solver = ppsro.PipelinePSROSolver(
-        tree.game, oracle, scheme, initial_policies=first_policies(tree),
+        tree.game, oracle, scheme, initial_policies=first_policies(
+            tree, oracle.played_game.num_populations),
         opponent_update_freq=1, sweep=True,
         plateau=ppsro.PlateauRule(delta=_PLATEAU_DELTA.value))
     found = [solver.round().of_all.exploitability
@@ -149,6 +155,7 @@ def main():
     make_scheme(method)
   seeds = numbers(_SEEDS, int, lambda seed: seed >= 0,
                   "whole numbers, 0 or more")
+  seeds = list(dict.fromkeys(seeds))
   rates = numbers(_LEARNING_RATES, float, lambda rate: 0 < rate <= 1,
                   "numbers above 0, up to 1")
   path = common_flags.make_output_dir("random-normal-form")

@@ -43,6 +43,9 @@ from .policies.sampled import SampledPolicy as SampledPolicy
 from .policies.sampled import UniformPolicy as UniformPolicy
 from .policies.networks import NetworkPolicy as NetworkPolicy
 from .policies.joint import JointPolicy as JointPolicy
+from .policies.member_mixture import DrawnPolicy as DrawnPolicy
+from .policies.member_mixture import MemberMixture as MemberMixture
+from .policies.member_mixture import MixtureBot as MixtureBot
 from .policies.joint import read_joint as read_joint
 from .policies.joint import write_joint as write_joint
 from .policies.storage import read_networks as read_networks
@@ -121,11 +124,14 @@ from .lower_bound import LowerBound as LowerBound
 # Runs on disk.
 from .runs.run import run as run
 from .runs.limits import Limits as Limits
+from .runs.loaded_run import LoadedRun as LoadedRun
+from .runs.loaded_run import load as load
 from .runs.run_summary import RunSummary as RunSummary
 from .runs.output_directory import OccupiedError as OccupiedError
 from .runs.run_directory import RunDirectory as RunDirectory
 from .runs.run_directory import read_checkpoint as read_checkpoint
 from .runs.run_directory import read_config as read_config
+from .runs.run_directory import read_history as read_history
 from .runs.run_directory import read_metrics as read_metrics
 from .runs.run_directory import read_result as read_result
 from .runs.report import comparison_table as comparison_table
@@ -134,6 +140,10 @@ from .runs.report import plot_curves as plot_curves
 from .runs.report import plot_run as plot_run
 from .runs.report import read_curve as read_curve
 from .runs.report import read_published as read_published
+from .reports.report import report as report
+
+# What follows a run.
+from . import callbacks as callbacks
 
 # For the tests of those who extend the package.
 from . import testing as testing

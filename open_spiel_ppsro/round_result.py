@@ -20,6 +20,7 @@ from typing import Any
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
 from open_spiel_ppsro.evaluation import least_exploitable
+from open_spiel_ppsro.meta_games import meta_game as meta_game_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +39,7 @@ class LevelStatus:
     is_exact: whether the policy is an exact best response to them.
     gain: what the snapshot earns more than the meta-strategy of its own side,
       against the same opponents, in game utility; at least 0.
+    opponents: the meta-strategy that they were drawn from.
   """
   policy_id: population_lib.PolicyId
   steps: int
@@ -47,6 +49,7 @@ class LevelStatus:
   staleness: int
   is_exact: bool = False
   gain: float = 0.0
+  opponents: meta_game_lib.MetaStrategy | None = None
 
 
 @dataclasses.dataclass(frozen=True)

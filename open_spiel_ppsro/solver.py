@@ -269,6 +269,10 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
           sample_from_marginals=True, **meta_strategy_options)
     self._update_least()
 
+  def __repr__(self) -> str:
+    return (f"<{type(self).__name__} of {self.original_game.game}: "
+            f"{type(self.scheme).__name__}, {self._rounds} rounds>")
+
   @property
   def original_game(self) -> game_lib.Game:
     """The `Game` before its seats were drawn; `played_game` if they are not."""
@@ -531,7 +535,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
           policy_id, self._population[policy_id].steps, report.mean_return,
           payoff, row.stationary, self._rounds - begun, report.is_exact,
           max(0.0, payoff - self._empirical_game.value(
-              policy_id.player, row.meta_strategy))))
+              policy_id.player, row.meta_strategy)), row.meta_strategy))
     return found
 
   def _payoff(self, policy_id, row, report):
@@ -586,6 +590,26 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     return dataclasses.replace(
         self._of_frozen, probabilities=self._least.weights, joint=None,
         method=answer)
+
+  def best_response_gap(self, level: round_result.LevelStatus) -> float:
+    """Returns what a best response would gain over a policy, in game utility.
+
+    Both face the opponents that the policy trained against in its last round,
+    as these are now.
+
+    Args:
+      level: of the latest `RoundResult`.
+
+    Returns:
+      The gain, exact; NaN for a sampled game.
+    """
+    if not self.is_exact or level.opponents is None:
+      return float("nan")
+    assert isinstance(self._evaluator, exact_evaluator.ExactEvaluator)
+    best = self._evaluator.best_response_value(
+        level.policy_id.player, level.opponents)
+    return best - self._empirical_game.expected_return(
+        level.policy_id, level.opponents)
 
   def final_joint(self) -> np.ndarray | None:
     """Returns the joint distribution of the run's result.

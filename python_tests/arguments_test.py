@@ -142,6 +142,12 @@ class DoorsTest(parameterized.TestCase):
       (lambda: play(OpensWhat()), ValueError, "OpensWhat.openings gave 0"),
       (lambda: play(FacesWhat()), ValueError, "FacesWhat.opponents gave"),
       (lambda: play(WeighsWhat()), ValueError, "WeighsWhat.weigh gave"),
+      (lambda: solver(meta_strategy_method=lambda s: None), ValueError,
+       r"<lambda> takes \(s\); .* signature \(solver, return_joint=False\)"),
+      (lambda: solver(meta_strategy_method=lambda solver: None), ValueError,
+       "with the keyword arguments solver and return_joint"),
+      (lambda: play(meta_strategy_method=returns([[1.], [1.]])), ValueError,
+       "a list with an array per player, and their joint distribution"),
       (lambda: play(meta_strategy_method=returns(None)), ValueError,
        "meta-strategy mine returned NoneType"),
       (lambda: play(meta_strategy_method=returns(([[1.]], None))), ValueError,
@@ -156,6 +162,11 @@ class DoorsTest(parameterized.TestCase):
     with self.assertRaisesRegex(error, message) as context:
       call()
     self.assertLen(str(context.exception).splitlines(), 1)
+
+  def test_a_solver_says_what_it_is(self):
+    self.assertEqual(
+        repr(solver()),
+        "<PipelinePSROSolver of kuhn_poker(): Pipeline, 0 rounds>")
 
   def test_a_closed_oracle_says_so(self):
     with oracle(ppsro.ExactConfig()) as closed:
@@ -278,12 +289,26 @@ class GamesTest(parameterized.TestCase):
       ppsro.open_game(name, evaluation="exact")
 
   @parameterized.parameters(
-      ("nfg_game", "cannot load 'nfg_game'"), (3, "game is 3"),
-      ("goofspiel(num_cards=4,points_order=random)", "evaluation='sampled'"))
+      ("nfg_game", "cannot load 'nfg_game': a parameter is missing; nfg_game "
+       "takes filename"),
+      ("misere", "cannot load 'misere': Missing parameter game; .* takes game"),
+      (3, "game is 3"),
+      ("chat_game", "offers action .* says that it has 2 distinct actions"),
+      ("checkers(rows=4,columns=4)", "ends before anybody decides anything"),
+      ("goofspiel(num_cards=4,points_order=random)", "evaluation='sampled'"),
+      # It has no tensors, so that it cannot be sampled.
+      ("liars_dice_ir(dice_sides=3)", "a game of perfect recall$"))
   def test_refused_in_one_line(self, game, message):
     with self.assertRaisesRegex(ValueError, message) as context:
       ppsro.open_game(game)
     self.assertLen(str(context.exception).splitlines(), 1)
+
+  @parameterized.parameters(
+      ("chat_game", "offers action"),
+      ("checkers(rows=4,columns=4)", "ends before anybody decides"))
+  def test_refused_where_it_would_be_sampled(self, game, message):
+    with self.assertRaisesRegex(ValueError, message):
+      ppsro.open_game(game, evaluation="sampled")
 
 
 if __name__ == "__main__":

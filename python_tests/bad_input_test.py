@@ -44,11 +44,12 @@ class BadInputTest(parameterized.TestCase):
 
   @parameterized.parameters(
       ("--game_name=kuhn_pokr", "kuhn_pokr"),
-      ("--game_name=kuhn_poker(players=3)", "use one of alpharank, cce, prd"),
+      ("--game_name=kuhn_poker(players=3)", "use 'cce', which converges"),
       ("--game_name=kuhn_poker(playrs=3)", "playrs"),
       ("--game_name=kuhn_poker(players=3", "kuhn_poker"),
       ("--game_name=", "game"),
       ("--game_name=2048", "player"),
+      ("--game_name=pathfinding", "1 player"),  # It prints as two lines.
       ("--game_name=chess --evaluation=exact", "chess"),
       ("--game_name=phantom_ttt --oracle=exact", "PPO or DQN"),
       ("--game_name=phantom_ttt --target_exploitability=1", "sampled"),
@@ -56,7 +57,7 @@ class BadInputTest(parameterized.TestCase):
       ("--payoff_episodes=100", "exact"),
       ("--exploiter_steps=100", "exact"),
       ("--evaluation=guessed", "sampled"),
-      ("--game_name=kuhn_poker(players=3)", "prd"),
+      ("--game_name=matrix_pd", "use 'cce', which converges"),
       ("--game_name=kuhn_poker(players=3) --scheme=neupl", "two-player"),
       ("--game_name=mfg_crowd_modelling", "mean-field game; PSRO needs"),
       ("--game_name=mfg_crowd_modelling --evaluation=sampled",

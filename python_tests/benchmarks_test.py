@@ -28,6 +28,7 @@ import numpy as np
 import pytest
 
 import open_spiel_ppsro as ppsro
+from open_spiel_ppsro.games import loading
 from open_spiel_ppsro.games import sequence_form
 import testing
 
@@ -58,6 +59,65 @@ class ExactCoreTest(BenchmarkTestCase):
     self.assertGreater(len(lines), 2)
     for line in lines[2:]:  # How far the two answers are apart.
       self.assertLess(float(line.split()[-1]), 1e-9)
+
+
+class CoverageTest(BenchmarkTestCase):
+
+  @pytest.mark.slow
+  def test_runs(self):
+    lines = self.call(
+        "coverage_benchmark", "--games=kuhn_poker", "--max_rounds=2",
+        "--seeds=1,2", "--heavy=1e9")
+    self.assertEqual([line.split()[:4] for line in lines[2:]], [
+        ["kuhn_poker", "pipeline", seed, cells]
+        for seed, cells in (("1", "1"), ("2", "1"), ("all", "2"))])
+
+  def test_what_is_covered(self):
+    with testing.imported_example("coverage_benchmark") as benchmark:
+      self.assertEqual(benchmark.covered([[0, 2.5], [-1.5], []]).split(),
+                       ["3", "66.7", "%", "1.68"])
+      self.assertEqual(benchmark.covered([]).split(), ["0"])
+
+
+class EveryGameTest(BenchmarkTestCase):
+
+  @parameterized.parameters(
+      (0, "result: game=x nash_conv=0.5 rounds=3", "", 7, "exact", ""),
+      (0, "result: game=x nash_conv=nan rounds=3", "", 7, "sampled", ""),
+      (0, "result: game=x nash_conv=0.5 rounds=0", "", 7, "exact",
+       "the first round was not finished"),
+      (2, "", "error: it has 1 player", 3, "refused", "it has 1 player"),
+      (2, "", "error: one\nerror: two", 3, "broken", "error: two"),
+      (2, "", "usage", 3, "broken", "usage"),
+      (0, "", "", 3, "broken", "exit code 0"),
+      (1, "", "Traceback\nIndexError: map::at", 3, "broken",
+       "IndexError: map::at"),
+      (-11, "", "", 3, "broken", "exit code -11"),
+      (0, "result: game=x nash_conv=0.5 rounds=3", "", 17, "broken",
+       "took 17 s"),
+      (None, "", "", 60, "broken", "took 60 s"))
+  def test_outcomes(self, code, printed, said, seconds, kind, remark):
+    with testing.imported_example("every_game") as benchmark:
+      self.assertEqual(benchmark.outcome(code, printed, said, seconds, 6),
+                       (kind, remark))
+
+  def test_small_games_load(self):
+    with testing.imported_example("every_game") as benchmark:
+      for name, small in benchmark.SMALL.items():
+        self.assertStartsWith(small, name)
+        if ".efg" not in small and ".nfg" not in small:
+          loading.playable(loading.load_game(small))
+      self.assertEqual(benchmark.games(["kuhn_poker", "pig"]), [
+          ("kuhn_poker", "kuhn_poker"), ("pig", "pig"),
+          ("pig", benchmark.SMALL["pig"])])
+
+  @pytest.mark.slow
+  def test_runs(self):
+    with mock.patch.dict(os.environ, {"PYTHONPATH": str(testing.ROOT)}):
+      lines = self.call("every_game", "--games=matrix_pd,2048",
+                        "--time_limit_seconds=20")
+    self.assertEqual(lines[2], "| `matrix_pd` | exact | with `cce` |")
+    self.assertStartsWith(lines[3], "| `2048` | refused | 2048() has 1 player")
 
 
 class SimulatorTest(BenchmarkTestCase):

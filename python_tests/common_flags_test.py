@@ -178,7 +178,7 @@ class ResumeTest(FlagsTestCase):
         "--game_name=kuhn_poker", "--executor=serial", "--max_rounds=2",
         *self.ARGUMENTS, f"--output_dir={self.run_path}")
     # It says how to go on.
-    command = errors.splitlines()[-1].split()
+    command = errors.splitlines()[-2].split()
     self.assertEqual(command[:4], ["to", "go", "on:", "python"])
     self.assertEqual(command[5:], [
         "--resume", f"--output_dir={self.run_path}", "--max_rounds=MORE"])

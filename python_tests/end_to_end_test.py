@@ -115,7 +115,8 @@ class PipelineExampleTest(ExampleTestCase):
       self.assertRegex(errors, r"round 1 .* NashConv .* episodes/s .* s left")
 
       self.assertCountEqual(os.listdir(path), [
-          "config.json", "metrics.csv", "final_policy.npz", "best_policy.npz",
+          "config.json", "metrics.csv", "history.jsonl",
+          "final_policy.npz", "best_policy.npz",
           "nash_conv.png", "result.json",
           *(p.name for p in run_directory.checkpoint_paths(path))])
       self.assertEqual(
@@ -430,6 +431,19 @@ class OtherExamplesTest(ExampleTestCase):
     self.assertAlmostEqual(last["rectified"], 0.4)
     self.assertLess(max(last["sequential"], last["pipeline-2"]), 1e-9)
     self.assertTrue((self.run_path / "exploitability.png").exists())
+
+  def test_random_normal_form_whose_seats_are_drawn(self):
+    payoffs = self.path / "chicken.csv"
+    payoffs.write_text("3,0\n5,1")
+    lines, errors = self.call(
+        "random_normal_form_example", f"--payoffs_file={payoffs}",
+        "--start_action=0", "--learning_rates=1", "--rounds=10",
+        "--methods=rectified,sequential", "--seeds=1,1", self.output_dir)
+    last = {line.split()[0]: float(line.split()[-1]) for line in lines[2:4]}
+    # The second row and the second column dominate.
+    self.assertLess(last["sequential"], 1e-9)
+    self.assertLess(last["rectified"], 1e-9)
+    self.assertEqual(errors.count("rectified done"), 1)
 
 
 if __name__ == "__main__":

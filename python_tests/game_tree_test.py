@@ -65,6 +65,19 @@ class EnumerateTest(parameterized.TestCase):
     self.assertEqual(infostates.rows,
                      {name: i for i, name in enumerate(infostates.names)})
 
+  @parameterized.parameters(
+      ("leduc_poker", 9457),
+      ("liars_dice(dice_sides=4)", None))
+  def test_says_how_far_it_is(self, name, histories):
+    shares = []
+    tree = game_tree.enumerate_game(name, done=shares.append)
+    if histories is not None:
+      np.testing.assert_allclose(
+          shares, np.arange(1, len(shares) + 1) * 1000 / histories, rtol=0.05)
+    self.assertLen(shares, tree.num_histories // 1000)
+    self.assertEqual(shares, sorted(shares))
+    self.assertBetween(shares[-1], 0.5, 1)
+
   def test_tables_round_trip(self):
     tree = game_tree.enumerate_game("leduc_poker")
     tables = [testing.random_table(tree, player, player)

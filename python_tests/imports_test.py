@@ -37,6 +37,7 @@ IMPORTS = {
     "games": "",
     "meta_games": "",
     "executors": "",
+    "callbacks": "",
     # What is built on them, from the ground up.
     "policies": "games plain_data",
     "population": "policies",
@@ -45,24 +46,28 @@ IMPORTS = {
     "oracles": "executors games plain_data policies population "
                "psro_v2_arguments simulators",
     "lower_bound": "evaluation oracles population simulators",
-    "round_result": "evaluation population",
+    "round_result": "evaluation meta_games population",
     "schemes": "meta_games plain_data population",
     "solver": "evaluation games lower_bound meta_games oracles plateau "
               "policies population psro_v2_arguments round_result schemes "
               "simulators",
     "testing": "executors games oracles plain_data policies population "
                "simulators",
-    "runs": "evaluation executors games lower_bound oracles plain_data plateau "
-            "policies population schemes simulators solver",
+    "runs": "callbacks evaluation executors games lower_bound oracles "
+            "plain_data plateau policies population round_result schemes "
+            "simulators solver",
+    "reports": "runs",
+    "commands": "evaluation games oracles policies reports runs",
 }
 
 # The only places, folders or files, that may import what takes long.
 HEAVY = {
-    "torch": ("oracles", "policies"),
-    "matplotlib": ("runs/report.py",),
+    "torch": ("oracles", "policies", "callbacks.py"),
+    "matplotlib": ("runs/report.py", "reports/picture.py",
+                   "reports/run_figures.py"),
     "ray": ("executors/ray_executor.py",),
     "numba": ("evaluation/interval/board_kernel.py",),
-    "absl.flags": (),  # Flags are the business of command lines.
+    "absl.flags": ("commands",),
 }
 
 

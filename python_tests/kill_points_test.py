@@ -131,7 +131,7 @@ def play_until(place, time_to_die, *args):
 
 
 def left(path):
-  """Returns metrics without clocks, both policies, the last checkpoint."""
+  """Returns metrics without clocks, history, policies, last checkpoint."""
   policies = []
   for name in (run_directory.FINAL_POLICY, run_directory.BEST_POLICY):
     with np.load(path / name) as arrays:
@@ -140,7 +140,7 @@ def left(path):
   # What was solved is kept in the order of its use, and who resumes uses it.
   del state["meta_strategies"]
   return (testing.metrics_without_clocks(run_directory.read_metrics(path)),
-          policies, state)
+          run_directory.read_history(path), policies, state)
 
 
 class KillPointsTest(parameterized.TestCase):
@@ -247,8 +247,8 @@ class KillPointsTest(parameterized.TestCase):
       with self.assertLogs(level="WARNING") as logs:
         play(self.path / "full", False, PPO, schemes.Pipeline(2))
     self.assertIn("No space left on device", logs.output[0])
-    self.assertEqual(left(self.path / "full")[:2],
-                     left(self.path / "whole")[:2])
+    self.assertEqual(left(self.path / "full")[:3],
+                     left(self.path / "whole")[:3])
     names = [p.name for p in run_directory.checkpoint_paths(self.path / "full")]
     self.assertEqual(names, ["checkpoint_00000002.npz",
                              "checkpoint_00000001.npz"])

@@ -124,7 +124,9 @@ class DefaultsTest(parameterized.TestCase):
       (ppsro.PPOConfig(episodes_per_batch=64), "exact", dict(
           policy_loss="clipped", imitation_steps=25, temperature=1.0,
           entropy_coefficient=0.0)),
+      (ppsro.PPOConfig(minibatch_rows=2), "exact", dict(epochs=6)),
       (ppsro.PPOConfig(), "sampled", dict(
+          hidden_sizes=(64, 64), minibatch_rows=4096,
           policy_loss="clipped", epochs=8, learning_rate=2e-2,
           learning_rate_decay=0.9, random_opponent_share=0.02,
           imitation_steps=25, value_coefficient=0.5, temperature=1.0,

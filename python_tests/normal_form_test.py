@@ -106,6 +106,10 @@ class FromPayoffsTest(parameterized.TestCase):
     for name in ("b.csv", "missing.csv"):
       with self.assertRaisesRegex(ValueError, name):
         normal_form.from_file(directory / name)
+    (directory / "ragged.csv").write_text("3,0\n5\n")
+    with self.assertRaisesRegex(
+        ValueError, "ragged.csv: row 1 has 2 numbers, and row 2 has 1$"):
+      normal_form.from_file(directory / "ragged.csv")
 
 
 class CounterexamplesTest(parameterized.TestCase):

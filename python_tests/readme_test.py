@@ -23,6 +23,7 @@ from absl.testing import parameterized
 import pytest
 
 import open_spiel_ppsro
+from open_spiel_ppsro.commands import command_line
 from open_spiel_ppsro.runs import run_directory
 import testing
 
@@ -31,7 +32,7 @@ PACKAGE = ROOT / "open_spiel_ppsro"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md",
          *sorted(ROOT.glob("docs/*.md"))]
 # Flags that are not defined by the examples: absl's own.
-FLAGS_OF_ABSL = {"help"}
+FLAGS_OF_OTHERS = {"help", "logdir"}  # Of absl, of TensorBoard.
 
 
 def text_of(name):
@@ -40,7 +41,8 @@ def text_of(name):
 
 def snippets():
   """Yields a name and the code of every Python block that stands alone."""
-  for name in ("README.md", "docs/run_directory.md"):
+  for name in ("README.md", "docs/run_directory.md", "docs/using.md",
+               "docs/watching.md", "docs/large_games.md"):
     for number, code in enumerate(
         re.findall(r"```python\n(.*?)```", text_of(name), re.S)):
       yield f"{name}_{number}", code
@@ -75,12 +77,15 @@ class ReadmeTest(parameterized.TestCase):
     text = page.read_text(encoding="utf-8")
     for name in re.findall(r"python ((?:examples|python_tests)/\S+\.py)", text):
       self.assertTrue((ROOT / name).exists(), name)
-    defined = {name for path in ROOT.glob("examples/**/*.py")
+    for name in re.findall(r"(?:^|`)ppsro (\w+)", text, re.M):
+      self.assertIn(name, command_line.COMMANDS)
+    defined = {name for path in [*ROOT.glob("examples/**/*.py"),
+                                 *PACKAGE.glob("commands/*.py")]
                for name in re.findall(r'DEFINE_\w+\(\s*"(\w+)"',
                                       path.read_text(encoding="utf-8"))}
     self.assertContainsSubset(
         set(re.findall(r"(?<!\w)--([a-z]\w*)", text)),
-        defined | FLAGS_OF_ABSL)
+        defined | FLAGS_OF_OTHERS)
 
   @parameterized.parameters(*PAGES)
   def test_links_lead_somewhere(self, page):

@@ -17,6 +17,7 @@
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+import pyspiel
 
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import normal_form
@@ -65,6 +66,22 @@ class SymmetriseTest(parameterized.TestCase):
     tree = seat_symmetry.symmetrise(game_tree.enumerate_game("leduc_poker"))
     observations = tree.infostates[0].observations
     self.assertLen(np.unique(observations, axis=0), 936)
+
+  @parameterized.parameters(1, 2)
+  def test_a_player_who_never_acts(self, actor):
+    original = game_tree.enumerate_game(pyspiel.load_efg_game(
+        f'EFG 2 R "alone" {{ "1" "2" }} ""\np "" {actor} 1 "" {{ "l" "r" }} 0\n'
+        't "" 1 "" { 1, -1 }\nt "" 2 "" { 3, -3 }\n'))
+    tree = seat_symmetry.symmetrise(original)
+    self.assertLen(tree.infostates[0], 1)
+    plans = [sequence_form.realization_plan(tree, np.array([[p, 1 - p]]), 0)
+             for p in (0.25, 1.0)]
+    payoffs = sequence_form.payoff_tensors(tree, [np.stack(plans)] * 2)
+    # The actor gets 1 or 3 of the other, in one seat; half the gain counts.
+    gain = 0.75 if actor == 1 else -0.75
+    np.testing.assert_allclose(payoffs[0], [[0, gain], [-gain, 0]], atol=1e-12)
+    self.assertEqual([len(table) for table in tree.seat_tables(
+        [np.array([[0.25, 0.75]])])], [1, 0] if actor == 1 else [0, 1])
 
   def test_a_symmetric_game_stays_as_it_is(self):
     tree = normal_form.from_payoffs(normal_form.random_symmetric(4, 0))

@@ -459,7 +459,7 @@ class FailuresTest(parameterized.TestCase):
 
   @parameterized.parameters(
       ("kuhn_poker(players=3)", schemes.Sequential(), {},
-       "two-player zero-sum.*use one of alpharank"),
+       "two-player zero-sum.*use 'cce', .* or one of alpharank, prd, "),
       ("matrix_pd", schemes.Sequential(), {}, "general-sum"),
       ("kuhn_poker", schemes.Sequential(), {"meta_strategy_method": "nsh"},
        "unknown meta-strategy"),

@@ -386,7 +386,7 @@ class SampledEvaluatorTest(parameterized.TestCase):
     weight = rng.integers(0, 9, true.shape)  # Some were never played.
     weight[0, 0] = 100_000
     own = true + rng.normal(size=true.shape) / np.sqrt(np.maximum(weight, 1))
-    means, errors = payoff_estimate.estimate(
+    means, errors, *_ = payoff_estimate.estimate(
         weight.astype(float), weight * own, weight * own ** 2 + weight - 1.)
     off = (means - true)
     self.assertLess(np.abs(off).mean(), 0.45 * np.abs(own - true).mean())
@@ -397,11 +397,11 @@ class SampledEvaluatorTest(parameterized.TestCase):
   @parameterized.parameters(0., 1., -1.)
   def test_estimates_where_nothing_is_random(self, value):
     weight = np.array([[4., 0.], [0., 0.]])
-    means, errors = payoff_estimate.estimate(
+    means, errors, *_ = payoff_estimate.estimate(
         weight, weight * value, weight * value ** 2)
     np.testing.assert_allclose(means, value)
     self.assertTrue((errors > 0).all() and np.isfinite(errors).all())
-    means, errors = payoff_estimate.estimate(*np.zeros((3, 2, 3)))
+    means, errors, *_ = payoff_estimate.estimate(*np.zeros((3, 2, 3)))
     np.testing.assert_array_equal(means, 0)
     self.assertTrue((errors > 0).all() and np.isfinite(errors).all())
 

@@ -33,6 +33,7 @@ from unittest import mock
 from absl import flags
 from absl import logging
 import numpy as np
+import pyte
 
 from open_spiel_ppsro import plateau as plateau_lib
 from open_spiel_ppsro import solver as solver_lib
@@ -295,6 +296,20 @@ class Clock:
     return mock.patch.object(time, "perf_counter", self)
 
 
+def on_screen(written, columns=80, lines=24):
+  """Returns the lines that are on a terminal, without empty ones.
+
+  Args:
+    written: what was written to it.
+    columns: of the terminal.
+    lines: of the terminal.
+  """
+  screen = pyte.Screen(columns, lines)
+  # The driver of a terminal returns the carriage.
+  pyte.Stream(screen).feed(written.replace("\n", "\r\n"))
+  return [line.rstrip() for line in screen.display if line.strip()]
+
+
 def make_directory(test):
   """Returns the path of a new directory that is gone after a test."""
   temporary = tempfile.TemporaryDirectory()
@@ -354,14 +369,27 @@ def call_example(example, *arguments):
   What the example defines, its flags and its own modules, is gone afterwards.
   """
   path = example_path(example)
+  with _path_of(path):
+    return _call(lambda: runpy.run_path(str(path), run_name="__main__"),
+                 str(path), *arguments)
+
+
+def call_command(*arguments):
+  """Calls the installed command in this process, like `call_example`."""
+  from open_spiel_ppsro.commands import command_line
+  return _call(command_line.main, "ppsro", *arguments)
+
+
+def _call(function, *argv):
+  """Calls what ends by `SystemExit`; see `call_example`."""
   with tempfile.TemporaryDirectory() as directory:
     streams = [pathlib.Path(directory) / name for name in ("output", "errors")]
-    with (_path_of(path), _what_examples_define(),
+    with (_what_examples_define(),
           _descriptor(1, "stdout", streams[0]),
           _descriptor(2, "stderr", streams[1]),
-          mock.patch.object(sys, "argv", [str(path), *arguments])):
+          mock.patch.object(sys, "argv", list(argv))):
       try:
-        runpy.run_path(str(path), run_name="__main__")
+        function()
         code = 0
       except SystemExit as end:
         code = end.code or 0

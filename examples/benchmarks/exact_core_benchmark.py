@@ -20,9 +20,7 @@ Each row is one question answered both ways, alternating; it shows the median
 of each, the ratio, and how far the two answers are apart.
 """
 
-import os
 import statistics
-import sys
 import time
 
 from absl import flags
@@ -32,9 +30,7 @@ from open_spiel.python.algorithms import expected_game_score
 from open_spiel.python.algorithms import exploitability
 from open_spiel.python.algorithms import policy_aggregator
 
-# What examples share is in their folder.
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-import common_flags
+from open_spiel_ppsro.commands import common_flags
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import sequence_form
 

@@ -29,10 +29,8 @@ import time
 
 from absl import flags
 
-# What examples share is in their folder.
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-import common_flags
 import open_spiel_ppsro as ppsro
+from open_spiel_ppsro.commands import common_flags
 
 _GAMES = flags.DEFINE_list(
     "games", "leduc_poker,phantom_ttt", "OpenSpiel games.")

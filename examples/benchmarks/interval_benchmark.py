@@ -22,17 +22,13 @@ that they took on one core, of wall clock and of the processor: the median, and
 the least and the most.
 """
 
-import os
 import statistics
-import sys
 import time
 
 from absl import flags
 
-# What examples share is in their folder.
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-import common_flags
 import open_spiel_ppsro as ppsro
+from open_spiel_ppsro.commands import common_flags
 
 _GAME_NAME = flags.DEFINE_string(
     "game_name", "phantom_ttt", "The OpenSpiel game that is trained on.")

@@ -24,16 +24,13 @@ each other, both seatings as often, one policy drawn per episode and player.
 The last line of standard output begins with `result:`.
 """
 
-import os
 import sys
 import time
 
 from absl import flags
 import numpy as np
 
-# What examples share is in their folder.
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-import common_flags
+from open_spiel_ppsro.commands import common_flags
 from open_spiel_ppsro.simulators import play as play_lib
 import psro_v2_peer
 

@@ -26,23 +26,20 @@ learn nothing. Seconds are those of one core per best response.
 """
 
 import dataclasses
-import os
 import statistics
-import sys
 import time
 
 from absl import flags
 import numpy as np
 
-# What examples share is in their folder.
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-import common_flags
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro import population
+from open_spiel_ppsro.commands import common_flags
 from open_spiel_ppsro.games import sequence_form
 
 _GAMES = flags.DEFINE_list(
-    "games", ["leduc_poker", "liars_dice"], "The OpenSpiel games.")
+    "games", ["leduc_poker"],
+    "The OpenSpiel games. On liars_dice double oracle takes minutes to 0.1.")
 _EXPLOITABILITIES = flags.DEFINE_list(
     "exploitabilities", ["0.1", "0.04", "0.01", "0.003"],
     "Where double oracle stops.")

@@ -25,20 +25,16 @@ turns; medians.
 """
 
 import contextlib
-import os
 import statistics
-import sys
 import time
 
 from absl import flags
 import numpy as np
 import torch
 
-# What examples share is in their folder.
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-import common_flags
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro import population
+from open_spiel_ppsro.commands import common_flags
 from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.simulators import of_game
 import psro_v2_peer

@@ -34,10 +34,8 @@ from absl import flags
 from absl import logging
 import numpy as np
 
-# What examples share is in their folder.
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-import common_flags
 import open_spiel_ppsro as ppsro
+from open_spiel_ppsro.commands import common_flags
 
 FLAGS = flags.FLAGS
 common_flags.define()

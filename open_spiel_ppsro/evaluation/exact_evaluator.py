@@ -177,20 +177,33 @@ class ExactEvaluator(evaluator_lib.Evaluator):
         None if meta_strategy.joint is None else self._cce_gap(meta_strategy))
 
   def _cce_gap(self, meta_strategy):
-    game, joint = self.game, meta_strategy.joint
-    plans = [plans[list(chosen)]
-             for plans, chosen in zip(self._plans, meta_strategy.indices)]
-    profiles = np.argwhere(joint > 0)
-    probabilities = joint[joint > 0]
-    returns = game.terminal_returns @ sequence_form.joint_reach(
-        game, plans, profiles, probabilities)
-    # A gain below zero counts as zero: the player does better by following.
-    return float(sum(
-        max(0.0, sequence_form.best_value_of_reach(
-            game, sequence_form.joint_reach(
-                game, plans, profiles, probabilities, skip=player), player)
-            - returns[player])
-        for player in range(game.num_players)))
+    return cce_gap(
+        self.game,
+        [plans[list(chosen)]
+         for plans, chosen in zip(self._plans, meta_strategy.indices)],
+        meta_strategy.joint)
+
+  def best_response_value(self, population: int,
+                          meta_strategy: meta_game_lib.MetaStrategy) -> float:
+    """Returns the most that a player can expect against a meta-strategy.
+
+    Args:
+      population: that of the player.
+      meta_strategy: of all players; the player's own side is not read.
+    """
+    game, player = self.game, self.game.player_of(population)
+    plans = [self._plans[role][list(meta_strategy.indices[role])]
+             for role in game.roles]
+    if meta_strategy.joint is not None:
+      joint = meta_strategy.joint
+      return sequence_form.best_value_of_reach(
+          game, sequence_form.joint_reach(
+              game, plans, np.argwhere(joint > 0), joint[joint > 0],
+              skip=player), player)
+    return sequence_form.best_response_value(
+        game, [sequence_form.mixture_plan(
+            plan, meta_strategy.probabilities[role])
+            for plan, role in zip(plans, game.roles)], player)
 
   def behaviour_opponents(self, meta_strategy: meta_game_lib.MetaStrategy
                           ) -> tuple[population_lib.Mixture, ...]:
@@ -214,3 +227,25 @@ class ExactEvaluator(evaluator_lib.Evaluator):
                 tabular.TablePolicy(tables[role])),),
             np.ones(1))
         for role in self.game.roles)
+
+
+def cce_gap(game: game_tree.GameTree, plans: Sequence[np.ndarray],
+            joint: np.ndarray) -> float:
+  """Returns what the best deviations from a joint distribution gain, in sum.
+
+  Args:
+    game: a `GameTree`.
+    plans: per player, K_p realization plans `[K_p, S_p]`.
+    joint: `[K_0, ..., K_{n-1}]`, the probabilities of the profiles.
+  """
+  profiles = np.argwhere(joint > 0)
+  probabilities = joint[joint > 0]
+  returns = game.terminal_returns @ sequence_form.joint_reach(
+      game, plans, profiles, probabilities)
+  # A gain below zero counts as zero: the player does better by following.
+  return float(sum(
+      max(0.0, sequence_form.best_value_of_reach(
+          game, sequence_form.joint_reach(
+              game, plans, profiles, probabilities, skip=player), player)
+          - returns[player])
+      for player in range(game.num_players)))

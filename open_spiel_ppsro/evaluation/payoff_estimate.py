@@ -14,6 +14,8 @@
 
 """Payoff estimates: from sums of returns to means and standard errors."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 # The prior of a cell is the payoff that the other cells predict. It counts for
@@ -29,8 +31,24 @@ _PRIOR_ROUNDS, _PRIOR_SWEEPS = 2, 4
 _VARIANCE_EPISODES = 8.0
 
 
+class Estimate(NamedTuple):
+  """The estimated payoffs of cells, in arrays of one shape.
+
+  Attributes:
+    mean: the payoffs.
+    error: their standard errors, if all episodes were played by the policies
+      as they are, and weigh 1; see `drift` for those that did not.
+    variance: the variances of the return of one episode.
+    prior_episodes: for how many episodes of each cell its prior counts.
+  """
+  mean: np.ndarray
+  error: np.ndarray
+  variance: np.ndarray
+  prior_episodes: float
+
+
 def estimate(weight: np.ndarray, sums: np.ndarray, squares: np.ndarray
-             ) -> tuple[np.ndarray, np.ndarray]:
+             ) -> Estimate:
   """Returns the estimated payoffs of cells, and their standard errors.
 
   Args:
@@ -40,8 +58,8 @@ def estimate(weight: np.ndarray, sums: np.ndarray, squares: np.ndarray
     squares: the sums of their squared returns, in the same shape.
 
   Returns:
-    Means and standard errors, in the same shape. A cell that was never played
-    has the mean of its prior, and an error by which cells differ from theirs.
+    An `Estimate`. A cell that was never played has the mean of its prior, and
+    an error by which cells differ from theirs.
   """
   played = weight > 0
   total = max(weight.sum(), 1e-300)
@@ -72,7 +90,8 @@ def estimate(weight: np.ndarray, sums: np.ndarray, squares: np.ndarray
   means = (sums + episodes * fit) / (weight + episodes)
   of_cell = (within + _VARIANCE_EPISODES * variance) / (
       weight + _VARIANCE_EPISODES)
-  return means, np.sqrt(of_cell / (weight + episodes))
+  return Estimate(means, np.sqrt(of_cell / (weight + episodes)), of_cell,
+                  episodes)
 
 
 def _additive(values, trust):

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from open_spiel_ppsro import population as population_lib
+from open_spiel_ppsro.evaluation import drift as drift_lib
 from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
 from open_spiel_ppsro.evaluation import match
 from open_spiel_ppsro.evaluation import payoff_estimate
@@ -64,7 +65,8 @@ class SampledEvaluator(evaluator_lib.Evaluator):
   prior is the fit of all cells by an effect of each player's policy, and counts
   for more episodes the better it fits. So chance in a cell with few episodes
   does not attract the meta-strategy, a cell without episodes has a payoff, and
-  a cell with many is the mean of these.
+  a cell with many is the mean of these. Standard errors say how far a payoff
+  may be off as the policies are now, although they have moved since.
   """
 
   game: state_game.StateGame
@@ -94,6 +96,9 @@ class SampledEvaluator(evaluator_lib.Evaluator):
     # sums of their returns and of their squared returns.
     self._weight = np.zeros((0,) * n)
     self._sums = np.zeros((2, n) + (0,) * n)
+    # Of a two-player zero-sum game the returns of one player are enough.
+    self._estimated = 1 if n == 2 and game.is_zero_sum else n
+    self._drift = drift_lib.Drift(self._estimated, n)
     self._names = [("match", worker) for worker in range(
         executor.num_workers)]
     self._wait = wait
@@ -128,7 +133,10 @@ class SampledEvaluator(evaluator_lib.Evaluator):
     for policy_id in changed:
       for player, role in enumerate(roles):
         if role == policy_id.player:
-          cells = (slice(None),) * player + (policy_id.index,)
+          cells = tuple(policy_id.index if axis == player else slice(None)
+                        for axis in range(len(roles)))
+          self._drift.change(cells, self._weight,
+                             self._sums[0, :self._estimated], _KEPT)
           self._weight[cells] *= _KEPT
           self._sums[(slice(None),) * 2 + cells] *= _KEPT
     self._collect_returns(at_least=0)
@@ -137,8 +145,7 @@ class SampledEvaluator(evaluator_lib.Evaluator):
       self._begin(population, plan)
     if self._wait:
       self._collect_returns()
-    means, _ = self._estimate()
-    meta_game.fill([range(size) for size in shape], means)
+    meta_game.fill([range(size) for size in shape], self._means())
 
   def add_training_payoffs(self, policy_id: population_lib.PolicyId,
                            payoffs: simulator.TrainingPayoffs) -> None:
@@ -158,20 +165,29 @@ class SampledEvaluator(evaluator_lib.Evaluator):
     """
     self._collect_returns()
     return {"weight": self._weight.copy(), "sums": self._sums.copy(),
-            "calls": self._calls, "episodes": self.episodes}
+            "drift": self._drift.state(), "calls": self._calls,
+            "episodes": self.episodes}
 
   def restore(self, state: dict[str, Any],
               population: population_lib.Population) -> None:
     del population
     self._weight, self._sums = state["weight"], state["sums"]
+    self._drift.restore(state.get("drift"), self._weight)
     self._calls, self.episodes = state["calls"], state["episodes"]
 
   def standard_errors(self) -> np.ndarray:
     """Returns the standard errors of all payoffs, `[n, K_0, ...]`.
 
-    They are in game utility.
+    They are in game utility, of the policies as they are now.
     """
-    return self._estimate()[1]
+    weight, estimates = self._estimates()
+    errors = self._drift.standard_errors(
+        estimates, weight, self._sums[0, :self._estimated])
+    if self.game.plays_all_seats:
+      diagonal = np.arange(len(weight))
+      errors[:, diagonal, diagonal] = 0
+    return np.broadcast_to(
+        errors, (self.game.num_players, *weight.shape)).copy()
 
   def _grow(self, shape):
     kept = tuple(map(slice, self._weight.shape))
@@ -179,23 +195,38 @@ class SampledEvaluator(evaluator_lib.Evaluator):
     weight[kept] = self._weight
     sums[(slice(None),) * 2 + kept] = self._sums
     self._weight, self._sums = weight, sums
+    self._drift.grow(shape)
 
-  def _estimate(self):
-    """Returns payoffs and their standard errors, each `[n, K_0, ...]`."""
+  def _estimates(self):
+    """Returns the weights `[K_0, ...]` and an `Estimate` of each player.
+
+    Of a two-player zero-sum game it is that of the first player alone.
+    """
     weight = self._weight.copy()
-    diagonal = np.arange(len(weight))
     if self.game.plays_all_seats:  # A policy against itself earns nothing.
+      diagonal = np.arange(len(weight))
       weight[diagonal, diagonal] = 0
-    sums = self._sums.swapaxes(0, 1)
-    if weight.ndim == 2 and self.game.is_zero_sum:  # One player is enough.
-      mean, error = payoff_estimate.estimate(weight, *sums[0])
-      if self.game.plays_all_seats:
-        mean = (mean - mean.T) / 2
-        error[diagonal, diagonal] = 0
-      return np.stack([mean, -mean]), np.stack([error, error])
-    means, errors = zip(*(payoff_estimate.estimate(weight, *of_player)
-                          for of_player in sums))
-    return np.stack(means), np.stack(errors)
+    return weight, [payoff_estimate.estimate(weight, *self._sums[:, player])
+                    for player in range(self._estimated)]
+
+  def _means(self):
+    """Returns the estimated payoffs, `[n, K_0, ...]`."""
+    means = np.stack([estimate.mean for estimate in self._estimates()[1]])
+    if self.game.plays_all_seats:
+      means = (means - means.swapaxes(1, 2)) / 2
+    return (np.concatenate([means, -means])
+            if len(means) < self.game.num_players else means)
+
+  def _chance_errors(self):
+    """Returns `[K_0, ...]`, what more episodes would make smaller.
+
+    It is the largest standard error of a player, drift aside.
+    """
+    errors = np.max([estimate.error for estimate in self._estimates()[1]],
+                    axis=0)
+    if self.game.plays_all_seats:
+      np.fill_diagonal(errors, 0)
+    return errors
 
   def _plan(self, population, num_episodes):
     """Returns `{cell: episodes}`, the matches to play, in order of cells."""
@@ -210,7 +241,7 @@ class SampledEvaluator(evaluator_lib.Evaluator):
         active = [member.policy_id.index for member in population.active(role)]
         weights[active] += _IN_TRAINING / max(len(active), 1)
       value = np.multiply.outer(value, weights)
-    value = value * self._estimate()[1].max(axis=0)
+    value = value * self._chance_errors()
     if self.game.plays_all_seats:
       # Cell (i, j) determines (j, i), and a match has an episode per seating.
       value, num_episodes = np.triu(value, 1), num_episodes / 2
@@ -278,6 +309,7 @@ class SampledEvaluator(evaluator_lib.Evaluator):
 
   def _add(self, cell, episodes, sums):
     self._weight[cell] += episodes
+    self._drift.add(cell, episodes)
     self._sums[(slice(None),) * 2 + cell] += sums
 
   def exploitability(self, meta_strategy: meta_game_lib.MetaStrategy

@@ -27,6 +27,8 @@ comes last, at `num_infostates * num_actions`.
 Source: von Stengel, "Efficient Computation of Behavior Strategies", 1996.
 """
 
+from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Sequence
 import dataclasses
 import random
@@ -50,6 +52,9 @@ _NUM_FOLLOWED = 2_000
 # A game is refused at once if the estimate is above this many times the limit.
 # A smaller factor would refuse games that an estimate by chance overrates.
 _HOPELESS_FACTOR = 3
+# How many histories are enumerated between two reports of how far it is: some
+# milliseconds' worth.
+_HISTORIES_PER_REPORT = 1_000
 
 
 class NotEnumerableError(ValueError):
@@ -211,6 +216,25 @@ class GameTree(game_lib.Game):
         result.policy_for_key(name)[:] = probabilities
     return result
 
+  def action_names(self, player: int, wanted: Iterable[int] | None = None
+                   ) -> dict[int, dict[int, str]]:
+    """Returns what the game calls the legal actions, by row and action.
+
+    Args:
+      player: the player.
+      wanted: rows of its information states; all of them by default.
+    """
+    left = set(range(len(self.infostates[player])) if wanted is None
+               else wanted)
+    found = {}
+    for row, state in self._representatives(player) if left else ():
+      if row in left:
+        found[row] = {action: state.action_to_string(player, action)
+                      for action in state.legal_actions()}
+        if len(found) == len(left):
+          break
+    return found
+
   def _representatives(self, player):
     """Yields (row, state), one state for each information state."""
     rows = self.infostates[player].rows
@@ -265,6 +289,7 @@ class _Collector:
   def row(self, state, player, name, parent, legal_actions):
     row = self.rows.get(name)
     if row is None:
+      loading.check_actions(state.get_game(), legal_actions)
       row = self.rows[name] = len(self.parents)
       self.parents.append(parent)
       self.legal_actions.append(legal_actions)
@@ -273,8 +298,9 @@ class _Collector:
       raise ValueError(
           f"{state.get_game()} does not have perfect recall: player {player} "
           f"reaches {name!r} by different sequences of its own actions; exact "
-          "evaluation needs a game of perfect recall, evaluation='sampled' "
-          "plays it without")
+          "evaluation needs a game of perfect recall"
+          + ("" if self.observations[row] is None else
+             ", evaluation='sampled' plays it without"))
     elif self.legal_actions[row] != legal_actions:
       raise ValueError(
           f"{state.get_game()} offers player {player} different legal actions "
@@ -338,19 +364,22 @@ def _check_names_infostates(game):
 
 
 def enumerate_game(game: pyspiel.Game | str,
-                   max_histories: int = DEFAULT_MAX_HISTORIES) -> GameTree:
+                   max_histories: int = DEFAULT_MAX_HISTORIES,
+                   done: Callable[[float], None] | None = None) -> GameTree:
   """Returns the `GameTree` of a game.
 
   Args:
     game: a pyspiel game or a game string with parameters; a simultaneous game
       is converted to turn-based.
     max_histories: the most histories that the game may have.
+    done: is told now and then which share of the work is done, as estimated.
 
   Raises:
     TooLargeError: if the game has more than `max_histories` histories.
     NotEnumerableError: if OpenSpiel gives it no information state strings.
     ValueError: if the game has fewer than two players, is a mean-field game,
-      or lacks perfect recall.
+      lacks perfect recall, has no decisions, or offers actions that it says it
+      has not.
   """
   if isinstance(game, str):
     game = loading.load_game(game)
@@ -361,8 +390,10 @@ def enumerate_game(game: pyspiel.Game | str,
       "enumerate for exact evaluation: choose smaller game parameters or raise "
       "max_histories")
   hopeless = _HOPELESS_FACTOR * max_histories
-  if _estimated_histories(game, hopeless) > hopeless:
+  estimate = _estimated_histories(game, hopeless)
+  if estimate > hopeless:
     raise too_large
+  expected = min(estimate, max_histories)
 
   num_players = game.num_players()
   num_actions = game.num_distinct_actions()
@@ -378,6 +409,9 @@ def enumerate_game(game: pyspiel.Game | str,
     num_histories += 1
     if num_histories > max_histories:
       raise too_large
+    if done is not None and num_histories % _HISTORIES_PER_REPORT == 0:
+      # An estimate that was too low must not look like the end.
+      done(num_histories / max(expected, 1.05 * num_histories))
     if state.is_terminal():
       sequences.append(last)
       chances.append(chance)
@@ -398,6 +432,8 @@ def enumerate_game(game: pyspiel.Game | str,
       after[player] = row * num_actions + action
       stack.append((state.child(action), chance, step + 1, tuple(after)))
 
+  loading.check_has_decisions(
+      game, any(collector.rows for collector in collectors))
   terminal_sequences = np.asarray(sequences, int).T
   infostates = []
   for player, collector in enumerate(collectors):

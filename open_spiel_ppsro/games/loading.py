@@ -14,6 +14,7 @@
 
 """Loading: from a string to a pyspiel game that PSRO can play."""
 
+from collections.abc import Sequence
 import contextlib
 import difflib
 import os
@@ -41,10 +42,21 @@ def load_game(name: str) -> pyspiel.Game:
   try:
     with silent_stderr():
       return pyspiel.load_game(name)
-  # Some games, such as nfg_game, raise IndexError if a parameter is missing.
   except (pyspiel.SpielError, IndexError, RuntimeError) as error:
+    # Some games, such as nfg_game, raise IndexError if a parameter is missing.
+    text = ("a parameter is missing" if isinstance(error, IndexError)
+            else " ".join(str(error).split()))
     raise ValueError(
-        f"cannot load {name!r}: {' '.join(str(error).split())}") from error
+        f"cannot load {name!r}: {text}; {short_name} takes "
+        f"{_parameters(short_name)}") from error
+
+
+def _parameters(short_name):
+  """Returns in words the parameters of a game."""
+  for game_type in pyspiel.registered_games():
+    if game_type.short_name == short_name:
+      return ", ".join(game_type.parameter_specification) or "no parameters"
+  return "no parameters"
 
 
 @contextlib.contextmanager
@@ -86,6 +98,22 @@ def playable(game: pyspiel.Game) -> pyspiel.Game:
     raise ValueError(
         f"{game} has {game.num_players()} player; PSRO needs two or more")
   return game
+
+
+def check_actions(game: pyspiel.Game, legal_actions: Sequence[int]) -> None:
+  """Raises ValueError if a game offers an action that it says it has not."""
+  if max(legal_actions) >= game.num_distinct_actions():
+    raise ValueError(
+        f"{game} offers action {max(legal_actions)} and says that it has "
+        f"{game.num_distinct_actions()} distinct actions: its parameters do "
+        "not fit each other")
+
+
+def check_has_decisions(game: pyspiel.Game, has_some: bool) -> None:
+  """Raises ValueError if nobody ever decides anything in a game."""
+  if not has_some:
+    raise ValueError(f"{game} ends before anybody decides anything: choose "
+                     "other parameters")
 
 
 def observation(state: pyspiel.State, player: int) -> np.ndarray | None:

@@ -88,9 +88,13 @@ def matrix_game_from_file(path: str | os.PathLike) -> game_tree.GameTree:
       payoffs = np.load(path, allow_pickle=False)
     else:
       text = pathlib.Path(path).read_text()
-      payoffs = np.array([[float(entry) for entry in
-                           line.replace(",", " ").split()]
-                          for line in text.splitlines() if line.strip()])
+      rows = [[float(entry) for entry in line.replace(",", " ").split()]
+              for line in text.splitlines() if line.strip()]
+      for number, row in enumerate(rows, start=1):
+        if len(row) != len(rows[0]):
+          raise ValueError(f"row 1 has {len(rows[0])} numbers, and row "
+                           f"{number} has {len(row)}")
+      payoffs = np.array(rows)
   except (OSError, ValueError) as error:
     raise ValueError(f"cannot read a payoff matrix from {path}: {error}"
                     ) from error

@@ -14,6 +14,8 @@
 
 """Opening a game: enumerated if it is small enough, sampled if not."""
 
+from collections.abc import Callable
+
 import pyspiel
 
 from open_spiel_ppsro.games import game as game_lib
@@ -23,7 +25,8 @@ from open_spiel_ppsro.games import state_game
 
 def open_game(game: pyspiel.Game | str | game_lib.Game,
               max_histories: int = game_tree.DEFAULT_MAX_HISTORIES,
-              evaluation: str = "auto") -> game_lib.Game:
+              evaluation: str = "auto",
+              done: Callable[[float], None] | None = None) -> game_lib.Game:
   """Returns a `GameTree` if the game is to be enumerated, else a `StateGame`.
 
   Args:
@@ -32,6 +35,7 @@ def open_game(game: pyspiel.Game | str | game_lib.Game,
     evaluation: `exact` gives a `GameTree`; `sampled` gives a `StateGame`;
       `auto` gives a `GameTree` if the game is small enough and can be
       enumerated, else a `StateGame`.
+    done: is told now and then which share of an enumeration is done.
 
   Raises:
     ValueError: as `game_tree.enumerate_game` and `state_game` do.
@@ -39,13 +43,13 @@ def open_game(game: pyspiel.Game | str | game_lib.Game,
   if isinstance(game, game_lib.Game):
     return game
   if evaluation == "exact":
-    return game_tree.enumerate_game(game, max_histories)
+    return game_tree.enumerate_game(game, max_histories, done)
   if evaluation == "sampled":
     return state_game.state_game(game)
   if evaluation != "auto":
     raise ValueError(f"unknown evaluation {evaluation!r}; use auto, exact or "
                      "sampled")
   try:
-    return game_tree.enumerate_game(game, max_histories)
+    return game_tree.enumerate_game(game, max_histories, done)
   except game_tree.NotEnumerableError:
     return state_game.state_game(game)

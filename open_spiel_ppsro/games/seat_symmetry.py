@@ -68,6 +68,8 @@ def _symmetrise_tree(tree):
   seat_rows = (merged_row[:sizes[0]], merged_row[sizes[0]:])
 
   def merged_sequence(seat, sequences):
+    if not sizes[seat]:  # This player never acts.
+      return np.full_like(sequences, sum(sizes) * num_actions)
     row, action = np.divmod(sequences, num_actions)
     is_empty = sequences == sizes[seat] * num_actions
     row = seat_rows[seat][np.where(is_empty, 0, row)]

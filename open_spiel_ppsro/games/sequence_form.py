@@ -353,6 +353,56 @@ def player_gains(tree: game_tree.GameTree,
                    for player in range(tree.num_players)])
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class InfostateGains:
+  """Where a player falls short of its best response, by information state.
+
+  Attributes:
+    reach: `[I]`, the probability that play by all policies comes there.
+    shortfalls: `[I]`, what the player loses by its own play there, times
+      `reach`, if it answered best afterwards; they sum to its `player_gains`.
+    best_actions: int `[I]`, the action of most value there, the first of
+      several.
+  """
+  reach: np.ndarray
+  shortfalls: np.ndarray
+  best_actions: np.ndarray
+
+
+def infostate_gains(tree: game_tree.GameTree, plans: Sequence[np.ndarray],
+                    player: int) -> InfostateGains:
+  """Returns the `InfostateGains` of a player.
+
+  The value of a best response minus that of the player's own policy is a sum
+  over information states: own reach times the value of the best action minus
+  that of the own ones, all with best play after them.
+
+  Args:
+    tree: the game.
+    plans: one plan `[S_p]` per player.
+    player: the player.
+  """
+  infostates = tree.infostates[player]
+  mask = infostates.legal_actions_mask
+  values, _ = _action_values(
+      tree, sequence_values(tree, plans, player), player, mask)
+  best = np.where(mask, values, -np.inf)
+  plan = plans[player]
+  own = plan[:-1].reshape(mask.shape)
+  visits = np.bincount(tree.terminal_sequences[player],
+                       terminal_reach(tree, plans),
+                       tree.num_sequences(player))
+  rows = visits[:-1].reshape(mask.shape)
+  for level in reversed(infostates.levels):
+    visits += np.bincount(infostates.parent_sequences[level],
+                          rows[level].sum(axis=1), len(visits))
+  return InfostateGains(
+      rows.sum(axis=1),
+      plan[infostates.parent_sequences] * best.max(axis=1)
+      - (own * np.where(mask, values, 0)).sum(axis=1),
+      best.argmax(axis=1))
+
+
 def nash_conv(tree: game_tree.GameTree,
               plans: Sequence[npt.ArrayLike]) -> float:
   """Returns NashConv: the sum over players of their best-response gains.

@@ -101,7 +101,8 @@ def state_game(game: pyspiel.Game | str) -> StateGame:
 
   Raises:
     ValueError: if the game has fewer than two players, is a mean-field game,
-      or has neither information state nor observation tensors.
+      has neither information state nor observation tensors, has no decisions,
+      or offers actions that it says it has not.
   """
   if isinstance(game, str):
     game = loading.load_game(game)
@@ -137,6 +138,9 @@ def _mean_steps(game):
         actions, weights = zip(*state.chance_outcomes())
         state.apply_action(rng.choices(actions, weights)[0])
       else:
-        state.apply_action(rng.choice(state.legal_actions()))
+        actions = state.legal_actions()
+        loading.check_actions(game, actions)
+        state.apply_action(rng.choice(actions))
         steps += 1
+  loading.check_has_decisions(game, steps > 0)
   return steps / _NUM_PROBES

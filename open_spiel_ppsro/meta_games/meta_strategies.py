@@ -32,6 +32,7 @@ works in both solvers. This package has:
 
 from collections.abc import Callable
 from collections.abc import Sequence
+import inspect
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ from open_spiel_ppsro.meta_games import zero_sum
 
 # The methods that solve two-player zero-sum games alone.
 _ZERO_SUM_ONLY = ("nash", "fictitious_play")
+# The method with which PSRO converges on any game; see `correlated.py`.
+_GUARANTEED = "cce"
 # Rounding may make probabilities negative, or their sum differ from 1, by this
 # much. A method that returns worse ones is refused.
 _PROBABILITY_ERROR = 1e-6
@@ -77,10 +80,9 @@ def _zero_sum_payoffs(solver, method):
   meta_games = [np.asarray(tensor) for tensor in solver.get_meta_game()]
   if len(meta_games) != 2 or np.abs(meta_games[0] + meta_games[1]).max() > (
       1e-6 * max(1.0, np.abs(meta_games[0]).max())):
-    works = [name for name in METHODS if name not in _ZERO_SUM_ONLY]
     raise ValueError(
-        f"meta-strategy {method!r} needs a two-player zero-sum game; for "
-        f"other games use one of {', '.join(works)}")
+        f"meta-strategy {method!r} needs a two-player zero-sum game: "
+        f"{_what_works()}")
   return meta_games[0]
 
 
@@ -236,18 +238,41 @@ def resolve(method: str | Callable) -> tuple[str, Callable]:
   return method, METHODS[method]
 
 
+def _check_signature(name, function):
+  """Raises ValueError unless a callable takes what it is called with."""
+  try:
+    signature = inspect.signature(function)
+  except ValueError:  # Of something written in C nobody can tell.
+    return
+  try:
+    signature.bind(solver=None, return_joint=True)
+  except TypeError as error:
+    raise ValueError(
+        f"the meta-strategy {name} takes {signature}; it is called with the "
+        "keyword arguments solver and return_joint: give it the signature "
+        "(solver, return_joint=False)") from error
+
+
 def check_applicable(method: str | Callable, num_players: int,
                      is_zero_sum: bool) -> None:
-  """Raises ValueError if a named method cannot solve such a game."""
-  name, _ = resolve(method)
+  """Raises ValueError if a method cannot solve such a game, or be called."""
+  name, function = resolve(method)
+  _check_signature(name, function)
   if METHODS.get(name) is not None and name in _ZERO_SUM_ONLY and (
       num_players != 2 or not is_zero_sum):
-    works = [name for name in METHODS if name not in _ZERO_SUM_ONLY]
     raise ValueError(
         f"meta-strategy {name!r} needs a two-player zero-sum game, this one "
         f"has {num_players} players and is "
-        f"{'zero-sum' if is_zero_sum else 'general-sum'}: use one of "
-        f"{', '.join(sorted(works))}")
+        f"{'zero-sum' if is_zero_sum else 'general-sum'}: {_what_works()}")
+
+
+def _what_works():
+  """Returns in words which methods solve any game."""
+  others = sorted(name for name in METHODS
+                  if name not in (*_ZERO_SUM_ONLY, _GUARANTEED))
+  return (f"use {_GUARANTEED!r}, which converges to a coarse correlated "
+          f"equilibrium of any game, or one of {', '.join(others)}, which "
+          "guarantee nothing there")
 
 
 def solve(method: str | Callable, sub_game: meta_game.SubGame
@@ -290,8 +315,10 @@ def solve(method: str | Callable, sub_game: meta_game.SubGame
 def _check_probabilities(name, arrays, shapes):
   """Raises ValueError unless each array is a distribution of its shape."""
   if len(arrays) != len(shapes):
-    raise ValueError(f"the meta-strategy {name} returned {len(arrays)} arrays "
-                     f"for {len(shapes)} players")
+    raise ValueError(
+        f"the meta-strategy {name} returned {len(arrays)} arrays for "
+        f"{len(shapes)} players; with return_joint=True it takes to return a "
+        "list with an array per player, and their joint distribution")
   for array, shape in zip(arrays, shapes):
     if array.shape != shape or not np.isfinite(array).all() or (
         array.min() < -_PROBABILITY_ERROR) or (

@@ -343,11 +343,11 @@ def check_share(config: Any, *names: str) -> None:
 
 def check_sizes(config: Any) -> None:
   """Raises ValueError unless network, batch and device can be made."""
-  sizes = config.hidden_sizes
-  if not isinstance(sizes, (tuple, list)) or not all(
-      isinstance(size, int) and size > 0 for size in sizes):
-    raise ValueError(f"hidden_sizes is {sizes!r}; it takes a tuple of whole "
-                     "numbers above 0, as in (64, 64)")
+  for _, sizes in _set_fields(config, ["hidden_sizes"]):
+    if not isinstance(sizes, (tuple, list)) or not all(
+        isinstance(size, int) and size > 0 for size in sizes):
+      raise ValueError(f"hidden_sizes is {sizes!r}; it takes a tuple of whole "
+                       "numbers above 0, as in (64, 64)")
   if config.episodes_per_batch is not None and (
       not isinstance(config.episodes_per_batch, int)
       or config.episodes_per_batch < 1):

@@ -103,11 +103,11 @@ class PPOConfig(learner_lib.LearnerConfig):
       the best action.
     device: the device of all tensors, as torch names it.
   """
-  hidden_sizes: tuple[int, ...] = (64, 64)
+  hidden_sizes: tuple[int, ...] | None = None
   episodes_per_batch: int | None = None
   policy_loss: str | None = None
   epochs: int | None = None
-  minibatch_rows: int = 4096
+  minibatch_rows: int | None = None
   learning_rate: float | None = None
   final_learning_rate: float = 1e-3
   learning_rate_decay: float | None = None
@@ -352,8 +352,17 @@ class PPOLearner(learner_lib.Learner):
   """A learner that trains one network on batches of episodes."""
 
   def __init__(self, simulator: simulator_lib.Simulator, player: int,
-               config: PPOConfig, seed_sequence: np.random.SeedSequence,
+               config: Any, seed_sequence: np.random.SeedSequence,
                team: data_parallel.SingleWorker):
+    """Makes a learner; see `PPOConfig.make_learner`.
+
+    Args:
+      simulator: where its episodes come from.
+      player: whose policy it trains.
+      config: a `PPOConfig` without open defaults.
+      seed_sequence: the seed of all its random numbers.
+      team: the workers that train the policy.
+    """
     networks.pin_threads()
     self._team = team
     self._simulator = simulator

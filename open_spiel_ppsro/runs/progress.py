@@ -14,22 +14,26 @@
 
 """Progress: what a run says on standard error while it goes on.
 
-On a terminal it is one live line; elsewhere it is a plain line now and then.
-Whatever takes longer than two seconds says what it does, by a thread that looks
-at what is going on.
+On a terminal it is a live display, see `live_display`; elsewhere it is a plain
+line now and then. Whatever takes longer than two seconds says what it does, by
+a thread that looks at what is going on.
 """
 
 import contextlib
 import math
+import os
 import sys
 import threading
 import time
+from typing import Any
+
+from open_spiel_ppsro.runs import level_table
 
 # What takes less than this goes on without a word.
 _SILENT_SECONDS = 2.0
 # A log gets a line no more often than this.
 _PLAIN_SECONDS = 5.0
-# How often the thread looks; a live line is up to date by that much.
+# How often the thread looks; a display is up to date by that much.
 _LOOK_SECONDS = 0.5
 
 
@@ -43,10 +47,17 @@ class Progress:
       label: goes before every line.
     """
     self._label = label
-    self._live = sys.stderr.isatty()
+    # A terminal without a cursor to move gets plain lines.
+    self._is_live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    self._stream = sys.stderr
+    self._display: Any = None  # A `LiveDisplay`, once there is something.
     self._lock = threading.Lock()
-    self._line = ""  # The live line that is on the terminal.
     self._shown_at = -math.inf
+    self._table = level_table.LevelTable()
+    self._rows_at = -math.inf
+    # The last round in words, and when the time will be over.
+    self._round: tuple[str, float] | None = None
+    self._is_new = False  # Whether the display does not have it yet.
     # What is going on, and since when.
     self._phase: tuple[str, float] | None = None
     self._share = 0.0
@@ -61,6 +72,8 @@ class Progress:
   def __exit__(self, *exc_info) -> None:
     self._ended.set()
     self._thread.join()
+    if self._is_new:
+      self._draw()
     self.end_line()
 
   @contextlib.contextmanager
@@ -84,12 +97,14 @@ class Progress:
   def say(self, text: str) -> None:
     """Shows a line that stays."""
     with self._lock:
-      self._end_line()
-      print(f"{self._label}{text}", file=sys.stderr, flush=True)
+      if self._display is not None:
+        self._display.say(f"{self._label}{text}")
+      else:
+        print(f"{self._label}{text}", file=sys.stderr, flush=True)
       self._shown_at = time.perf_counter()
 
   def show_round(self, result, episodes_per_second: float,
-                 seconds_left: float, interval=None) -> None:
+                 seconds_left: float, interval=None, solver=None) -> None:
     """Shows what a round brought.
 
     Args:
@@ -97,69 +112,85 @@ class Progress:
       episodes_per_second: trained so far.
       seconds_left: until the time limit, `math.inf` if there is none.
       interval: the newest `MeasuredInterval` of a sampled game, or None.
+      solver: of the run, whose levels a terminal then shows, too.
     """
     now = time.perf_counter()
-    if not self._live and self._rounds_shown and (
+    if self._is_live and solver is not None:
+      self._table.take(result)
+    elif not self._is_live and self._rounds_shown and (
         now - self._shown_at < _PLAIN_SECONDS):
       return
     self._rounds_shown += 1
     rate = (f"{episodes_per_second:,.0f} episodes/s"
             if episodes_per_second else "")
-    left = ("" if seconds_left == math.inf
-            else f"  {max(0.0, seconds_left):.0f} s left")
-    self._write(f"round {result.round}  "
-                f"frozen {'/'.join(map(str, result.num_policies))}  "
-                f"{_strength(result, interval)}{rate}{left}")
+    line = (f"round {result.round}  "
+            f"frozen {'/'.join(map(str, result.num_policies))}  "
+            f"{_strength(result, interval)}{rate}")
+    if not self._is_live:
+      self._print(f"{line}{_left(seconds_left)}")
+      return
+    # The thread draws, and only this one may look at the solver.
+    rows = None
+    if solver is not None and now - self._rows_at >= _LOOK_SECONDS:
+      self._rows_at = now
+      rows = self._table.rows(solver, result)
+    with self._lock:
+      self._make_display()
+      self._round = line, now + seconds_left
+      self._display.rows = self._display.rows if rows is None else rows
+      self._is_new = True
 
   def end_line(self) -> None:
-    """Ends the live line, so that others can write."""
+    """Leaves the display as it is, so that others can write below it."""
     with self._lock:
-      self._end_line()
+      if self._display is not None:
+        self._display.end()
 
-  def _end_line(self):
-    if self._line:
-      print(file=sys.stderr, flush=True)
-      self._line = ""
+  def _make_display(self):
+    if self._display is None:
+      # It takes a tenth of a second to import, which only terminals spend.
+      from open_spiel_ppsro.runs import live_display  # pylint: disable=g-import-not-at-top
+      self._display = live_display.LiveDisplay(self._stream)
 
-  def _write(self, text, keeps=True):
-    """Replaces the live line, or prints a plain one.
+  def _draw(self, phase=""):
+    with self._lock:
+      self._make_display()
+      self._is_new = False
+      if self._round is not None:
+        line, until = self._round
+        self._display.headline = (
+            f"{self._label}{line}{_left(until - time.perf_counter())}")
+      self._display.phase = phase and f"{self._label}{phase}"
+      self._display.draw()
 
-    Args:
-      text: the line.
-      keeps: whether it is the live line to which a phase is added.
-    """
+  def _print(self, text):
     with self._lock:
       self._shown_at = time.perf_counter()
-      line = f"{self._label}{text}"
-      if not self._live:
-        print(line, file=sys.stderr, flush=True)
-        return
-      if keeps:
-        self._line = line
-      elif self._line:
-        line = f"{self._line}  {text}"
-      else:
-        self._line = " "  # Something is there.
-      sys.stderr.write(f"\r\x1b[K{line}")
-      sys.stderr.flush()
+      print(f"{self._label}{text}", file=sys.stderr, flush=True)
 
   def _watch(self):
     while not self._ended.wait(_LOOK_SECONDS):
       phase, share = self._phase, self._share
-      if phase is None:
-        continue
-      text, start = phase
       now = time.perf_counter()
-      seconds = now - start
+      seconds = 0.0 if phase is None else now - phase[1]
+      if phase is None or seconds < _SILENT_SECONDS:
+        if self._is_new:
+          self._draw()
+        continue
       # In a log, the longer it takes, the rarer a line.
-      pause = 0 if self._live else max(_PLAIN_SECONDS, seconds / 2)
-      if seconds < _SILENT_SECONDS or now - self._shown_at < pause:
+      if not self._is_live and now - self._shown_at < max(
+          _PLAIN_SECONDS, seconds / 2):
         continue
       how_far = f"{seconds:.0f} s"
       if share > 0:
         how_far += (f", {100 * share:.0f} %, about "
                     f"{seconds * (1 - share) / share:.0f} s to go")
-      self._write(f"{text}: {how_far}", keeps=False)
+      show = self._draw if self._is_live else self._print
+      show(f"{phase[0]}: {how_far}")
+
+
+def _left(seconds):
+  return "" if seconds == math.inf else f"  {max(0.0, seconds):.0f} s left"
 
 
 def _strength(result, interval):

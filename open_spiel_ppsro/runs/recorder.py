@@ -24,6 +24,8 @@ import numpy as np
 from open_spiel_ppsro.policies import joint
 from open_spiel_ppsro.policies import storage
 from open_spiel_ppsro.policies import tabular
+from open_spiel_ppsro.runs import final_mixture
+from open_spiel_ppsro.runs import history
 from open_spiel_ppsro.runs import interval_watch
 from open_spiel_ppsro.runs import run_directory
 
@@ -50,6 +52,7 @@ class Recorder:
     best: the `BestPolicy` so far; None before the first round, and of sampled
       games.
     seconds_before: how long the run had taken before it was resumed.
+    row: the row of `metrics.csv` of the last round.
   """
 
   def __init__(self, solver, directory: run_directory.RunDirectory,
@@ -69,6 +72,7 @@ class Recorder:
     self.directory = directory
     self.best: BestPolicy | None = None
     self.seconds_before = 0.0
+    self.row: dict[str, Any] = {}
     self._solver = solver
     self._start = start
     self._checkpoint_seconds = checkpoint_seconds
@@ -109,14 +113,17 @@ class Recorder:
       How many seconds the run had taken when the round ended.
     """
     seconds = self.seconds
-    row = result.metrics(seconds)
+    self.row = result.metrics(seconds)
     measured = (None if self._watch is None
                 else self._watch.look(self._solver))
     if measured:
-      row |= {"exploitability_low": measured.low,
+      self.row |= {"exploitability_low": measured.low,
               "exploitability_high": measured.high,
               "exploitability_round": measured.round}
-    self.directory.append_metrics(row)
+    self.directory.append_metrics(self.row)
+    line = history.line_of(self._solver, result)
+    if line is not None:
+      self.directory.append_history(line)
     if self._solver.is_exact and (
         self.best is None
         or result.of_frozen.nash_conv < self.best.nash_conv):
@@ -155,6 +162,9 @@ class Recorder:
     self._write_policy(run_directory.FINAL_POLICY, answers,
                        self._solver.answer)
     self._write_joint()
+    with self.directory.tolerate(run_directory.FINAL_MIXTURE):
+      final_mixture.write(self.directory.path / run_directory.FINAL_MIXTURE,
+                          final_mixture.of_solver(self._solver))
     if self.best is not None:
       game = self._solver.original_game
       self._write_policy(run_directory.BEST_POLICY, tabular.BestResponsePolicy(

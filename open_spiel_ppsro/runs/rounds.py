@@ -67,7 +67,7 @@ def play(solver, recorder: recorder_lib.Recorder, limits: limits_lib.Limits,
     progress.show_round(
         result, (result.training_episodes - episodes_before)
         / (time.perf_counter() - rounds_start),
-        limits.time_limit_seconds - seconds, recorder.interval)
+        limits.time_limit_seconds - seconds, recorder.interval, solver)
     for callback in callbacks:
       callback(solver, result)
     return result, seconds

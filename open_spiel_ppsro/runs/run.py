@@ -26,6 +26,7 @@ from typing import Any
 
 import pyspiel
 
+from open_spiel_ppsro import callbacks as callbacks_lib
 from open_spiel_ppsro import plateau as plateau_lib
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
@@ -82,7 +83,8 @@ def run(game: str | pyspiel.Game | game_lib.Game,
         evaluation_share: float | None = None,
         exploiter_steps: int | None = None,
         answer: str | None = None,
-        callbacks: Sequence[Callable[[Any, Any], None]] = (),
+        callbacks: Sequence[Callable[[Any, Any], None]
+                            | callbacks_lib.Callback] = (),
         label: str = "",
         start: float | None = None,
         settings: Mapping[str, Any] | None = None,
@@ -131,7 +133,7 @@ def run(game: str | pyspiel.Game | game_lib.Game,
       meta-strategy over frozen policies, or `least_exploitable`, that of their
       least exploitable mixture, the default where there is one. Both are kept.
     callbacks: functions of `(solver, result)`, called after every round with
-      the solver and its `RoundResult`.
+      the solver and its `RoundResult`; and objects of `ppsro.callbacks`.
     label: goes before every line that is shown.
     start: the `time.perf_counter()` from which the time counts; now by
       default.
@@ -173,7 +175,8 @@ def run(game: str | pyspiel.Game | game_lib.Game,
 
     with _before_the_first_round(signals, start, limits):
       with progress.phase(f"opening {_game_name(game)}"):
-        opened = open_game_lib.open_game(game, max_histories, evaluation)
+        opened = open_game_lib.open_game(game, max_histories, evaluation,
+                                         progress.done)
         _check_evaluation(opened, limits, exploiter_steps, evaluation_share,
                           solver_options)
       found = None
@@ -227,6 +230,11 @@ def run(game: str | pyspiel.Game | game_lib.Game,
             f"{settings['game_name']}, drawn at random per episode; NashConv "
             "is that of the original game")
 
+    objects = [callback for callback in callbacks
+               if isinstance(callback, callbacks_lib.Callback)]
+    for callback in objects:
+      stack.callback(callback.close)
+      callback.begin(directory.path, settings)
     budget = None
     if exploiter_steps:
       budget = exploiter_budget.ExploiterBudget(
@@ -234,7 +242,8 @@ def run(game: str | pyspiel.Game | game_lib.Game,
     rounds_begin = recorder.seconds
     stopped_by = rounds.play(
         solver, recorder, limits, signals, progress,
-        (*([budget.observe] if budget else []), *callbacks),
+        (*([budget.observe] if budget else []),
+         *callbacks_lib.as_functions(callbacks, lambda: recorder.row)),
         lambda: sum(kept.reserve() for kept in (budget, watch) if kept))
     if not solver.rounds:
       progress.say(
@@ -256,6 +265,8 @@ def run(game: str | pyspiel.Game | game_lib.Game,
     summary = _summary(solver, recorder, settings,
                        signals.received or stopped_by, bound)
     directory.write_result({**summary.as_dict(), **provenance.provenance()})
+    for callback in objects:
+      callback.end(summary)
     return dataclasses.replace(summary, missing=directory.missing)
 
 
@@ -288,9 +299,11 @@ def _check_arguments(limits, keep_checkpoints, callbacks):
   if keep_checkpoints < 1:
     raise ValueError(f"keep_checkpoints is {keep_checkpoints}; it takes 1 or "
                      "more")
-  if not isinstance(callbacks, Sequence) or not all(map(callable, callbacks)):
+  if not isinstance(callbacks, Sequence) or not all(
+      callable(callback) or isinstance(callback, callbacks_lib.Callback)
+      for callback in callbacks):
     raise ValueError(f"callbacks is {callbacks!r}; it takes a list of "
-                     "functions of (solver, result)")
+                     "functions of (solver, result) and of ppsro.callbacks")
 
 
 def _initial_policy(name, opened, executor, seed, until, progress):

@@ -16,10 +16,12 @@
 
     config.json         every setting, resolved
     metrics.csv         a row per round, see `METRICS`
+    history.jsonl       what happens to the population, see `history`
     checkpoint_*.npz    all that it takes to resume the run, by round
     final_policy.npz    the policy that the run found, see `policies.storage`
     best_policy.npz     the policy of its best round, of an enumerated game
     final_joint.npz     of a run that plays a joint distribution: that
+    final_mixture.npz   the members of that policy, see `final_mixture`
     nash_conv.png       drawn by `report.py`
     result.json         what it found, and on what it ran; written last
 
@@ -42,6 +44,7 @@ from typing import Any
 from absl import logging
 
 from open_spiel_ppsro import plain_data
+from open_spiel_ppsro.runs import history
 
 METRICS = {
     "round": "number of the round, from 1",
@@ -97,16 +100,18 @@ _TEXT_COLUMNS = ("policies", "levels")
 
 _CONFIG = "config.json"
 _METRICS = "metrics.csv"
+_HISTORY = "history.jsonl"
 _RESULT = "result.json"
 # As `policies.storage` and `policies.joint` name them; they are slow to import.
 FINAL_POLICY = "final_policy.npz"
 FINAL_JOINT = "final_joint.npz"
+FINAL_MIXTURE = "final_mixture.npz"
 BEST_POLICY = "best_policy.npz"
 PLOT = "nash_conv.png"
 _CHECKPOINTS = "checkpoint_*.npz"
 # All that a run writes, and what it clears when it is told to overwrite.
-_OURS = (_CONFIG, _METRICS, _RESULT, FINAL_POLICY, BEST_POLICY, FINAL_JOINT,
-         PLOT, _CHECKPOINTS)
+_OURS = (_CONFIG, _METRICS, _HISTORY, _RESULT, FINAL_POLICY, BEST_POLICY,
+         FINAL_JOINT, FINAL_MIXTURE, PLOT, _CHECKPOINTS)
 
 
 def writable(path: str | os.PathLike) -> pathlib.Path:
@@ -156,7 +161,8 @@ class RunDirectory:
     self.path = writable(path)
     self._claimed: int | None = None  # The descriptor of the lock.
     self._writer: threading.Thread | None = None
-    self._unwritten: list[str] = []  # Rows of metrics.
+    # What is still to be appended, by file.
+    self._unwritten: dict[str, str] = {}
     # By kind of file, the name of the one that is missing.
     self._failed: dict[str, str] = {}
     self._warned: set[str] = set()
@@ -182,6 +188,7 @@ class RunDirectory:
     try:
       self._write_config(config)
       replace(self.path / _METRICS, header.encode())
+      replace(self.path / _HISTORY, b"")
     except OSError as error:
       raise _cannot_write(self.path, error) from error
 
@@ -207,6 +214,10 @@ class RunDirectory:
     try:
       replace(self.path / _METRICS,
               _with_all_columns(rows[:1 + num_rounds]).encode())
+      # Runs of versions before 0.2 have none.
+      if (self.path / _HISTORY).exists():
+        replace(self.path / _HISTORY, history.first_rounds(
+            (self.path / _HISTORY).read_text(), num_rounds).encode())
       self._write_config(config)
     except OSError as error:
       raise _cannot_write(self.path, error) from error
@@ -264,8 +275,8 @@ class RunDirectory:
   def flush(self) -> None:
     """Waits for the checkpoint that is being written, and for the metrics."""
     self._wait_for_writer()
-    if self._unwritten:
-      self._write_metrics()
+    for name in list(self._unwritten):
+      self._append(name)
 
   def append_metrics(self, row: dict[str, Any]) -> None:
     """Appends one row to `metrics.csv`.
@@ -284,13 +295,18 @@ class RunDirectory:
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(
         [row[name] for name in METRICS])
-    self._unwritten.append(line.getvalue())
-    self._write_metrics()
+    self._append(_METRICS, line.getvalue())
 
-  def _write_metrics(self):
-    with self.tolerate(_METRICS):
-      rows = "".join(self._unwritten).encode()
-      with open(self.path / _METRICS, "ab", buffering=0) as file:
+  def append_history(self, line: dict[str, Any]) -> None:
+    """Appends a line to `history.jsonl`, as `append_metrics` does a row."""
+    self._append(_HISTORY, history.encode(line))
+
+  def _append(self, name, text=""):
+    """Appends text, and what could not be written before, to a file."""
+    self._unwritten[name] = self._unwritten.get(name, "") + text
+    with self.tolerate(name):
+      rows = self._unwritten[name].encode()
+      with open(self.path / name, "ab", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
         try:
           while rows:
@@ -298,7 +314,7 @@ class RunDirectory:
         except OSError:
           file.truncate(size)  # Not half a row.
           raise
-      self._unwritten.clear()
+      del self._unwritten[name]
 
   def write_result(self, result: dict[str, Any]) -> None:
     """Writes what the run has found, a dict that JSON can hold."""
@@ -445,6 +461,12 @@ def read_metrics(path: str | os.PathLike) -> dict[str, list]:
     raise ValueError(f"there is no run in {path.parent}: {path.name} cannot be "
                      f"read ({error.strerror})") from error
   return _parse_metrics(path, lines)
+
+
+def read_history(path: str | os.PathLike) -> list[dict[str, Any]]:
+  """Returns the lines of `history.jsonl`; none of a run that has no file."""
+  path = pathlib.Path(path) / _HISTORY
+  return history.decode(path.read_text()) if path.exists() else []
 
 
 def _parse_metrics(path, lines):

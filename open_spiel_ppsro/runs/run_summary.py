@@ -110,7 +110,8 @@ class RunSummary:
   def line(self) -> str:
     """Returns the summary as one line that begins with `result:`."""
     pairs = {
-        "game": self.game,
+        # The string of a game, such as pathfinding, may have several lines.
+        "game": "\\n".join(self.game.splitlines()),
         "scheme": self.scheme,
         "oracle": self.oracle,
         "nash_conv": f"{self.nash_conv:.6g}",

@@ -26,17 +26,13 @@ processes here. scaling.txt has the tables, scaling.png the picture.
 """
 
 import dataclasses
-import os
 import statistics
 import sys
 
 from absl import flags
 
-# What examples share is two folders up.
-sys.path.insert(0, os.path.abspath(os.path.join(
-    os.path.dirname(__file__), "..", "..")))
-import common_flags
 import open_spiel_ppsro as ppsro
+from open_spiel_ppsro.commands import common_flags
 from open_spiel_ppsro.runs import provenance
 from open_spiel_ppsro.runs import report
 import scaling_calibration

@@ -12,24 +12,29 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The flags that examples share, what they make of them, and how they start.
+"""The flags that commands share, what they make of them, and how they start.
 
-An example calls the `define` functions that it needs, and then has absl adopt
-the flags of this module, so that --help shows them. Mistakes are told in one
+A command calls the `define` functions that it needs. Mistakes are told in one
 line: what is wrong becomes a `ValueError`, and `start` prints it.
 """
 
+from collections.abc import Callable
+from collections.abc import Sequence
+import contextlib
 import difflib
 import importlib
 import inspect
+import math
 import os
+import pathlib
 import sys
+import textwrap
 
 from absl import app
 from absl import flags
 
 # The package imports its modules when they are used: the workers, which read
-# the example again, need few of them.
+# the main script again, need few of them.
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro.runs import output_directory
 from open_spiel_ppsro.runs import progress
@@ -69,12 +74,68 @@ _PLACES = {**{flag: ("scheme_settings", field)
               for flag, field in _PLATEAU_FIELDS.items()},
            **{flag: ("limits", flag) for flag in LIMITS}}
 # What a resumed run need not have in common with the one before it.
-_OF_THIS_PROCESS = ("resume", "overwrite", "output_dir")
+_OF_THIS_PROCESS = ("resume", "overwrite", "output_dir", "config",
+                    "tensorboard")
 _OF_THE_EXECUTOR = ("executor", "num_workers", "ray_address")
+# The flag of an executor, by its class.
+_EXECUTORS = {"SerialExecutor": "serial", "ProcessExecutor": "processes",
+              "RayExecutor": "ray"}
+# A setting that counts for one scheme or learner alone is not repeated where
+# another one was asked for, nor the seed where there are several.
+_NOT_WITH = {
+    **{flag: ("scheme",) for flag in (*_SCHEME_FIELDS, *_PLATEAU_FIELDS)},
+    **{flag: ("oracle", "scheme") for flag in _LEARNER_FIELDS},
+    **{flag: ("game_name", "scheme", "oracle") for flag in (
+        "opponent_update_freq", "payoff_episodes", "evaluation",
+        "exploiter_steps", "min_steps", "episodes_per_batch")},
+    "answer": ("game_name",),
+    "num_workers": ("executor",), "ray_address": ("executor",),
+    "seed": ("seeds",)}
+# The names of flags by group, as --help shows them; filled as they are defined.
+_GROUPS: dict[str, list[str]] = {}
+
+
+@contextlib.contextmanager
+def group(title):
+  """Puts the flags that are defined within it into a group of --help."""
+  before = set(FLAGS)
+  try:
+    yield
+  finally:
+    names = _GROUPS.setdefault(title, [])
+    names += [name for name in FLAGS
+              if name not in before and name not in names]
 
 
 def define():
   """Defines the flags of a run, but for its scheme, seed and directory."""
+  with group("What is played, and how"):
+    _define_method()
+  with group("Single schemes and best responders"):
+    _define_details()
+  with group("Rounds, and when policies freeze"):
+    _define_rounds()
+  with group("Workers"):
+    _define_workers()
+  with group("Games too large to enumerate"):
+    _define_evaluation()
+  with group("When the run ends"):
+    _define_limits()
+  define_imports()
+
+
+def define_imports():
+  """Defines the flag of modules of one's own."""
+  with group("Of your own"):
+    flags.DEFINE_list(
+        "import_module", None,
+        "Modules of yours to import first, here and in the workers, separated "
+        "by commas: they may register games, add to ppsro.SCHEMES, "
+        "ppsro.ORACLES and ppsro.METHODS, and define policies. They are also "
+        "looked for in the current directory.")
+
+
+def _define_method():
   flags.DEFINE_string(
       "game_name", "leduc_poker",
       "The OpenSpiel game, with parameters if any: 'kuhn_poker(players=3)'.")
@@ -99,7 +160,8 @@ def define():
       "Of --initial_policy=self_play: the share of the time limit that "
       "self-play has; 0.5 if not given.")
 
-  # Flags of some schemes.
+
+def _define_details():
   flags.DEFINE_integer(
       "num_levels", None,
       "Policies of each player that train at once, usually 2 to 10; if not "
@@ -127,7 +189,6 @@ def define():
       "the live payoffs; online: decoupled regret matching, Lanctot et al. "
       "2017.")
 
-  # Flags of some oracles.
   flags.DEFINE_string(
       "tie_break", None,
       "Which of the tied best actions the exact oracle plays: first, last, "
@@ -169,7 +230,8 @@ def define():
       "What self_play has found on a sampled game: a mixture of 20 late "
       "policies (default), or one network with the average of their weights.")
 
-  # Of the rounds and the freeze rule.
+
+def _define_rounds():
   flags.DEFINE_integer(
       "opponent_update_freq", None,
       "Environment steps (decisions of all players) that each policy trains in "
@@ -198,6 +260,8 @@ def define():
       "plateau_window", None,
       "Environment steps in such a window; every round is one if not given.")
 
+
+def _define_workers():
   flags.DEFINE_enum(
       "executor", "processes", ("serial", "processes", "ray"),
       "Where learners run: in this process, in worker processes, or on a Ray "
@@ -218,7 +282,7 @@ def define():
       "free_running", None,
       "Take the results of learners as they come, for workers of unequal "
       "speed, instead of waiting for all in every round. No two runs are the "
-      "same.")
+      "same. Off by default.")
   flags.DEFINE_integer(
       "max_staleness", None,
       "With --free_running: a learner whose opponents were drawn so many "
@@ -229,7 +293,8 @@ def define():
       "given. More pay on sampled games, with more cores than policies in "
       "training.")
 
-  # Games too large to enumerate.
+
+def _define_evaluation():
   flags.DEFINE_enum(
       "evaluation", "auto", ("auto", "exact", "sampled"),
       "exact: payoffs and NashConv from the enumerated game. sampled: payoffs "
@@ -256,7 +321,8 @@ def define():
       "dark_hex, liars_dice), 1,000,000 elsewhere.",
       lower_bound=0)
 
-  # Limits of a run.
+
+def _define_limits():
   flags.DEFINE_float(
       "time_limit_seconds", 60,
       "Seconds from the start of a run to its result, enumeration and "
@@ -264,16 +330,19 @@ def define():
   flags.DEFINE_integer(
       "max_iterations", None,
       "Stop when so many policies have frozen for every player; of dch, neupl "
-      "and self_play, which never freeze, after so many rounds.")
+      "and self_play, which never freeze, after so many rounds. No limit by "
+      "default.")
   flags.DEFINE_integer(
-      "max_rounds", None, "Stop after so many rounds.")
+      "max_rounds", None,
+      "Stop after so many rounds; no limit by default.")
   flags.DEFINE_integer(
       "max_episodes", None,
-      "Stop when so many episodes have been trained and evaluated in all.")
+      "Stop when so many episodes have been trained and evaluated in all; no "
+      "limit by default.")
   flags.DEFINE_float(
       "target_exploitability", None,
       "Stop when the exploitability (NashConv divided by the number of "
-      "players) of the answer is at most this.")
+      "players) of the answer is at most this; no target by default.")
   flags.DEFINE_enum(
       "answer", None, ("meta_nash", "least_exploitable"),
       "Which policy is the answer, that read_policy returns; both are kept. "
@@ -282,51 +351,76 @@ def define():
       "responses; the default where there is one, in enumerated two-player "
       "zero-sum games.")
 
-  flags.DEFINE_list(
-      "import_module", None,
-      "Modules of yours to import first, here and in the workers, separated "
-      "by commas: they may register games, add to ppsro.SCHEMES, ppsro.ORACLES "
-      "and ppsro.METHODS, and define policies. They are also looked for in "
-      "the current directory.")
-
 
 def define_one_run(output_dir_help):
-  """Defines the flags of an example that plays one run.
+  """Defines the flags of a command that plays one run.
 
   Args:
     output_dir_help: what its --output_dir is for.
   """
-  flags.DEFINE_string(
-      "scheme", "pipeline",
-      "Who trains against whom. sequential: PSRO; naive: several best "
-      "responses to the same meta-Nash; rectified: PSRO_rN; dch: deep "
-      "cognitive hierarchies; pipeline: Pipeline PSRO; neupl: one conditional "
-      "network; self_play: regularised self-play, a baseline and no PSRO; or "
-      "what a module of --import_module has added.")
-  flags.DEFINE_integer("seed", 1, "Of everything random.", lower_bound=0)
+  with group("What is played, and how"):
+    flags.DEFINE_string(
+        "scheme", "pipeline",
+        "Who trains against whom. sequential: PSRO; naive: several best "
+        "responses to the same meta-Nash; rectified: PSRO_rN; dch: deep "
+        "cognitive hierarchies; pipeline: Pipeline PSRO; neupl: one "
+        "conditional network; self_play: regularised self-play, a baseline and "
+        "no PSRO; or what a module of --import_module has added.")
+    flags.DEFINE_integer("seed", 1, "Of everything random.", lower_bound=0)
   define_directory(output_dir_help)
+
+
+def define_watching():
+  """Defines the flags of who watches a run."""
+  with group("What is written"):
+    flags.DEFINE_boolean(
+        "tensorboard", False,
+        "Write scalars and the payoff matrix for TensorBoard, into "
+        "tensorboard/ of the run directory.")
+
+
+def define_mixture():
+  """Defines the flag that says which mixture of a run counts."""
+  with group("What of the run"):
+    flags.DEFINE_string(
+        "mixture", None,
+        "Which mixture over its policies: meta_nash, the solution of its "
+        "meta-game, or least_exploitable, the one that loses least; the answer "
+        "of the run if not given.")
 
 
 def define_directory(output_dir_help):
   """Defines the flags that say where the results go."""
-  flags.DEFINE_string("output_dir", None, output_dir_help)
-  flags.DEFINE_boolean(
-      "overwrite", False,
-      "Whether --output_dir may hold something that is replaced.")
+  with group("Where the results go"):
+    flags.DEFINE_string("output_dir", None, output_dir_help)
+    flags.DEFINE_boolean(
+        "overwrite", False,
+        "Whether --output_dir may hold something that is replaced.")
 
 
 def define_checkpoints():
   """Defines the flags of checkpoints and of resuming from them."""
-  flags.DEFINE_boolean(
-      "resume", False,
-      "Go on with what is in --output_dir, from the newest checkpoints, to "
-      "the same bits. Flags that are not given are as they were; limits, "
-      "executor and number of workers may be others.")
-  flags.DEFINE_float(
-      "checkpoint_seconds", 20,
-      "Seconds between two checkpoints; 0 writes none.", lower_bound=0)
-  flags.DEFINE_integer(
-      "keep_checkpoints", 2, "How many checkpoints stay.", lower_bound=1)
+  with group("Where the results go"):
+    flags.DEFINE_boolean(
+        "resume", False,
+        "Go on with what is in --output_dir, from the newest checkpoints, to "
+        "the same bits. Flags that are not given are as they were; limits, "
+        "executor and number of workers may be others.")
+    flags.DEFINE_float(
+        "checkpoint_seconds", 20,
+        "Seconds between two checkpoints; 0 writes none.", lower_bound=0)
+    flags.DEFINE_integer(
+        "keep_checkpoints", 2, "How many checkpoints stay.", lower_bound=1)
+
+
+def define_config():
+  """Defines the flag that repeats a run."""
+  with group("What is played, and how"):
+    flags.DEFINE_string(
+        "config", None,
+        "The config.json of a run, or its directory, whose settings are then "
+        "the defaults of all flags: the run is repeated, but for the flags "
+        "that are given. None by default.")
 
 
 def make_output_dir(name):
@@ -502,6 +596,11 @@ def num_workers():
   return provenance.num_cores()
 
 
+def callbacks():
+  """Returns the callbacks that the flags ask for."""
+  return [ppsro.callbacks.TensorBoard()] if FLAGS.tensorboard else []
+
+
 def limits():
   """Returns the `Limits` of a run."""
   return ppsro.Limits(**{name: FLAGS[name].value for name in LIMITS})
@@ -518,7 +617,7 @@ def open_game(evaluation=None):
       ppsro.run  # All that a run needs, so that no run has to wait for it.
     with shown.phase(f"opening {FLAGS.game_name}"):
       return ppsro.open_game(FLAGS.game_name, FLAGS.max_histories,
-                             evaluation or FLAGS.evaluation)
+                             evaluation or FLAGS.evaluation, shown.done)
 
 
 def run(game, scheme_name, seed, **options):
@@ -571,9 +670,9 @@ def settings():
           "executor", "worker_timeout_seconds", "ray_address", "free_running",
           "import_module", "schemes", "seeds") if name in FLAGS},
       "flags_given": sorted(
-          flag.name for flag in FLAGS.get_key_flags_for_module(sys.argv[0])
-          if not flag.using_default_value
-          and flag.name not in _OF_THIS_PROCESS)}
+          name for names in _GROUPS.values() for name in names
+          if name in FLAGS and not FLAGS[name].using_default_value
+          and name not in _OF_THIS_PROCESS)}
 
 
 def adopt(path):
@@ -619,43 +718,182 @@ def _flags_of_0_1(given, path):
   return given
 
 
+def adopt_seed(path):
+  """Sets the seed as the run of a directory had it, unless it is given.
+
+  It may have been one of several.
+  """
+  config = ppsro.read_config(path)
+  if "seed" in config and not FLAGS["seed"].present:
+    FLAGS.seed = config["seed"]
+
+
+def adopt_config(path):
+  """Makes all settings of a run the values of flags that were not given.
+
+  Args:
+    path: its `config.json`, or the run directory.
+
+  Raises:
+    ValueError: if there is none, or it has settings that no flag has.
+  """
+  path = pathlib.Path(path)
+  config = ppsro.read_config(path.parent if path.name == "config.json"
+                             else path)
+  if "flags" in config:  # Of version 0.1.
+    found = config["flags"]
+  else:
+    if config.get("sweep"):
+      raise ValueError(f"the run of {path} trained its levels in turn (sweep), "
+                       "for which there is no flag: repeat it from Python")
+    found = {name: _look_up(config, name)
+             for names in _GROUPS.values() for name in names if name in FLAGS}
+    found["executor"] = _EXECUTORS.get(config.get("executor"),
+                                       config.get("executor"))
+    # What was not set is left out there, and had no limit.
+    found.setdefault("time_limit_seconds", None)
+    if found["time_limit_seconds"] is None:
+      found["time_limit_seconds"] = math.inf
+    if not found.get("free_running"):
+      found["free_running"] = bool(config.get("max_staleness")) or None
+    if not found["free_running"]:
+      found["max_staleness"] = None
+    if found.get("workers_per_level") == 1:
+      found["workers_per_level"] = None
+  if found.get("executor") == "serial":
+    found["num_workers"] = None
+  # These say what reads all others.
+  first = ("import_module", "scheme", "oracle")
+  for name in (*first, *(name for name in found if name not in first)):
+    value = found.get(name)
+    if name == first[1]:
+      import_modules()
+    if name not in FLAGS or value is None or FLAGS[name].present or (
+        name in _OF_THIS_PROCESS):
+      continue
+    if name not in first and not (
+        _reads(_schemes_that_read(name), FLAGS.scheme)
+        and _reads(_oracles_that_read(name), FLAGS.oracle)):
+      continue
+    if any(FLAGS[other].present for other in _NOT_WITH.get(name, ())
+           if other in FLAGS):
+      continue
+    setattr(FLAGS, name, list(map(str, value)) if isinstance(value, list)
+            else value)
+  if "flags" in config or FLAGS["scheme"].present or FLAGS["oracle"].present:
+    return
+  scheme = make_scheme(FLAGS.scheme)
+  ours = {**make_config(scheme).settings(), **scheme.settings()}
+  theirs = {**config["learner"], **config["scheme_settings"]}
+  given = {field for fields in (_SCHEME_FIELDS, _LEARNER_FIELDS)
+           for flag, field in fields.items() if FLAGS[flag].present}
+  differing = [name for name, value in ours.items() if value is not None
+               and name not in given and name in theirs
+               and _plain(value) != _plain(theirs[name])]
+  if differing:
+    raise ValueError(f"the run of {path} has settings that no flag has: "
+                     f"{', '.join(differing)}; repeat it from Python")
+
+
+def _reads(readers, name):
+  return readers is None or name in readers
+
+
+def _plain(value):
+  return list(value) if isinstance(value, tuple) else value
+
+
 def _look_up(config, flag):
   for key in _PLACES.get(flag, (flag,)):
     config = config.get(key, {})
   return None if config == {} else config
 
 
-def _parse(argv):
-  """As absl does, but a mistake is told in one line."""
+def _parse(argv, usage, doc, arguments):
+  """As absl does, but a mistake is told in one line, and --help in groups.
+
+  Args:
+    argv: the name of the program, flags and arguments.
+    usage: how the command is called, without flags.
+    doc: what it does.
+    arguments: the fewest and the most arguments that are no flags.
+  """
+  if any(argument in ("--help", "-help", "-h") for argument in argv[1:]):
+    print(help_text(usage, doc))
+    sys.exit(0)
   try:
     rest = FLAGS(argv)
   except flags.Error as error:
     print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
     sys.exit(2)
-  if len(rest) > 1:
-    print(f"error: unexpected argument {rest[1]!r}; every setting is a flag, "
-          "see --help", file=sys.stderr)
+  fewest, most = arguments
+  if len(rest) - 1 > most:
+    print(f"error: unexpected argument {rest[most + 1]!r}; every setting is a "
+          "flag, see --help", file=sys.stderr)
+    sys.exit(2)
+  if len(rest) - 1 < fewest:
+    print(f"error: an argument is missing; usage: {usage}", file=sys.stderr)
     sys.exit(2)
   return rest
 
 
-def start(main):
-  """Runs an example: exit code 2 and one line where the input is wrong.
+def help_text(usage, doc):
+  """Returns what --help shows: every flag, in groups, with its default."""
+  of_main = [flag.name for flag in FLAGS.get_key_flags_for_module(sys.argv[0])]
+  grouped = {name for names in _GROUPS.values() for name in names}
+  groups = {"Flags": [name for name in of_main if name not in grouped],
+            **_GROUPS}
+  parts = [doc.strip(), f"usage: {usage} [--flag=value ...]"]
+  for title, names in groups.items():
+    lines = [_flag_text(FLAGS[name]) for name in names if name in FLAGS]
+    if lines:
+      parts.append("\n".join([f"{title}:", *lines]))
+  return "\n\n".join(parts)
+
+
+def _flag_text(flag):
+  name = f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}"
+  if flag.default is not None:
+    name += f" (default: {flag.default_as_str.strip(chr(39))})"
+  text = " ".join(flag.help.split())
+  if flag.default is None and not any(
+      word in text for word in ("default", "if not given")):
+    text += " None by default."
+  return f"  {name}\n" + textwrap.fill(
+      text, 78, initial_indent="      ", subsequent_indent="      ")
+
+
+def start(main: Callable[..., int], argv: Sequence[str] | None = None,
+          usage: str | None = None, doc: str | None = None,
+          arguments: tuple[int, int] = (0, 0)) -> None:
+  """Runs a command: exit code 2 and one line where the input is wrong.
 
   Args:
-    main: a function without arguments that returns the exit code.
+    main: a function that returns the exit code; it is given the arguments that
+      are no flags, if the command takes any.
+    argv: the name of the program, flags and arguments; those of this process
+      by default.
+    usage: how the command is called, without flags.
+    doc: what it does; that of the main script by default.
+    arguments: the fewest and the most arguments that are no flags.
   """
-  def guarded(_):
+  argv = sys.argv if argv is None else argv
+
+  def guarded(rest):
     try:
-      return main()
+      return main(rest[1:]) if arguments[1] else main()
     except output_directory.OccupiedError as error:
-      ways = (["go on with --resume"] if "resume" in FLAGS else []) + [
-          "choose another --output_dir", "or replace it with --overwrite"]
+      ways = (["go on with --resume"] if "resume" in FLAGS else []) + (
+          ["choose another --output_dir"] if "output_dir" in FLAGS
+          else ["choose another directory"]) + [
+              "or replace it with --overwrite"]
       print(f"error: {error.path} holds {error.content}: {', '.join(ways)}",
             file=sys.stderr)
       return 2
     except ValueError as error:
-      print(f"error: {error}", file=sys.stderr)
+      # The string of a game, such as pathfinding, may have several lines.
+      text = "\\n".join(str(error).splitlines())
+      print(f"error: {text}", file=sys.stderr)
       return 2
     except (ppsro.WorkerError, FloatingPointError) as error:
       print(f"error: {error}", file=sys.stderr)
@@ -663,4 +901,7 @@ def start(main):
     except KeyboardInterrupt:
       print("interrupted", file=sys.stderr)
       return 130
-  app.run(guarded, flags_parser=_parse)
+
+  app.run(guarded, list(argv), flags_parser=lambda given: _parse(
+      given, usage or f"python {sys.argv[0]}",
+      doc or sys.modules["__main__"].__doc__ or "", arguments))
