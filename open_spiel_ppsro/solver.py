@@ -320,6 +320,11 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     return self._training_episodes
 
   @property
+  def environment_steps(self) -> int:
+    """All environment steps trained so far, by all policies."""
+    return self._environment_steps
+
+  @property
   def episodes(self) -> int:
     """All episodes so far, of training and of measuring payoffs."""
     return self._training_episodes + self._evaluator.episodes

@@ -26,6 +26,7 @@ from absl.testing import parameterized
 import pytest
 
 import open_spiel_ppsro as ppsro
+from open_spiel_ppsro.commands import common_flags
 import testing
 
 SCHEMES = ("sequential", "naive", "rectified", "dch", "pipeline", "neupl",
@@ -221,13 +222,10 @@ class ResumeTest(FlagsTestCase):
     self.play(f"--evaluation={evaluation}", f"--oracle={oracle}",
               *(["--exploiter_steps=0"] * (evaluation == "sampled")),
               f"--output_dir={self.run_path}")
-    with testing.imported_example("common_flags") as common_flags:
+    for value, adopted in ((None, expected), (5, 5)):
       given = common_flags._flags_of_0_1(
-          {"oracle": oracle, "episodes_per_batch": None}, self.run_path)
-      self.assertEqual(given["episodes_per_batch"], expected)
-      given = common_flags._flags_of_0_1(
-          {"oracle": oracle, "episodes_per_batch": 5}, self.run_path)
-      self.assertEqual(given["episodes_per_batch"], 5)
+          {"oracle": oracle, "episodes_per_batch": value}, self.run_path)
+      self.assertEqual(given["episodes_per_batch"], adopted)
 
   def test_a_run_from_python_is_resumed_from_python(self):
     ppsro.run("kuhn_poker", "sequential", ppsro.ExactConfig(),

@@ -280,7 +280,7 @@ class Terminal:
 @pytest.mark.slow
 class TerminalTest(parameterized.TestCase):
 
-  def start(self, columns, *flags, lines=30):
+  def start(self, columns, *flags, lines=60):
     self.path = testing.make_directory(self) / "run"
     return Terminal([
         str(testing.example_path("pipeline_psro_example")),
@@ -316,7 +316,7 @@ class TerminalTest(parameterized.TestCase):
   def test_a_window_that_is_resized(self, before, after):
     terminal = self.start(before)
     terminal.wait_for(r"round \d+  frozen [23]")
-    terminal.resize(after, 30)
+    terminal.resize(after, 60)
     terminal.read(2)
     self.assertLen([line for line in terminal.shown()
                     if line.startswith("player")], 1)

@@ -388,7 +388,7 @@ class DirectoryTest(RunTestCase):
     (self.run_path / "config.json").write_text("[]")
     with self.assertRaisesRegex(
         ppsro.OccupiedError, "holds best_policy.npz, checkpoint_00000000.npz, "
-        "checkpoint_00000001.npz and 6 more"):
+        "checkpoint_00000001.npz and 7 more"):
       self.play(output_dir=self.run_path)
     # What is not the run's own stays.
     self.play(output_dir=self.run_path, overwrite=True)

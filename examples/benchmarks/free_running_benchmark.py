@@ -49,7 +49,7 @@ def pin(pid, core):
 
 
 def train(game, max_staleness, seed):
-  """Returns rounds and episodes per second, and the largest staleness."""
+  """Returns rounds and steps per second, and the largest staleness."""
   cores = sorted(os.sched_getaffinity(0))
   with ppsro.PipelinedOracle(game, executor=ppsro.ProcessExecutor(2),
                              seed=seed) as oracle:
@@ -61,7 +61,7 @@ def train(game, max_staleness, seed):
     other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
       pin(other.pid, cores[0])
-      rounds, episodes = solver.rounds, solver.training_episodes
+      rounds, steps = solver.rounds, solver.environment_steps
       start = time.perf_counter()
       while time.perf_counter() - start < _SECONDS.value:
         solver.round()
@@ -70,7 +70,7 @@ def train(game, max_staleness, seed):
       other.kill()
       other.wait()
     return ((solver.rounds - rounds) / seconds,
-            (solver.training_episodes - episodes) / seconds, solver.staleness)
+            (solver.environment_steps - steps) / seconds, solver.staleness)
 
 
 def main():
@@ -78,7 +78,7 @@ def main():
     raise ValueError("this benchmark pins processes to two cores: it needs "
                      "Linux and two cores")
   games = [ppsro.open_game(name) for name in _GAMES.value]
-  print(f"{'game':<16}{'mode':<14}{'rounds/s':>10}{'episodes/s':>16}"
+  print(f"{'game':<16}{'mode':<14}{'rounds/s':>10}{'steps/s':>16}"
         f"{'staleness':>11}{'ratio':>8}")
   for name, game in zip(_GAMES.value, games):
     modes = {"lockstep": (0, []), "free-running": (_MAX_STALENESS.value, [])}
@@ -89,9 +89,9 @@ def main():
         free[1] / lockstep[1] for lockstep, free in zip(
             *(found for _, found in modes.values())))
     for mode, (_, found) in modes.items():
-      rounds, episodes, staleness = zip(*found)
+      rounds, steps, staleness = zip(*found)
       print(f"{name:<16}{mode:<14}{statistics.median(rounds):>10.1f}"
-            f"{statistics.median(episodes):>16,.0f}{max(staleness):>11}"
+            f"{statistics.median(steps):>16,.0f}{max(staleness):>11}"
             f"{f'{ratio:.2f}x' if mode != 'lockstep' else '':>8}", flush=True)
 
 

@@ -783,7 +783,11 @@ def adopt_config(path):
   if "flags" in config or FLAGS["scheme"].present or FLAGS["oracle"].present:
     return
   scheme = make_scheme(FLAGS.scheme)
-  ours = {**make_config(scheme).settings(), **scheme.settings()}
+  # Defaults of learners depend on the game.
+  game = open_game()
+  if scheme.one_population:
+    game = ppsro.symmetrise(game)
+  ours = {**make_config(scheme).for_game(game).settings(), **scheme.settings()}
   theirs = {**config["learner"], **config["scheme_settings"]}
   given = {field for fields in (_SCHEME_FIELDS, _LEARNER_FIELDS)
            for flag, field in fields.items() if FLAGS[flag].present}

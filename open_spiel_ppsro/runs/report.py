@@ -98,11 +98,11 @@ def plot_run(path, interval=None):
     axis.set_xlabel(x_label)
     axis.grid(True, which="both", alpha=0.25)
   axes[0].set_ylabel("CCE gap" if is_correlated else "NashConv")
-  axes[1].legend(frameon=False)
+  axes[1].legend(frameon=False, loc="upper right")
   if not any(metrics["episodes"]):
     axes[1].clear()
     axes[1].set_axis_off()
-    axes[0].legend(frameon=False)
+    axes[0].legend(frameon=False, loc="upper right")
   figure.suptitle(f"{config['game_name']}: {config['scheme']}, "
                   f"{config['oracle']}, seed {config['seed']}")
   return save_figure(figure, pathlib.Path(path) / run_directory.PLOT)
