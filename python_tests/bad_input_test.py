@@ -19,6 +19,7 @@ from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
+import pytest
 
 from open_spiel_ppsro.runs import progress
 import testing
@@ -123,6 +124,7 @@ class BadInputTest(parameterized.TestCase):
       ("--output_dir=/proc/none", "/proc/none"),
       ("--no_such_flag=1", "no_such_flag"),
       ("leduc_poker", "leduc_poker"))
+  @pytest.mark.slow
   def test_pipeline_psro_example(self, arguments, names):
     arguments = arguments.split()
     if not arguments[0].startswith(("--game_name", "leduc")):

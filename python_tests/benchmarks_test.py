@@ -111,7 +111,7 @@ class EveryGameTest(BenchmarkTestCase):
           ("kuhn_poker", "kuhn_poker"), ("pig", "pig"),
           ("pig", benchmark.SMALL["pig"])])
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_runs(self):
     with mock.patch.dict(os.environ, {"PYTHONPATH": str(testing.ROOT)}):
       lines = self.call("every_game", "--games=matrix_pd,2048",
@@ -148,7 +148,7 @@ class SimulatorTest(BenchmarkTestCase):
           benchmark.psro_v2_peer, "make_solver", Peer):
         self.assertAlmostEqual(benchmark.psro_v2_episodes(game, 3)(), 4)
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_runs(self):
     lines = self.call(
         "simulator_benchmark", "--games=kuhn_poker",

@@ -149,6 +149,7 @@ class NoisyLearner(ppsro.Learner):
 class CheckLearnerTest(parameterized.TestCase):
 
   @parameterized.product(config=EVERYWHERE, evaluation=("exact", "sampled"))
+  @pytest.mark.slow
   def test_learners_of_the_package_pass(self, config, evaluation):
     checks.check_learner(config, evaluation=evaluation, num_steps=60)
 

@@ -129,6 +129,7 @@ class TrainTest(CommandsTestCase):
   def train(self, *arguments, **kwargs):
     return self.call("pipeline_psro_example", *arguments, **kwargs)
 
+  @pytest.mark.slow
   def test_six_lines_say_what_there_is(self):
     lines, errors = self.train("--game_name=kuhn_poker", *QUICK,
                                "--max_rounds=2", "--output_dir=my run")
@@ -359,6 +360,7 @@ class EvaluateTest(CommandsTestCase):
     # What one earns the other loses.
     self.assertAlmostEqual(values.sum(), 0, places=3)
 
+  @pytest.mark.slow
   def test_a_sampled_run(self):
     ppsro.run("kuhn_poker", "sequential",
               ppsro.PPOConfig(episodes_per_batch=32, hidden_sizes=(4,)),
@@ -417,6 +419,7 @@ class ExportTest(CommandsTestCase):
                   errors)
     self.call("export_policy_example", path, "out", "--overwrite")
 
+  @pytest.mark.slow
   def test_a_game_too_large_has_no_table(self):
     ppsro.run("kuhn_poker", "sequential",
               ppsro.PPOConfig(episodes_per_batch=32, hidden_sizes=(4,)),

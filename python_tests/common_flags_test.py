@@ -173,6 +173,7 @@ class ResumeTest(FlagsTestCase):
                "--scheme=naive", "--num_levels=2", "--plateau_delta=0.1",
                "--meta_strategy=uniform", "--seed=5", "--min_steps=100")
 
+  @pytest.mark.slow
   def test_flags_are_those_of_the_run(self):
     whole = self.play(*self.ARGUMENTS, "--max_rounds=3")
     _, errors = self.call(
@@ -217,6 +218,7 @@ class ResumeTest(FlagsTestCase):
       # evaluation, oracle, and the flag as a resumed run of 0.1 has it
       ("exact", "ppo", 2 ** 20), ("exact", "dqn", 2 ** 20),
       ("exact", "exact", None), ("sampled", "ppo", None))
+  @pytest.mark.slow
   def test_a_default_batch_of_version_0_1_is_drawn(self, evaluation, oracle,
                                                    expected):
     self.play(f"--evaluation={evaluation}", f"--oracle={oracle}",

@@ -27,6 +27,7 @@ from unittest import mock
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+import pytest
 
 from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.executors import process_executor
@@ -136,6 +137,7 @@ class ExecutorTest(parameterized.TestCase):
         self.assertEqual(executor.call([("a", "add", (1,))]),
                          [("shared", expected)])
 
+  @pytest.mark.slow
   def test_workers_that_hang_count_as_dead(self):
     once = self.scratch()
     with process_executor.ProcessExecutor(
@@ -153,6 +155,7 @@ class ExecutorTest(parameterized.TestCase):
       after = executor.call([("a", "process_id", ()), ("b", "process_id", ())])
       self.assertLen({*before, *after}, 4)
 
+  @pytest.mark.slow
   def test_workers_end_with_their_parent(self):
     code = ("import multiprocessing, os, signal, testing\n"
             "from open_spiel_ppsro.executors import process_executor\n"

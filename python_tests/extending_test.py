@@ -146,6 +146,7 @@ class PageTest(ExtensionTestCase):
 
 class ExampleTest(ExtensionTestCase):
 
+  @pytest.mark.slow
   def test_enumerated_and_sampled(self):
     result = self.call("extending_example", "--max_rounds=20")
     self.assertEqual(result["game"], "python_bluff")
@@ -286,6 +287,7 @@ class TiltConfig(ppsro.LearnerConfig):
 class OwnLearnerTest(ExtensionTestCase):
 
   @parameterized.parameters("exact", "sampled")
+  @pytest.mark.slow
   def test_a_run_is_resumed_and_its_policy_read(self, evaluation):
 
     def run(name, rounds, **options):
@@ -353,6 +355,7 @@ class OwnLearnerTest(ExtensionTestCase):
     self.assertIn("error: --oracle=agent: RLAgentConfig cannot be made of "
                   "flags alone", errors)
 
+  @pytest.mark.slow
   def test_a_policy_class_that_is_not_here_is_told_by_name(self):
     ppsro.run("kuhn_poker", ppsro.Pipeline(2), TiltConfig(),
               evaluation="sampled", output_dir=self.path / "run",

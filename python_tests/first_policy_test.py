@@ -20,6 +20,7 @@ import time
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+import pytest
 
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro import schemes
@@ -71,6 +72,7 @@ class FirstPolicyTest(parameterized.TestCase):
     self.assertBetween(len(found.policies[0]), 2, 10)  # One per batch.
 
   @parameterized.parameters("exact", "sampled")
+  @pytest.mark.slow
   def test_a_run_begins_with_another_and_resumes(self, evaluation):
     options = {"evaluation": evaluation}
     if evaluation == "sampled":

@@ -21,6 +21,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 from open_spiel.python import policy
+import pytest
 
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import loading
@@ -114,6 +115,7 @@ class RefusalsTest(parameterized.TestCase):
       ("leduc_poker", 900, 9457), ("liars_dice", 100_000, 294_883),
       ("oshi_zumo(coins=4)", 5_000_000, None), ("chess", 5_000_000, None),
       ("battleship", 5_000_000, None))
+  @pytest.mark.slow
   def test_gives_up_in_seconds(self, name, limit, histories):
     start = time.process_time()  # Whatever else the machine does.
     if histories and histories <= limit:

@@ -19,6 +19,7 @@ import graphlib
 
 from absl.testing import absltest
 from absl.testing import parameterized
+import pytest
 
 import open_spiel_ppsro
 import testing
@@ -135,6 +136,7 @@ class ImportsTest(parameterized.TestCase):
       # What the main process imports, and psro_v2 with it.
       ("open_spiel_ppsro.runs.run", "cvxpy networkx matplotlib"),
       ("open_spiel_ppsro", "torch pyspiel numpy matplotlib"))
+  @pytest.mark.slow
   def test_workers_import_little(self, module, absent):
     process = testing.start_python(
         "-c", f"import sys, {module}\n"
@@ -142,6 +144,7 @@ class ImportsTest(parameterized.TestCase):
     output, errors = process.communicate(timeout=testing.PATIENCE_SECONDS)
     self.assertEqual((process.returncode, output.split()), (0, []), errors)
 
+  @pytest.mark.slow
   def test_late_imports_come_when_they_are_used(self):
     process = testing.start_python(
         "-c", "import sys, inspect, open_spiel_ppsro.solver\n"

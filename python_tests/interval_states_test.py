@@ -84,7 +84,7 @@ class ExactTest(parameterized.TestCase):
     else:
       self.assertIsNone(found.returns)
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_liars_dice(self):
     game = pyspiel.load_game("liars_dice")
     found = ppsro.exploitability_interval(

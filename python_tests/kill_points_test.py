@@ -191,7 +191,7 @@ class KillPointsTest(parameterized.TestCase):
   def test_everywhere(self):
     self.kill_everywhere(PPO, lambda: schemes.Pipeline(2))
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_everywhere_with_workers(self):
     self.kill_everywhere(PPO, lambda: schemes.Pipeline(2), 2)
 

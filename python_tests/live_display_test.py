@@ -313,6 +313,7 @@ class TerminalTest(parameterized.TestCase):
     self.assertIn("stopped_by=interrupt", text)
 
   @parameterized.parameters((100, 60), (60, 100))
+  @pytest.mark.thorough
   def test_a_window_that_is_resized(self, before, after):
     terminal = self.start(before)
     terminal.wait_for(r"round \d+  frozen [23]")

@@ -82,6 +82,7 @@ class LoadedRunTest(parameterized.TestCase):
     self.path = testing.make_directory(self) / "run"
 
   @parameterized.parameters(*RUNS)
+  @pytest.mark.slow
   def test_every_kind_of_run(self, name):
     summary, solver = play(name, self.path)
     run = ppsro.load(self.path, "meta_nash")
@@ -137,6 +138,7 @@ class LoadedRunTest(parameterized.TestCase):
             solver.exploitability().nash_conv, places=12)
 
   @parameterized.parameters("exact", "correlated", "networks")
+  @pytest.mark.slow
   def test_members_are_drawn_by_their_probabilities(self, name):
     play(name, self.path)
     run = ppsro.load(self.path)

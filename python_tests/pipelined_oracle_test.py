@@ -26,6 +26,7 @@ from open_spiel.python.algorithms import exploitability
 from open_spiel.python.algorithms import policy_aggregator
 from open_spiel.python.algorithms.psro_v2 import psro_v2
 import pyspiel
+import pytest
 
 from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro.games import game_tree
@@ -128,6 +129,7 @@ class InsidePsroV2Test(parameterized.TestCase):
           plan @ sequence_form.values_of_reach(tree, reach, player),
           sequence_form.best_value_of_reach(tree, reach, player))
 
+  @pytest.mark.slow
   def test_in_worker_processes_the_same(self):
     config = ppo.PPOConfig(episodes_per_batch=512)
     found = []

@@ -112,7 +112,7 @@ def play(executor, in_the_middle):
 
 class ClusterTest(absltest.TestCase):
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_a_node_is_lost_and_the_other_goes_on(self):
     here = str(pathlib.Path(__file__).parent)
     before = os.environ.get("PYTHONPATH")

@@ -79,6 +79,7 @@ def copy_of(test, run):
   return path
 
 
+@pytest.mark.slow
 class RecordTest(parameterized.TestCase):
 
   @classmethod
@@ -326,6 +327,7 @@ class PicturesTest(parameterized.TestCase):
                              - lightness(picture_lib.COLOURS[other])), 25)
 
 
+@pytest.mark.slow
 class PageTest(parameterized.TestCase):
 
   @classmethod

@@ -71,6 +71,7 @@ class LockstepTest(parameterized.TestCase):
 
   @parameterized.named_parameters(
       (name, *case) for name, case in CASES.items() if "sampled" not in name)
+  @pytest.mark.slow
   def test_any_number_of_workers(self, *case):
     self.check_numbers_of_workers(*case)
 
@@ -82,12 +83,13 @@ class LockstepTest(parameterized.TestCase):
 
   @parameterized.named_parameters(
       (name, *case) for name, case in CASES.items())
+  @pytest.mark.slow
   def test_once_more_and_with_another_seed(self, *case):
     serial = play(*case)
     self.assert_same(play(*case), serial)
     self.assertNotEqual(play(*case, seed=1)[0], serial[0])
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_on_ray(self):
     # A start of Ray takes seconds: one is enough.
     case = CASES["ppo"]

@@ -19,6 +19,7 @@ import itertools
 
 from absl.testing import absltest
 from absl.testing import parameterized
+import pytest
 
 from open_spiel_ppsro import plain_data
 from open_spiel_ppsro import schemes
@@ -87,6 +88,7 @@ class ResumeTest(parameterized.TestCase):
 
   @parameterized.named_parameters(
       (name, *case) for name, case in CASES.items())
+  @pytest.mark.slow
   def test_same_bits_from_any_round(self, config, make_scheme, options):
     _, whole = make_solver(config, make_scheme(), **options)
     results, states = [], {}
@@ -113,6 +115,7 @@ class ResumeTest(parameterized.TestCase):
   @parameterized.parameters(
       (PPO, lambda: schemes.Pipeline(2), {}),
       (SELF_PLAY, schemes.SelfPlay, {"evaluation": "sampled"}))
+  @pytest.mark.slow
   def test_another_executor_and_several_workers_per_level(
       self, config, make_scheme, options):
     options = {"workers_per_level": 2, **options}

@@ -700,7 +700,7 @@ if __name__ == "__main__":
 
 class PolicyTest(parameterized.TestCase):
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_agents_of_the_main_script(self):
     directory = testing.make_directory(self)
     (directory / "script.py").write_text(SCRIPT, encoding="utf-8")

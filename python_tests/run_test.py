@@ -31,6 +31,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 from open_spiel.python.algorithms import exploitability
+import pytest
 
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro import solver as solver_lib
@@ -145,6 +146,7 @@ class MeasuredRunTest(RunTestCase):
           limits=limits(max_rounds=3), output_dir=self.run_path,
           exploiter_steps=0, **options)
 
+  @pytest.mark.slow
   def test_the_final_policy_is_measured_as_openspiel_does(self):
     summary = self.run_sampled()
     pi = ppsro.read_policy(self.run_path)
@@ -155,6 +157,7 @@ class MeasuredRunTest(RunTestCase):
     self.assertIn(f"exploitability_low={expected:.6g} ", summary.line())
     self.assertTrue((self.run_path / "nash_conv.png").exists())
 
+  @pytest.mark.slow
   def test_what_arrives_while_the_run_goes_on_is_in_the_metrics(self):
     def wait(solver, result):
       del solver
@@ -181,6 +184,7 @@ class MeasuredRunTest(RunTestCase):
       # What only this process knows cannot be read in another.
       ("policy", "there is no policy class 'OnlyHere' here"),
       ("process", "its process ended"))
+  @pytest.mark.slow
   def test_a_failure_costs_the_measurement_alone(self, what, message):
     class OnlyHere(ppsro.FunctionPolicy):
 

@@ -214,7 +214,7 @@ class CalibrationTest(parameterized.TestCase):
 
 class BenchmarkTest(absltest.TestCase):
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_kuhn_poker_from_end_to_end(self):
     path = testing.make_directory(self) / "run"
     with mock.patch.multiple(scaling_calibration, _SLOWDOWN_SECONDS=0.1,

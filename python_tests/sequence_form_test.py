@@ -71,7 +71,7 @@ class AgainstOpenSpielTest(parameterized.TestCase):
               tree.game.new_initial_state(), [policy] * tree.num_players),
           atol=1e-9)
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_liars_dice(self):
     tree = game_tree.enumerate_game("liars_dice")
     tables = [tree.uniform_table(player) for player in range(2)]

@@ -28,6 +28,8 @@ _PATIENCE_SECONDS = {signal.SIGINT: 1.0, signal.SIGTERM: 10.0}
 _NAMES = {signal.SIGINT: "interrupt", signal.SIGTERM: "terminate"}
 # What a process whose run was ended by a signal returns, as shells have it.
 EXIT_CODES = {"interrupt": 130, "terminate": 143}
+# So long after an interruption the next one comes, should it have been lost.
+_AGAIN_SECONDS = 0.5
 # A timer takes no infinite time; this is three years.
 _LONGEST_SECONDS = 1e8
 
@@ -93,8 +95,11 @@ class Signals:
     seconds = min(self._until, self._patience_ends) - time.perf_counter()
     if self._before:
       # A timer of 0 seconds would never end.
+      # Raised in a place that swallows exceptions, such as a destructor, an
+      # interruption would be lost: so it comes again until it has worked.
       signal.setitimer(signal.ITIMER_REAL,
-                       min(max(seconds, 1e-3), _LONGEST_SECONDS))
+                       min(max(seconds, 1e-3), _LONGEST_SECONDS),
+                       _AGAIN_SECONDS)
 
   @contextlib.contextmanager
   def breakable(self, until: float = math.inf,
