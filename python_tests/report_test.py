@@ -119,6 +119,21 @@ class RunsTest(absltest.TestCase):
       with self.assertRaisesRegex(ValueError, message):
         show()
 
+  def test_what_is_drawn_over_what(self):
+    for episodes, x_label, xs in ((100, "episodes", [100, 200]),
+                                  (0, "rounds", [1, 2])):
+      path = self.path / x_label
+      write_run(path, [.9, .6], episodes)
+      with mock.patch.object(report, "save_figure") as save:
+        report.plot_run(path)
+      (figure, _), _ = save.call_args
+      left, right = figure.axes
+      self.assertEqual((left.get_xlabel(), right.get_xlabel()),
+                       ("wall seconds", x_label))
+      self.assertEqual((left.get_yscale(), right.get_yscale()), ("log", "log"))
+      np.testing.assert_array_equal(right.lines[1].get_xdata(), xs)
+      np.testing.assert_array_equal(right.lines[1].get_ydata(), [1.8, 1.2])
+
   def test_a_correlated_run_shows_its_cce_gap(self):
     for gap, label, num_lines in ((float("nan"), "NashConv", 2),
                                   (0.25, "CCE gap", 4)):

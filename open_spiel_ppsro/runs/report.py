@@ -54,9 +54,10 @@ def plot_run(path, interval=None):
 
   NashConv, exact, over frozen policies, over all policies, and of the least
   exploitable mixture of the frozen ones, against wall seconds and against
-  episodes. Of a run that plays a joint distribution the CCE
-  gap takes its place, and NashConv, which is that of the marginals, is dashed.
-  Of a sampled game it is the interval in which NashConv certainly is.
+  episodes, or against rounds where no episodes were played. Of a run that plays
+  a joint distribution the CCE gap takes its place, and NashConv, which is that
+  of the marginals, is dashed. Of a sampled game it is the interval in which
+  NashConv certainly is.
 
   Args:
     path: of the run directory.
@@ -83,7 +84,9 @@ def plot_run(path, interval=None):
   figure = new_figure(10, 4)
   axes = figure.subplots(1, 2, sharey=True)
   for axis, x, x_label in zip(
-      axes, ("wall_seconds", "episodes"), ("wall seconds", "episodes")):
+      axes, *zip(("wall_seconds", "wall seconds"),
+                 ("episodes", "episodes") if any(metrics["episodes"])
+                 else ("round", "rounds"))):
     for column, label, style in lines:
       axis.plot(metrics[x], np.maximum(metrics[column], _FLOOR), style,
                 linewidth=1.2, label=label, drawstyle="steps-post")
@@ -99,10 +102,6 @@ def plot_run(path, interval=None):
     axis.grid(True, which="both", alpha=0.25)
   axes[0].set_ylabel("CCE gap" if is_correlated else "NashConv")
   axes[1].legend(frameon=False, loc="upper right")
-  if not any(metrics["episodes"]):
-    axes[1].clear()
-    axes[1].set_axis_off()
-    axes[0].legend(frameon=False, loc="upper right")
   figure.suptitle(f"{config['game_name']}: {config['scheme']}, "
                   f"{config['oracle']}, seed {config['seed']}")
   return save_figure(figure, pathlib.Path(path) / run_directory.PLOT)
