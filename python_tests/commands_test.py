@@ -199,7 +199,7 @@ class TrainTest(CommandsTestCase):
       ("--scheme=rectified", "--plateau_delta=0.5"),
       ("--scheme=pipeline", "--evaluation=sampled", "--exploiter_steps=0",
        "--num_levels=2"))
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_config_repeats_a_run(self, *more):
     self.train("--game_name=kuhn_poker", "--executor=serial", NO_LIMIT,
                "--max_rounds=3", "--episodes_per_batch=64", "--hidden_sizes=4",

@@ -153,7 +153,7 @@ class ReadersTest(FlagsTestCase):
 
   @parameterized.parameters(
       ("exact", ()), ("sampled", ("--exploiter_steps=100",)))
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_a_game_in_python_with_processes(self, evaluation, more):
     code, lines, errors = testing.run_example(
         "pipeline_psro_example", "--max_rounds=2", "--num_workers=2", NO_LIMIT,

@@ -271,7 +271,7 @@ class PipelineExampleTest(ExampleTestCase):
     self.assertLen(told, 1, errors)
     self.assertIn(names, told[0])
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_a_second_signal_ends_at_once(self):
     told = self.path / "errors"
     with told.open("w", encoding="utf-8") as file:
@@ -345,7 +345,7 @@ class PipelineExampleTest(ExampleTestCase):
   @parameterized.parameters(
       (signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143),
       (signal.SIGINT, 130))
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_resume_is_as_if_nothing_had_happened(self, number, exit_code):
     arguments = [*QUICK, NO_LIMIT]
     process = self.start(
