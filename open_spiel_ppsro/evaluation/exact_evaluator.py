@@ -133,13 +133,16 @@ class ExactEvaluator(evaluator_lib.Evaluator):
         meta_strategy.indices, meta_strategy.probabilities)):
       mixed = self._mixed[p]
       known = len(mixed)
-      mixed += [index for index in chosen if index not in mixed]
+      place_of = {index: place for place, index in enumerate(mixed)}
+      for index in chosen:
+        if place_of.setdefault(index, len(mixed)) == len(mixed):
+          mixed.append(index)
       stale = [place for place, index in enumerate(mixed)
                if place >= known or index in self._changed[p]]
       self._changed[p].difference_update(mixed)
       self._least.update(
           p, stale, self._plans[p][[mixed[place] for place in stale]])
-      places.append([mixed.index(index) for index in chosen])
+      places.append([place_of[index] for index in chosen])
       candidate.append(np.zeros(len(mixed)))
       candidate[p][places[p]] = weights
     found = self._least.solve(

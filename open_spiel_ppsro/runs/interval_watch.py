@@ -108,7 +108,6 @@ class IntervalWatch:
     self._answers: queue.Queue[str | None] = queue.Queue()
     # The round that is being measured, and since when.
     self._asked: tuple[int, float] | None = None
-    self._measured_round = -1
     self._new: MeasuredInterval | None = None
 
   def __enter__(self) -> "IntervalWatch":
@@ -196,7 +195,6 @@ class IntervalWatch:
     number, since = self._asked
     self._asked = None
     self._spent += time.perf_counter() - since
-    self._measured_round = number
     self._new = self.latest = MeasuredInterval(
         number, answer["low"], answer["high"], answer["seconds"])
 
@@ -227,7 +225,9 @@ class IntervalWatch:
         left = end - time.perf_counter()
         if self._asked is None:
           walk = left - _BESIDE_SECONDS
-          if self._measured_round == solver.rounds or walk <= 0:
+          is_measured = (self.latest is not None
+                         and self.latest.round == solver.rounds)
+          if is_measured or walk <= 0:
             break
           self._ask(solver, walk)
         elif left <= 0:

@@ -95,7 +95,8 @@ class Walk(abc.ABC):
              budget: budget_lib.Budget) -> Part:
     """Bounds a player's return if both play their mixtures.
 
-    Only games that are not zero-sum need it; `respond` explains the arguments.
+    Only games that are not zero-sum need it, and a walk of a zero-sum game need
+    not have it; `respond` explains the arguments.
 
     Raises:
       OutOfBudget: if it has cost too much.
