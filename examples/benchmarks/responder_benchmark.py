@@ -172,7 +172,7 @@ def main():
                  for opponents in found.values()]
       print(f"{label:<{width}}"
             + "".join(f"{one.share:>9.3f}" for one in answers)
-            + f"{statistics.mean(a.seconds for a in answers):>9.2f}",
+            + f"{statistics.mean(a.seconds for a in answers):>9.3f}",
             flush=True)
   return 0
 

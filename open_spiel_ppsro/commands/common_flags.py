@@ -734,6 +734,9 @@ def adopt_config(path):
   Args:
     path: its `config.json`, or the run directory.
 
+  Returns:
+    The game, opened, if it had to be opened to compare settings; else None.
+
   Raises:
     ValueError: if there is none, or it has settings that no flag has.
   """
@@ -781,13 +784,13 @@ def adopt_config(path):
     setattr(FLAGS, name, list(map(str, value)) if isinstance(value, list)
             else value)
   if "flags" in config or FLAGS["scheme"].present or FLAGS["oracle"].present:
-    return
+    return None
   scheme = make_scheme(FLAGS.scheme)
   # Defaults of learners depend on the game.
   game = open_game()
-  if scheme.one_population:
-    game = ppsro.symmetrise(game)
-  ours = {**make_config(scheme).for_game(game).settings(), **scheme.settings()}
+  played = ppsro.symmetrise(game) if scheme.one_population else game
+  ours = {**make_config(scheme).for_game(played).settings(),
+          **scheme.settings()}
   theirs = {**config["learner"], **config["scheme_settings"]}
   given = {field for fields in (_SCHEME_FIELDS, _LEARNER_FIELDS)
            for flag, field in fields.items() if FLAGS[flag].present}
@@ -797,6 +800,7 @@ def adopt_config(path):
   if differing:
     raise ValueError(f"the run of {path} has settings that no flag has: "
                      f"{', '.join(differing)}; repeat it from Python")
+  return game
 
 
 def _reads(readers, name):

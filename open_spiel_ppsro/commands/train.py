@@ -63,19 +63,21 @@ def define() -> None:
 
 def main() -> int:
   """Plays the run of the flags, or one for each of several seeds."""
+  game = None
   if FLAGS.config:
     if FLAGS.resume:
       raise ValueError("--config starts a new run, and --resume goes on with "
                        "an old one: give one of them")
-    common_flags.adopt_config(FLAGS.config)
+    game = common_flags.adopt_config(FLAGS.config)
   path = _adopt() if FLAGS.resume else None
   common_flags.check([FLAGS.scheme])
   if FLAGS.seeds is not None:
     if FLAGS["seed"].present:
       raise ValueError("--seed and --seeds are both given: give one of them")
-    return _all_seeds(path)
+    return _all_seeds(path, game)
   summary = common_flags.run(
-      FLAGS.game_name, FLAGS.scheme, FLAGS.seed, start=command_line.started,
+      game or FLAGS.game_name, FLAGS.scheme, FLAGS.seed,
+      start=command_line.started,
       output_dir=FLAGS.output_dir, resume=FLAGS.resume,
       overwrite=FLAGS.overwrite, callbacks=common_flags.callbacks(),
       checkpoint_seconds=FLAGS.checkpoint_seconds or None,
@@ -109,10 +111,10 @@ def _adopt():
   return path
 
 
-def _all_seeds(path):
+def _all_seeds(path, game):
   """Plays a run for each seed, and says what they found together."""
   seeds = side_by_side.chosen_seeds()
-  game = common_flags.open_game()
+  game = game or common_flags.open_game()
   path = path or common_flags.make_output_dir(_name())
   summaries: list[dict] = []
   exit_code = 0
