@@ -90,7 +90,6 @@ def make_scheme(method):
   name, dash, count = method.partition("-")
   scheme = ppsro.SCHEMES.get(name)
   takes_count = scheme is not None and common_flags.takes(scheme, "num_levels")
-  takes_count = scheme is not None and common_flags.takes(scheme, "num_levels")
   if scheme is None or scheme.shares_learner or scheme.plays_itself or (
       dash and not (takes_count and count.isdigit())):
     raise ValueError(f"--methods has {method!r}; it takes sequential, "

@@ -132,6 +132,7 @@ from .runs.run_directory import RunDirectory as RunDirectory
 from .runs.run_directory import read_checkpoint as read_checkpoint
 from .runs.run_directory import read_config as read_config
 from .runs.run_directory import read_history as read_history
+from .runs.run_directory import read_levels as read_levels
 from .runs.run_directory import read_metrics as read_metrics
 from .runs.run_directory import read_result as read_result
 from .runs.report import comparison_table as comparison_table

@@ -34,8 +34,6 @@ from typing import Any
 
 import numpy as np
 
-# Columns that say when a row was written, and what is no number.
-_NO_SCALARS = ("round", "policies", "levels")
 # Heat maps are written when a meta-game has grown by this factor: in all as
 # many as fit into a logarithm, however long a run is.
 _GROWTH = 1.25
@@ -210,7 +208,7 @@ def scalars(row: Mapping[str, Any]) -> dict[str, float]:
   """Returns the columns of a row of metrics that are numbers, and known."""
   found = {}
   for name, value in row.items():
-    if name not in _NO_SCALARS and not math.isnan(float(value)):
+    if name != "round" and not math.isnan(float(value)):
       found[name] = float(value)
   return found
 

@@ -52,7 +52,7 @@ class LevelStatus:
   opponents: meta_game_lib.MetaStrategy | None = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class RoundResult:
   """The results of a round.
 
@@ -101,8 +101,13 @@ class RoundResult:
   evaluation_seconds: float
   round_seconds: float
 
+  def __repr__(self) -> str:
+    return (f"<RoundResult {self.round}: {self.iterations} iterations, "
+            f"{sum(self.num_policies)} policies, NashConv "
+            f"{self.of_frozen.nash_conv:.4g}>")
+
   def metrics(self, wall_seconds: float) -> dict[str, Any]:
-    """Returns a row of `metrics.csv`, see `run_directory.METRICS`.
+    """Returns a row of `metrics.csv`, see `runs.metrics.METRICS`.
 
     The columns of intervals, which are measured beside the rounds, are nan.
 
@@ -131,18 +136,27 @@ class RoundResult:
         "cce_gap_all": _or_nan(self.of_all.cce_gap),
         "regret_frozen": self.regret_frozen,
         "regret_all": self.regret_all,
-        "policies": "/".join(map(str, self.num_policies)),
+        "policies": sum(self.num_policies),
         "training_seconds": f"{self.training_seconds:.4f}",
         "evaluation_seconds": f"{self.evaluation_seconds:.4f}",
         "round_seconds": f"{self.round_seconds:.4f}",
         "staleness": max((level.staleness for level in self.levels),
                          default=0),
-        "levels": " ".join(
-            f"{level.policy_id.player}/{level.policy_id.index}/{level.steps}/"
-            f"{level.mean_return:.5g}/"
-            f"{'settled' if level.stationary else 'moving'}"
-            for level in self.levels),
     }
+
+  def level_rows(self) -> list[dict[str, Any]]:
+    """Returns the rows of `levels.csv`, see `runs.metrics.LEVELS`."""
+    return [{
+        "round": self.round,
+        "player": level.policy_id.player,
+        "policy": level.policy_id.index,
+        "steps": level.steps,
+        "mean_return": f"{level.mean_return:.5g}",
+        "payoff": f"{level.payoff:.6g}",
+        "gain": f"{level.gain:.6g}",
+        "settled": int(level.stationary),
+        "frozen": int(level.policy_id in self.frozen),
+    } for level in self.levels]
 
 
 def _or_nan(number):

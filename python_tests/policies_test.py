@@ -15,6 +15,7 @@
 
 import pathlib
 import pickle
+import shutil
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -294,10 +295,44 @@ class StorageTest(parameterized.TestCase):
       rows = (path / "metrics_of_14_rounds.csv").read_text().splitlines()
       for row in rows[9:]:
         expected = dict(zip(rows[0].split(","), row.split(",")))
-        found = solver.round().metrics(0.0)
+        result = solver.round()
+        found = result.metrics(0.0)
+        # These two were texts, of all players and of all levels.
+        policies, levels = expected.pop("policies"), expected.pop("levels")
+        self.assertEqual("/".join(map(str, result.num_policies)), policies)
+        self.assertEqual([
+            f"{level['player']}/{level['policy']}/{level['steps']}/"
+            f"{level['mean_return']}/"
+            f"{'settled' if level['settled'] else 'moving'}"
+            for level in result.level_rows()], levels.split())
         for column, value in expected.items():
           if "seconds" not in column:
             self.assertEqual(str(found[column]), value, column)
+
+  def test_metrics_of_0_1_have_the_columns_of_today(self):
+    path = VERSION_0_1 / "enumerated"
+    text = (path / "metrics.csv").read_text().splitlines()
+    last = dict(zip(text[0].split(","), text[-1].split(",")))
+    self.assertEqual(ppsro.read_metrics(path)["policies"][-1],
+                     sum(map(int, last["policies"].split("/"))))
+    levels = ppsro.read_levels(path)
+    of_last = [level.split("/") for level in last["levels"].split()]
+    self.assertEqual(
+        list(zip(*(levels[name][-len(of_last):] for name in (
+            "round", "player", "policy", "steps")))),
+        [(float(last["round"]), *map(float, level[:3])) for level in of_last])
+    self.assertTrue(np.isnan(levels["gain"]).all())
+    # A run that goes on writes both files as if it had always done so.
+    copy = testing.make_directory(self) / "run"
+    shutil.copytree(path, copy)
+    directory = ppsro.RunDirectory(copy)
+    directory.resume({}, len(text) - 1)
+    self.addCleanup(directory.close)
+    self.assertEqual(ppsro.read_levels(copy)["steps"], levels["steps"])
+    self.assertEqual(
+        testing.metrics_without_clocks(ppsro.read_metrics(copy)),
+        testing.metrics_without_clocks(ppsro.read_metrics(path)))
+    self.assertNotIn("levels", (copy / "metrics.csv").read_text())
 
 
   @parameterized.parameters("exact", "sampled")

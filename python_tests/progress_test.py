@@ -85,36 +85,46 @@ class ProgressTest(parameterized.TestCase):
 
   @parameterized.parameters(
       (0.5, None, None, 60, "round 1  frozen 3/4  NashConv 0.5  "
-       "8 episodes/s  60 s left\n"),
+       "8 episodes/s  5 s, 60 s left\n"),
       # Exploitability is half of it.
       (0.5, None, 0.125, 60, "round 1  frozen 3/4  NashConv 0.5  "
-       "least exploitable 0.25  8 episodes/s  60 s left\n"),
+       "least exploitable 0.25  8 episodes/s  5 s, 60 s left\n"),
       (0.5, 0.25, None, float("inf"), "round 1  frozen 3/4  NashConv 0.5  "
-       "CCE gap 0.25  8 episodes/s\n"),
+       "CCE gap 0.25  8 episodes/s  5 s\n"),
       (float("nan"), None, None, -3,
-       "round 1  frozen 3/4  8 episodes/s  0 s left\n"))
+       "round 1  frozen 3/4  8 episodes/s  5 s, 0 s left\n"))
   def test_rounds(self, nash_conv, cce_gap, least, left, line):
     with self.show() as (progress, stream):
-      progress.show_round(a_round(1, nash_conv, cce_gap, least), 8, left)
+      progress.show_round(a_round(1, nash_conv, cce_gap, least), 8, 5, left)
       # In a log there is not a line for every round.
-      progress.show_round(a_round(2), 8, 60)
+      progress.show_round(a_round(2), 8, 6, 60)
     self.assertEqual(stream.getvalue(), line)
 
   def test_a_terminal_has_one_live_display(self):
     with self.show(is_terminal=True) as (progress, stream):
-      progress.show_round(a_round(1), 8, 60)
+      progress.show_round(a_round(1), 8, 5, 60)
       testing.wait_until(lambda: "round 1" in stream.getvalue(), "a round")
       progress.say("what stays")
-      progress.show_round(a_round(2), 8, 60)
+      progress.show_round(a_round(2), 8, 6, 60)
       testing.wait_until(lambda: "round 2" in stream.getvalue(), "a round")
-    self.assertEqual(testing.on_screen(stream.getvalue()), [
-        "what stays", "round 2  frozen 3/4  NashConv 0.5  8 episodes/s  "
-        "60 s left"])
+    stays, last = testing.on_screen(stream.getvalue())
+    self.assertEqual(stays, "what stays")
+    # The clock goes on until the display ends.
+    self.assertRegex(last, r"^round 2  frozen 3/4  NashConv 0.5  "
+                     r"8 episodes/s  \d+ s, \d+ s left$")
+
+  def test_the_best_round_is_named_if_it_was_an_earlier_one(self):
+    best = types.SimpleNamespace(round=1, nash_conv=0.25)
+    for number, text in ((1, "NashConv 0.5  8"),
+                         (2, "NashConv 0.5  best 0.25  8")):
+      with self.show() as (progress, stream):
+        progress.show_round(a_round(number), 8, 5, 60, best)
+      self.assertIn(text, stream.getvalue())
 
   def test_a_terminal_without_a_cursor_gets_plain_lines(self):
     with mock.patch.dict("os.environ", {"TERM": "dumb"}):
       with self.show(is_terminal=True) as (progress, stream):
-        progress.show_round(a_round(1), 8, 60)
+        progress.show_round(a_round(1), 8, 5, 60)
     self.assertNotIn("\x1b", stream.getvalue())
 
 

@@ -24,7 +24,7 @@ import pytest
 
 import open_spiel_ppsro
 from open_spiel_ppsro.commands import command_line
-from open_spiel_ppsro.runs import run_directory
+from open_spiel_ppsro.runs import metrics
 import testing
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -58,7 +58,7 @@ class ReadmeTest(parameterized.TestCase):
     exec(compile(code, "README.md", "exec"), {})  # pylint: disable=exec-used
 
   def test_every_column_and_every_scheme_is_there(self):
-    for column, meaning in run_directory.METRICS.items():
+    for column, meaning in {**metrics.METRICS, **metrics.LEVELS}.items():
       self.assertIn(f"| `{column}` | {meaning} |",
                     text_of("docs/run_directory.md"))
     for scheme in open_spiel_ppsro.SCHEMES:

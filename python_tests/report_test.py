@@ -21,6 +21,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
+from open_spiel_ppsro.runs import metrics
 from open_spiel_ppsro.runs import report
 from open_spiel_ppsro.runs import run_directory
 import testing
@@ -35,12 +36,12 @@ def write_run(path, exploitabilities, episodes, cce_gap=float("nan"),
   directory.start({"game_name": "kuhn_poker", "scheme": "pipeline",
                           "oracle": "ppo", "seed": 1})
   for index, value in enumerate(exploitabilities):
-    row = dict.fromkeys(run_directory.METRICS, 0)
+    row = dict.fromkeys(metrics.METRICS, 0)
     directory.append_metrics(row | {
         "round": index + 1, "wall_seconds": index + .5,
-        "episodes": episodes * (index + 1), "policies": "2/3",
+        "episodes": episodes * (index + 1), "policies": 5,
         "nash_conv_frozen": 2 * value, "exploitability_frozen": value,
-        "nash_conv_all": 2 * value, "levels": "x",
+        "nash_conv_all": 2 * value,
         "cce_gap_frozen": cce_gap, "cce_gap_all": cce_gap,
         "exploitability_least": least})
 

@@ -188,7 +188,7 @@ class RecordTest(parameterized.TestCase):
   def test_a_run_that_goes_on_is_read(self):
     path = copy_of(self, self.path)
     (path / "result.json").unlink()
-    for name in ("metrics.csv", "history.jsonl"):
+    for name in ("metrics.csv", "levels.csv", "history.jsonl"):
       text = (path / name).read_text()
       (path / name).write_text(text[:-7])  # Its last line is half written.
     record = run_record.read(path)

@@ -51,8 +51,8 @@ class Solver:
     self.rounds += 1
     return types.SimpleNamespace(
         round=self.rounds, round_seconds=2.0, training_episodes=0,
-        num_policies=(1, 1), of_frozen=types.SimpleNamespace(
-            nash_conv=math.nan, cce_gap=None))
+        num_policies=(1, 1), levels=(), least_exploitable=None,
+        of_frozen=types.SimpleNamespace(nash_conv=math.nan, cce_gap=None))
 
 
 class Recorder:
@@ -68,6 +68,7 @@ class Recorder:
   def seconds(self):
     return 2.0 * self._solver.rounds
 
+  best = None
   interval = None
 
   def record(self, result):
@@ -117,6 +118,28 @@ class RoundsTest(parameterized.TestCase):
     self.assertEqual((stopped_by, saved_after), ("max_rounds", [0, 3]))
     self.assertEqual([(who, result.round) for who, result in seen],
                      [(solver, 1), (solver, 2), (solver, 3)])
+
+  @parameterized.parameters(
+      # Exact best responses that gain nothing end a run; learned ones, and
+      # gains that can be seen, do not.
+      (True, 1e-13, 1), (True, -1e-17, 1), (False, 0.0, 3), (True, 1e-11, 3))
+  def test_an_equilibrium_ends_a_run(self, is_exact, nash_conv, num_rounds):
+    solver = Solver()
+    solver.original_game = ppsro.open_game("kuhn_poker")
+    play_round = solver.round
+
+    def exact_round():
+      result = play_round()
+      result.levels = (types.SimpleNamespace(is_exact=True),
+                       types.SimpleNamespace(is_exact=is_exact))
+      result.of_frozen.nash_conv = nash_conv
+      return result
+
+    solver.round = exact_round
+    stopped_by, _ = self.play(solver, ppsro.Limits(math.inf, max_rounds=3))
+    self.assertEqual(
+        (stopped_by, solver.rounds),
+        ("equilibrium" if num_rounds == 1 else "max_rounds", num_rounds))
 
   def test_who_is_in_training_is_waited_for(self):
     solver = Solver(in_training=1)

@@ -23,11 +23,12 @@ from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import sequence_form
 from open_spiel_ppsro.policies import storage
 from open_spiel_ppsro.policies import tabular
+from open_spiel_ppsro.runs import metrics as metrics_lib
 from open_spiel_ppsro.runs import run_directory
 import testing
 
-ROW = {name: index for index, name in enumerate(run_directory.METRICS)} | {
-    "policies": "3/4", "levels": "0/1/200/0.5/settled"}
+ROW = {name: index for index, name in enumerate(metrics_lib.METRICS)}
+LEVEL = {name: index for index, name in enumerate(metrics_lib.LEVELS)}
 
 
 class RunDirectoryTest(absltest.TestCase):
@@ -39,14 +40,17 @@ class RunDirectoryTest(absltest.TestCase):
   def test_settings_and_metrics_come_back(self):
     directory = run_directory.RunDirectory(self.path)
     directory.start({"seed": 3, "sizes": (1, 2)})
-    directory.append_metrics(ROW)
-    directory.append_metrics(ROW | {"round": 7})
+    directory.append_metrics(ROW, [LEVEL])
+    directory.append_metrics(ROW | {"round": 7},
+                             [LEVEL, LEVEL | {"mean_return": "-0.5"}])
     self.assertEqual(run_directory.read_config(self.path),
                      {"seed": 3, "sizes": [1, 2]})
     metrics = run_directory.read_metrics(self.path)
-    self.assertEqual(list(metrics), list(run_directory.METRICS))
+    self.assertEqual(list(metrics), list(metrics_lib.METRICS))
     self.assertEqual(metrics["round"], [0, 7])
-    self.assertEqual(metrics["policies"], ["3/4", "3/4"])
+    levels = run_directory.read_levels(self.path)
+    self.assertEqual(list(levels), list(metrics_lib.LEVELS))
+    self.assertEqual(levels["mean_return"], [4, 4, -.5])
 
   def test_a_row_with_other_columns_is_refused(self):
     directory = run_directory.RunDirectory(self.path)
@@ -55,6 +59,8 @@ class RunDirectoryTest(absltest.TestCase):
       directory.append_metrics(ROW | {"more": 1})
     with self.assertRaisesRegex(ValueError, "has the keys round"):
       directory.append_metrics({"round": 1})
+    with self.assertRaisesRegex(ValueError, "has the keys round"):
+      directory.append_metrics(ROW, [ROW])
 
   def test_policy_comes_back_as_openspiels(self):
     tree = game_tree.enumerate_game("kuhn_poker(players=3)")

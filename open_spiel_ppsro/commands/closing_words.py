@@ -70,6 +70,8 @@ def _strength(summary):
 
 def _best(summary):
   """Returns in words how the best round and the last one compare."""
+  if not summary.rounds:
+    return "best and last: no round was finished; the policy is the initial one"
   if summary.best_nash_conv is None:
     return ("best and last: final_policy.npz has the last; which round was "
             "best is not known of a sampled game")

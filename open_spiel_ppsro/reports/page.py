@@ -194,7 +194,7 @@ def _summary(records):
         "" if exploitability is None else _number(np.nanmin(exploitability)),
         "" if least is None else _number(least[-1]),
         f"{last['round']:,.0f}",
-        f"{sum(map(int, last['policies'].split('/'))):,}",
+        f"{last['policies']:,.0f}",
         f"{last['episodes']:,.0f}", f"{last['wall_seconds']:,.1f}",
         record.result.get("stopped_by") or "not ended"))
   return _table(header, rows, numbers=range(3, 11))

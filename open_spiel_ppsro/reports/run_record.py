@@ -19,7 +19,6 @@ Runs of all versions can be read: columns are found by their names, and what a
 run did not record is absent.
 """
 
-import csv
 import dataclasses
 import os
 import pathlib
@@ -84,7 +83,8 @@ class RunRecord:
     path: of the run directory.
     config: what is in `config.json`.
     result: what is in `result.json`; empty if the run has not ended.
-    metrics: `{column: [R]}`, numbers or, of `policies` and `levels`, text.
+    metrics: `{column: [R]}`, as `run_directory.read_metrics` returns them;
+      columns without a value are absent.
     lives: per population, the `Life` of each policy, by index.
     meta_strategies: `(round, [{index: probability} per population])` of the
       rounds in which it changed; empty if they are not recorded.
@@ -222,8 +222,10 @@ def read(path: str | os.PathLike) -> RunRecord:
   """
   path = pathlib.Path(path)
   config = run_directory.read_config(path)
-  metrics = _read_metrics(path)
-  if not len(metrics.get("round", ())):
+  metrics = {name: np.array(values) for name, values
+             in run_directory.read_metrics(path).items()
+             if not np.isnan(values).all()}
+  if "round" not in metrics:
     raise ValueError(f"there is nothing to report of {path}: it has recorded "
                      "no round")
   result = (run_directory.read_result(path)
@@ -243,7 +245,7 @@ def read(path: str | os.PathLike) -> RunRecord:
              else (0,) * num_players)
   return RunRecord(
       path=path, config=config, result=result, metrics=metrics,
-      lives=_lives(metrics, history, solver),
+      lives=_lives(run_directory.read_levels(path), history, solver),
       meta_strategies=[
           (line["round"], [{int(index): probability for index, probability
                             in weights.items()}
@@ -252,46 +254,23 @@ def read(path: str | os.PathLike) -> RunRecord:
       payoffs=payoffs, roles=roles)
 
 
-def _read_metrics(path):
-  """Returns the columns of `metrics.csv`, whichever there are."""
-  try:
-    text = (path / "metrics.csv").read_text(encoding="utf-8")
-  except OSError as error:
-    raise ValueError(f"there is no run in {path}: metrics.csv cannot be read "
-                     f"({error.strerror})") from error
-  # Of a run that goes on, the last line may be half written.
-  whole = text[:text.rfind("\n") + 1]
-  rows = list(csv.DictReader(whole.splitlines()))
-  columns = {}
-  for name in rows[0] if rows else ():
-    values = [row[name] for row in rows]
-    if name in ("policies", "levels"):
-      columns[name] = np.array(values)
-      continue
-    try:
-      columns[name] = np.array(values, float)
-    except ValueError:
-      continue  # Text of a version that is not known here.
-  return columns
-
-
-def _lives(metrics, history, solver):
+def _lives(levels, history, solver):
   """Returns per population the `Life` of each policy."""
   lives: dict[tuple[int, int], Life] = {}
 
   def life(player, index):
     return lives.setdefault((player, index), Life(player, index))
 
-  num_populations = len(str(metrics["policies"][0]).split("/"))
+  num_populations = 1 + int(max(levels["player"], default=0))
   for player in range(num_populations):
     life(player, 0).frozen_in = 0  # The initial policy.
-  for number, levels in zip(metrics["round"], metrics["levels"]):
-    for level in levels.split():
-      player, index, steps, _, state = level.split("/")
-      found = life(int(player), int(index))
-      found.rounds.append(int(number))
-      found.settled.append(state == "settled")
-      found.steps = int(steps)
+  for number, player, index, steps, settled in zip(
+      *(levels[name] for name in ("round", "player", "policy", "steps",
+                                  "settled"))):
+    found = life(int(player), int(index))
+    found.rounds.append(int(number))
+    found.settled.append(bool(settled))
+    found.steps = int(steps)
   if solver is not None:
     population = solver["population"]
     for player, members in enumerate(population["members"]):

@@ -55,8 +55,8 @@ class Progress:
     self._shown_at = -math.inf
     self._table = level_table.LevelTable()
     self._rows_at = -math.inf
-    # The last round in words, and when the time will be over.
-    self._round: tuple[str, float] | None = None
+    # The last round in words, when the run began, and when its time is over.
+    self._round: tuple[str, float, float] | None = None
     self._is_new = False  # Whether the display does not have it yet.
     # What is going on, and since when.
     self._phase: tuple[str, float] | None = None
@@ -103,14 +103,17 @@ class Progress:
         print(f"{self._label}{text}", file=sys.stderr, flush=True)
       self._shown_at = time.perf_counter()
 
-  def show_round(self, result, episodes_per_second: float,
-                 seconds_left: float, interval=None, solver=None) -> None:
+  def show_round(self, result, episodes_per_second: float, seconds: float,
+                 seconds_left: float, best=None, interval=None,
+                 solver=None) -> None:
     """Shows what a round brought.
 
     Args:
       result: its `RoundResult`.
       episodes_per_second: trained so far.
+      seconds: how long the run has taken.
       seconds_left: until the time limit, `math.inf` if there is none.
+      best: the `BestPolicy` of an enumerated game, or None.
       interval: the newest `MeasuredInterval` of a sampled game, or None.
       solver: of the run, whose levels a terminal then shows, too.
     """
@@ -125,9 +128,9 @@ class Progress:
             if episodes_per_second else "")
     line = (f"round {result.round}  "
             f"frozen {'/'.join(map(str, result.num_policies))}  "
-            f"{_strength(result, interval)}{rate}")
+            f"{_strength(result, best, interval)}{rate}")
     if not self._is_live:
-      self._print(f"{line}{_left(seconds_left)}")
+      self._print(f"{line}{_time(seconds, seconds_left)}")
       return
     # The thread draws, and only this one may look at the solver.
     rows = None
@@ -136,7 +139,7 @@ class Progress:
       rows = self._table.rows(solver, result)
     with self._lock:
       self._make_display()
-      self._round = line, now + seconds_left
+      self._round = line, now - seconds, now + seconds_left
       self._display.rows = self._display.rows if rows is None else rows
       self._is_new = True
 
@@ -157,9 +160,10 @@ class Progress:
       self._make_display()
       self._is_new = False
       if self._round is not None:
-        line, until = self._round
+        line, began, until = self._round
+        now = time.perf_counter()
         self._display.headline = (
-            f"{self._label}{line}{_left(until - time.perf_counter())}")
+            f"{self._label}{line}{_time(now - began, until - now)}")
       self._display.phase = phase and f"{self._label}{phase}"
       self._display.draw()
 
@@ -189,11 +193,14 @@ class Progress:
       show(f"{phase[0]}: {how_far}")
 
 
-def _left(seconds):
-  return "" if seconds == math.inf else f"  {max(0.0, seconds):.0f} s left"
+def _time(seconds, seconds_left):
+  """Returns in words how long a run has taken, and how long it will go on."""
+  left = ("" if seconds_left == math.inf
+          else f", {max(0.0, seconds_left):.0f} s left")
+  return f"  {seconds:.0f} s{left}"
 
 
-def _strength(result, interval):
+def _strength(result, best, interval):
   """Returns how strong the policies are as text, as far as it is known."""
   found = result.of_frozen
   if interval is not None:
@@ -202,8 +209,10 @@ def _strength(result, interval):
   if math.isnan(found.nash_conv):
     return ""
   least = result.least_exploitable
+  is_best = best is None or best.round == result.round
   return "".join([
       f"NashConv {found.nash_conv:.4g}  ",
+      "" if is_best else f"best {best.nash_conv:.4g}  ",
       # In the same unit: there are two players.
       "" if least is None else f"least exploitable {2 * least.upper:.4g}  ",
       "" if found.cce_gap is None else f"CCE gap {found.cce_gap:.4g}  "])

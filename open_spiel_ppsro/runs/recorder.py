@@ -118,9 +118,9 @@ class Recorder:
                 else self._watch.look(self._solver))
     if measured:
       self.row |= {"exploitability_low": measured.low,
-              "exploitability_high": measured.high,
-              "exploitability_round": measured.round}
-    self.directory.append_metrics(self.row)
+                   "exploitability_high": measured.high,
+                   "exploitability_round": measured.round}
+    self.directory.append_metrics(self.row, result.level_rows())
     line = history.line_of(self._solver, result)
     if line is not None:
       self.directory.append_history(line)

@@ -253,8 +253,7 @@ def comparison_table(runs):
           for m in seeds]))
     lines.append(line + [
         spread(last("round"), "{:.0f}"),
-        spread([sum(map(int, policies.split("/")))
-                for policies in last("policies")], "{:.0f}"),
+        spread(last("policies"), "{:.0f}"),
         spread(last("episodes"), "{:.3g}"),
         spread(last("wall_seconds"), "{:.0f}")])
   return aligned(lines)

@@ -27,6 +27,8 @@ from open_spiel_ppsro.runs import signals as signals_lib
 # has nothing to lose, and is broken off in time.
 _LATE_SECONDS = 5.0
 _LATE_SHARE = 0.1
+# A NashConv of at most this share of the spread of utilities is rounding.
+_ROUNDING = 1e-12
 
 
 def play(solver, recorder: recorder_lib.Recorder, limits: limits_lib.Limits,
@@ -49,7 +51,8 @@ def play(solver, recorder: recorder_lib.Recorder, limits: limits_lib.Limits,
       round.
 
   Returns:
-    What ended the run: a limit's name, or a key of `signals.EXIT_CODES`.
+    What ended the run: a limit's name, a key of `signals.EXIT_CODES`, or
+    `equilibrium` where exact best responses have nothing left to gain.
   """
   episodes_before = solver.training_episodes
   rounds_start = time.perf_counter()
@@ -67,7 +70,8 @@ def play(solver, recorder: recorder_lib.Recorder, limits: limits_lib.Limits,
     progress.show_round(
         result, (result.training_episodes - episodes_before)
         / (time.perf_counter() - rounds_start),
-        limits.time_limit_seconds - seconds, recorder.interval, solver)
+        seconds, limits.time_limit_seconds - seconds, recorder.best,
+        recorder.interval, solver)
     for callback in callbacks:
       callback(solver, result)
     return result, seconds
@@ -84,7 +88,9 @@ def play(solver, recorder: recorder_lib.Recorder, limits: limits_lib.Limits,
     while not stopped_by and not signals.received:
       result, seconds = one(solver.round)
       spent = seconds + reserve()
-      stopped_by = limits.reached(solver, spent, result.round_seconds)
+      stopped_by = (
+          limits.reached(solver, spent, result.round_seconds)
+          or ("equilibrium" if _is_equilibrium(solver, result) else None))
       # Nothing but the last round is to be lost, should it be broken off.
       may_be_last = limits.seconds_left(spent) <= 2 * result.round_seconds
       if not stopped_by and not signals.received and (
@@ -94,3 +100,12 @@ def play(solver, recorder: recorder_lib.Recorder, limits: limits_lib.Limits,
   except signals_lib.Interrupted:  # In the middle of a round.
     pass
   return signals.received or stopped_by or "time_limit_seconds"
+
+
+def _is_equilibrium(solver, result):
+  """Returns whether exact best responses gain no more than rounding errors."""
+  if not result.levels or not all(level.is_exact for level in result.levels):
+    return False
+  game = solver.original_game.game
+  return result.of_frozen.nash_conv <= _ROUNDING * (
+      game.max_utility() - game.min_utility())

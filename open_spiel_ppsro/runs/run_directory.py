@@ -15,7 +15,8 @@
 """RunDirectory: everything that a run leaves on disk.
 
     config.json         every setting, resolved
-    metrics.csv         a row per round, see `METRICS`
+    metrics.csv         a row per round, see `metrics`
+    levels.csv          a row per round and policy that trained in it
     history.jsonl       what happens to the population, see `history`
     checkpoint_*.npz    all that it takes to resume the run, by round
     final_policy.npz    the policy that the run found, see `policies.storage`
@@ -30,10 +31,10 @@ executed: JSON, CSV, and NumPy arrays without pickles. A disk that is full costs
 a run what cannot be written and nothing else, see `RunDirectory.missing`.
 """
 
+from collections.abc import Sequence
 import contextlib
 import csv
 import fcntl
-import io
 import json
 import math
 import os
@@ -45,61 +46,11 @@ from absl import logging
 
 from open_spiel_ppsro import plain_data
 from open_spiel_ppsro.runs import history
-
-METRICS = {
-    "round": "number of the round, from 1",
-    "wall_seconds": "since the process started",
-    "iterations": "policies frozen for every player, the initial one aside",
-    "training_episodes": "episodes trained so far, by all policies; 0 where "
-                         "batches are expectations",
-    "evaluation_episodes": "episodes played so far to measure payoffs; 0 where "
-                           "evaluation is exact",
-    "episodes": "the sum of these two",
-    "environment_steps": "decisions of all players in these episodes; an "
-                         "expectation counts as one episode of random play",
-    "nash_conv_frozen": "exact NashConv of the meta-strategy over frozen "
-                        "policies; nan of a sampled game",
-    "exploitability_frozen": "the same divided by the number of players",
-    "nash_conv_all": "exact NashConv of the meta-strategy over all policies, "
-                     "those in training included",
-    "exploitability_all": "the same divided by the number of players",
-    "exploitability_least": "exact exploitability (NashConv divided by the "
-                            "number of players) of the mixture of frozen "
-                            "policies that loses least; nan where there is "
-                            "none: a sampled game, more than two players, "
-                            "general-sum",
-    "exploitability_least_bound": "no mixture of these policies has less",
-    "exploitability_low": "of a sampled two-player game: the exploitability of "
-                          "the meta-strategy over frozen policies is certainly "
-                          "no less; nan in rounds that brought no measurement",
-    "exploitability_high": "it is certainly no more",
-    "exploitability_round": "the round whose meta-strategy was measured; it is "
-                            "measured beside the run, so it is an earlier one",
-    "cce_gap_frozen": "of --meta_strategy=cce, exact: the sum over players of "
-                      "what the best deviation gains from the joint "
-                      "distribution over frozen policies; nan of all others",
-    "cce_gap_all": "the same over all policies",
-    "regret_frozen": "what a policy of the meta-game gains over the "
-                     "meta-strategy over frozen policies, the most of all "
-                     "players: the error of its solver",
-    "regret_all": "the same over all policies",
-    "policies": "frozen policies of each player, the initial one included, "
-                "separated by '/'",
-    "training_seconds": "of this round, spent on training",
-    "evaluation_seconds": "of this round, spent on measuring payoffs",
-    "round_seconds": "of this round, in all; most of the rest solves "
-                     "meta-games",
-    "staleness": "the most rounds ago that the opponents of a policy that "
-                 "trained were drawn; 0 in lockstep",
-    "levels": "the policies that trained in the round, separated by spaces, "
-              "each as player/index/steps/mean return/settled or moving (do "
-              "its opponents stand still?)",
-}
-
-_TEXT_COLUMNS = ("policies", "levels")
+from open_spiel_ppsro.runs import metrics
 
 _CONFIG = "config.json"
 _METRICS = "metrics.csv"
+_LEVELS = "levels.csv"
 _HISTORY = "history.jsonl"
 _RESULT = "result.json"
 # As `policies.storage` and `policies.joint` name them; they are slow to import.
@@ -110,8 +61,8 @@ BEST_POLICY = "best_policy.npz"
 PLOT = "nash_conv.png"
 _CHECKPOINTS = "checkpoint_*.npz"
 # All that a run writes, and what it clears when it is told to overwrite.
-_OURS = (_CONFIG, _METRICS, _HISTORY, _RESULT, FINAL_POLICY, BEST_POLICY,
-         FINAL_JOINT, FINAL_MIXTURE, PLOT, _CHECKPOINTS)
+_OURS = (_CONFIG, _METRICS, _LEVELS, _HISTORY, _RESULT, FINAL_POLICY,
+         BEST_POLICY, FINAL_JOINT, FINAL_MIXTURE, PLOT, _CHECKPOINTS)
 
 
 def writable(path: str | os.PathLike) -> pathlib.Path:
@@ -184,10 +135,10 @@ class RunDirectory:
     """
     self._claim()
     self._clear(_OURS)
-    header = ",".join(METRICS) + "\n"
     try:
       self._write_config(config)
-      replace(self.path / _METRICS, header.encode())
+      replace(self.path / _METRICS, metrics.header(metrics.METRICS).encode())
+      replace(self.path / _LEVELS, metrics.header(metrics.LEVELS).encode())
       replace(self.path / _HISTORY, b"")
     except OSError as error:
       raise _cannot_write(self.path, error) from error
@@ -206,14 +157,19 @@ class RunDirectory:
     """
     self._claim()
     rows = (self.path / _METRICS).read_text().split("\n")
-    _parse_metrics(self.path / _METRICS, rows[:1 + num_rounds])
+    metrics.read(self.path / _METRICS, metrics.METRICS, rows[:1 + num_rounds])
     if len(rows) - 2 < num_rounds:
       raise ValueError(
           f"{self.path / _METRICS} has {len(rows) - 2} whole rows, and the "
           f"checkpoint is of round {num_rounds}")
+    levels = [row for row in _level_rows(self.path)
+              if int(row["round"]) <= num_rounds]
     try:
+      replace(self.path / _LEVELS, (
+          metrics.header(metrics.LEVELS)
+          + metrics.write(metrics.LEVELS, levels)).encode())
       replace(self.path / _METRICS,
-              _with_all_columns(rows[:1 + num_rounds]).encode())
+              metrics.of_this_version(rows[:1 + num_rounds]).encode())
       # Runs of versions before 0.2 have none.
       if (self.path / _HISTORY).exists():
         replace(self.path / _HISTORY, history.first_rounds(
@@ -278,24 +234,27 @@ class RunDirectory:
     for name in list(self._unwritten):
       self._append(name)
 
-  def append_metrics(self, row: dict[str, Any]) -> None:
-    """Appends one row to `metrics.csv`.
+  def append_metrics(self, row: dict[str, Any],
+                     levels: Sequence[dict[str, Any]] = ()) -> None:
+    """Appends what a round brought to `metrics.csv` and `levels.csv`.
 
-    One that cannot be written is a warning, and is tried again with the next.
+    What cannot be written is a warning, and is tried again with the next.
 
     Args:
-      row: a dict with the keys of METRICS.
+      row: a dict with the keys of `metrics.METRICS`.
+      levels: dicts with the keys of `metrics.LEVELS`.
 
     Raises:
       ValueError: if the keys are others.
     """
-    if row.keys() != METRICS.keys():
-      raise ValueError("a row of metrics has the keys "
-                       f"{', '.join(METRICS)}; got {', '.join(row)}")
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(
-        [row[name] for name in METRICS])
-    self._append(_METRICS, line.getvalue())
+    for columns, rows in ((metrics.LEVELS, levels), (metrics.METRICS, [row])):
+      for found in rows:
+        if found.keys() != columns.keys():
+          raise ValueError("a row of metrics has the keys "
+                           f"{', '.join(columns)}; got {', '.join(found)}")
+    # A row of metrics says that its levels are there.
+    self._append(_LEVELS, metrics.write(metrics.LEVELS, levels))
+    self._append(_METRICS, metrics.write(metrics.METRICS, [row]))
 
   def append_history(self, line: dict[str, Any]) -> None:
     """Appends a line to `history.jsonl`, as `append_metrics` does a row."""
@@ -448,19 +407,28 @@ def count_rounds(path: str | os.PathLike) -> int:
   return max(0, (pathlib.Path(path) / _METRICS).read_text().count("\n") - 1)
 
 
-def read_metrics(path: str | os.PathLike) -> dict[str, list]:
-  """Returns `{column: list}` of a run; numbers where METRICS has numbers.
+def read_metrics(path: str | os.PathLike) -> dict[str, list[float]]:
+  """Returns `{column: list}` of a run, a number per round.
 
   Raises:
     ValueError: if there is no run in that directory, or its file is damaged.
   """
-  path = pathlib.Path(path) / _METRICS
-  try:
-    lines = path.read_text().splitlines()
-  except OSError as error:
-    raise ValueError(f"there is no run in {path.parent}: {path.name} cannot be "
-                     f"read ({error.strerror})") from error
-  return _parse_metrics(path, lines)
+  return metrics.read(pathlib.Path(path) / _METRICS, metrics.METRICS,
+                      _lines(path, _METRICS))
+
+
+def read_levels(path: str | os.PathLike) -> dict[str, list[float]]:
+  """Returns `{column: list}`, a number per round and policy that trained.
+
+  Raises:
+    ValueError: if there is no run in that directory, or its file is damaged.
+  """
+  if not (pathlib.Path(path) / _LEVELS).exists():
+    rows = _level_rows(path)
+    return {name: [float(row.get(name, math.nan)) for row in rows]
+            for name in metrics.LEVELS}
+  return metrics.read(pathlib.Path(path) / _LEVELS, metrics.LEVELS,
+                      _lines(path, _LEVELS))
 
 
 def read_history(path: str | os.PathLike) -> list[dict[str, Any]]:
@@ -469,31 +437,22 @@ def read_history(path: str | os.PathLike) -> list[dict[str, Any]]:
   return history.decode(path.read_text()) if path.exists() else []
 
 
-def _parse_metrics(path, lines):
-  """Returns what lines of `metrics.csv` say; see `read_metrics`."""
-  header, *rows = csv.reader(lines) if lines else [[]]
-  if not header or not METRICS.keys() >= set(header):
-    raise ValueError(f"{path} has other columns than this version of "
-                     "open_spiel_ppsro writes")
-  columns = {name: [] for name in METRICS}
-  for number, row in enumerate(rows, 2):
-    try:
-      for name, value in zip(header, row, strict=True):
-        columns[name].append(
-            value if name in _TEXT_COLUMNS else float(value))
-    except ValueError as error:
-      raise ValueError(f"line {number} of {path} is damaged: {error}"
-                       ) from error
-  for name in METRICS.keys() - set(header):  # Of an earlier version.
-    columns[name] = [math.nan] * len(rows)
-  return columns
+def _lines(path, name):
+  """Returns the whole lines of a file; a run that goes on may write one.
+
+  Raises:
+    ValueError: if it cannot be read.
+  """
+  try:
+    text = (pathlib.Path(path) / name).read_text(encoding="utf-8")
+  except OSError as error:
+    raise ValueError(f"there is no run in {path}: {name} cannot be read "
+                     f"({error.strerror})") from error
+  return text[:text.rfind("\n") + 1].splitlines()
 
 
-def _with_all_columns(lines):
-  """Returns lines of `metrics.csv`, of an earlier version too, as text."""
-  text = io.StringIO()
-  writer = csv.DictWriter(text, list(METRICS), restval=math.nan,
-                          lineterminator="\n")
-  writer.writeheader()
-  writer.writerows(csv.DictReader(lines))
-  return text.getvalue()
+def _level_rows(path):
+  """Returns the rows of `levels.csv`, of runs before 0.2 too, as text."""
+  if (pathlib.Path(path) / _LEVELS).exists():
+    return list(csv.DictReader(_lines(path, _LEVELS)))
+  return metrics.levels_of_0_1(_lines(path, _METRICS))

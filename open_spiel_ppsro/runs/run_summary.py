@@ -32,8 +32,9 @@ class RunSummary:
     scheme: its name.
     oracle: the name of what trained best responses.
     seed: of everything random.
-    stopped_by: what ended it: the name of one of its `Limits`, `interrupt` or
-      `terminate`.
+    stopped_by: what ended it: the name of one of its `Limits`, `interrupt`,
+      `terminate`, or `equilibrium` where exact best responses have nothing left
+      to gain.
     nash_conv: exact, of the meta-strategy over frozen policies; nan of a
       sampled game.
     exploitability: the same divided by the number of players.
