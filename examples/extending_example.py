@@ -33,6 +33,7 @@ import pyspiel
 
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro.commands import common_flags
+from open_spiel_ppsro.commands import launch
 
 FLAGS = flags.FLAGS
 
@@ -290,4 +291,4 @@ if __name__ == "__main__":  # A module that is imported defines no flags.
       ("oracle", "linear"), ("meta_strategy", "quantal_response"),
       ("executor", "serial"), ("max_rounds", 100)):
     FLAGS.set_default(name, default)
-  common_flags.start(main)
+  launch.start(main)

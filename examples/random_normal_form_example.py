@@ -39,6 +39,7 @@ import numpy as np
 
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro.commands import common_flags
+from open_spiel_ppsro.commands import launch
 
 _METHODS = flags.DEFINE_list(
     "methods", "sequential,naive-4,rectified,dch-16,pipeline-4,pipeline-8,"
@@ -182,4 +183,4 @@ def main():
 
 
 if __name__ == "__main__":
-  common_flags.start(main)
+  launch.start(main)

@@ -135,12 +135,12 @@ from .runs.run_directory import read_history as read_history
 from .runs.run_directory import read_levels as read_levels
 from .runs.run_directory import read_metrics as read_metrics
 from .runs.run_directory import read_result as read_result
-from .runs.report import comparison_table as comparison_table
-from .runs.report import curves_table as curves_table
-from .runs.report import plot_curves as plot_curves
-from .runs.report import plot_run as plot_run
-from .runs.report import read_curve as read_curve
-from .runs.report import read_published as read_published
+from .runs.plots import comparison_table as comparison_table
+from .runs.plots import curves_table as curves_table
+from .runs.plots import plot_curves as plot_curves
+from .runs.plots import plot_run as plot_run
+from .runs.plots import read_curve as read_curve
+from .runs.plots import read_published as read_published
 from .reports.report import report as report
 
 # What follows a run.

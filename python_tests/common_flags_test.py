@@ -26,7 +26,7 @@ from absl.testing import parameterized
 import pytest
 
 import open_spiel_ppsro as ppsro
-from open_spiel_ppsro.commands import common_flags
+from open_spiel_ppsro.commands import adoption
 import testing
 
 SCHEMES = ("sequential", "naive", "rectified", "dch", "pipeline", "neupl",
@@ -225,7 +225,7 @@ class ResumeTest(FlagsTestCase):
               *(["--exploiter_steps=0"] * (evaluation == "sampled")),
               f"--output_dir={self.run_path}")
     for value, adopted in ((None, expected), (5, 5)):
-      given = common_flags._flags_of_0_1(
+      given = adoption._flags_of_0_1(
           {"oracle": oracle, "episodes_per_batch": value}, self.run_path)
       self.assertEqual(given["episodes_per_batch"], adopted)
 

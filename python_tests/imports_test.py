@@ -64,7 +64,7 @@ IMPORTS = {
 # The only places, folders or files, that may import what takes long.
 HEAVY = {
     "torch": ("oracles", "policies", "callbacks.py"),
-    "matplotlib": ("runs/report.py", "reports/picture.py",
+    "matplotlib": ("runs/plots.py", "reports/picture.py",
                    "reports/run_figures.py"),
     "ray": ("executors/ray_executor.py",),
     "numba": ("evaluation/interval/board_kernel.py",),

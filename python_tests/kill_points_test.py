@@ -42,9 +42,9 @@ from open_spiel_ppsro.oracles import neupl
 from open_spiel_ppsro.oracles import optimiser
 from open_spiel_ppsro.oracles import ppo
 from open_spiel_ppsro.runs import limits
+from open_spiel_ppsro.runs import plots
 from open_spiel_ppsro.runs import progress
 from open_spiel_ppsro.runs import recorder as recorder_lib
-from open_spiel_ppsro.runs import report
 from open_spiel_ppsro.runs import rounds
 from open_spiel_ppsro.runs import run_directory
 from open_spiel_ppsro.runs import signals
@@ -93,7 +93,7 @@ def play(path, resume, config, scheme, executor=None):
     directory.resume({}, solver.rounds)
   else:
     directory.start({})
-  with mock.patch.object(report, "plot_run"):  # It takes a second.
+  with mock.patch.object(plots, "plot_run"):  # It takes a second.
     with progress.Progress() as shown, signals.Signals() as received:
       rounds.play(solver, recorder, limits.Limits(1e9, max_rounds=ROUNDS),
                   received, shown)

@@ -39,7 +39,7 @@ from open_spiel_ppsro.games import open_game
 from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.runs import interval_watch
 from open_spiel_ppsro.runs import output_directory
-from open_spiel_ppsro.runs import report
+from open_spiel_ppsro.runs import plots
 from open_spiel_ppsro.runs import run_directory
 from open_spiel_ppsro.runs import signals
 import testing
@@ -77,7 +77,7 @@ class RunTestCase(parameterized.TestCase):
       self.enter_context(mock.patch.object(
           interval_watch, "applies", return_value=False))
     if not self.draws:  # Pictures take most of the time of a short run.
-      self.enter_context(mock.patch.object(report, "plot_run"))
+      self.enter_context(mock.patch.object(plots, "plot_run"))
     self.path = testing.make_directory(self)
     self.run_path = self.path / "run"
     before = os.getcwd()
@@ -544,7 +544,7 @@ class FullDiskTest(RunTestCase):
                        list("123456"))
 
   def test_what_cannot_be_made_is_missing(self):
-    with mock.patch.object(report, "plot_run",
+    with mock.patch.object(plots, "plot_run",
                            side_effect=ValueError("nothing to draw")):
       with self.assertLogs(level="WARNING") as logs:
         summary = self.play()

@@ -28,7 +28,7 @@ from absl import flags
 import numpy as np
 
 import open_spiel_ppsro as ppsro
-from open_spiel_ppsro.commands import common_flags
+from open_spiel_ppsro.commands import launch
 from open_spiel_ppsro.games import sequence_form
 from open_spiel_ppsro.simulators import tree_simulator
 
@@ -122,4 +122,4 @@ def main():
 
 
 if __name__ == "__main__":
-  common_flags.start(main)
+  launch.start(main)

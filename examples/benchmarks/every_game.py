@@ -39,7 +39,7 @@ from absl import flags
 import pyspiel
 
 import open_spiel_ppsro as ppsro
-from open_spiel_ppsro.commands import common_flags
+from open_spiel_ppsro.commands import launch
 
 _GAMES = flags.DEFINE_list(
     "games", None,
@@ -258,4 +258,4 @@ def main():
 
 
 if __name__ == "__main__":
-  common_flags.start(main)
+  launch.start(main)

@@ -30,7 +30,7 @@ from open_spiel.python.algorithms import expected_game_score
 from open_spiel.python.algorithms import exploitability
 from open_spiel.python.algorithms import policy_aggregator
 
-from open_spiel_ppsro.commands import common_flags
+from open_spiel_ppsro.commands import launch
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import sequence_form
 
@@ -118,4 +118,4 @@ def main():
 
 
 if __name__ == "__main__":
-  common_flags.start(main)
+  launch.start(main)

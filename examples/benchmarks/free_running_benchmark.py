@@ -30,7 +30,7 @@ import time
 from absl import flags
 
 import open_spiel_ppsro as ppsro
-from open_spiel_ppsro.commands import common_flags
+from open_spiel_ppsro.commands import launch
 
 _GAMES = flags.DEFINE_list(
     "games", "leduc_poker,phantom_ttt", "OpenSpiel games.")
@@ -96,4 +96,4 @@ def main():
 
 
 if __name__ == "__main__":
-  common_flags.start(main)
+  launch.start(main)

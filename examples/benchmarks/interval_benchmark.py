@@ -28,7 +28,7 @@ import time
 from absl import flags
 
 import open_spiel_ppsro as ppsro
-from open_spiel_ppsro.commands import common_flags
+from open_spiel_ppsro.commands import launch
 
 _GAME_NAME = flags.DEFINE_string(
     "game_name", "phantom_ttt", "The OpenSpiel game that is trained on.")
@@ -86,4 +86,4 @@ def main():
 
 
 if __name__ == "__main__":
-  common_flags.start(main)
+  launch.start(main)

@@ -31,6 +31,7 @@ from absl import flags
 import numpy as np
 
 from open_spiel_ppsro.commands import common_flags
+from open_spiel_ppsro.commands import launch
 from open_spiel_ppsro.simulators import play as play_lib
 import psro_v2_peer
 
@@ -160,4 +161,4 @@ def main():
 
 
 if __name__ == "__main__":
-  common_flags.start(main)
+  launch.start(main)

@@ -34,7 +34,7 @@ import numpy as np
 
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro import population
-from open_spiel_ppsro.commands import common_flags
+from open_spiel_ppsro.commands import launch
 from open_spiel_ppsro.games import sequence_form
 
 _GAMES = flags.DEFINE_list(
@@ -178,4 +178,4 @@ def main():
 
 
 if __name__ == "__main__":
-  common_flags.start(main)
+  launch.start(main)

@@ -34,7 +34,7 @@ import torch
 
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro import population
-from open_spiel_ppsro.commands import common_flags
+from open_spiel_ppsro.commands import launch
 from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.simulators import of_game
 import psro_v2_peer
@@ -147,4 +147,4 @@ def main():
 
 
 if __name__ == "__main__":
-  common_flags.start(main)
+  launch.start(main)

@@ -36,6 +36,7 @@ import numpy as np
 
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro.commands import common_flags
+from open_spiel_ppsro.commands import launch
 
 FLAGS = flags.FLAGS
 common_flags.define()
@@ -178,4 +179,4 @@ def main():
 
 
 if __name__ == "__main__":
-  common_flags.start(main)
+  launch.start(main)

@@ -32,7 +32,7 @@ import os
 import shlex
 import sys
 
-from open_spiel_ppsro.commands import common_flags
+from open_spiel_ppsro.commands import launch
 
 # What each command does, and the example that is the same.
 COMMANDS = {
@@ -94,7 +94,7 @@ def run(command: str, argv: list[str] | None = None) -> None:
   command = _SHORT_FOR.get(command, command)
   module = importlib.import_module(f"{__package__}.{command}")
   module.define()
-  common_flags.start(module.main, argv, f"{called}{module.USAGE}",
+  launch.start(module.main, argv, f"{called}{module.USAGE}",
                      module.__doc__, module.ARGUMENTS)
 
 

@@ -12,25 +12,18 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The flags that commands share, what they make of them, and how they start.
+"""The flags that commands share, and what they make of them.
 
-A command calls the `define` functions that it needs. Mistakes are told in one
-line: what is wrong becomes a `ValueError`, and `start` prints it.
+A command calls the `define` functions that it needs.
 """
 
-from collections.abc import Callable
-from collections.abc import Sequence
 import contextlib
 import difflib
 import importlib
 import inspect
-import math
 import os
-import pathlib
 import sys
-import textwrap
 
-from absl import app
 from absl import flags
 
 # The package imports its modules when they are used: the workers, which read
@@ -43,56 +36,30 @@ from open_spiel_ppsro.runs import provenance
 FLAGS = flags.FLAGS
 
 _DEFAULT_STALENESS = 8
-# The episodes of a default batch of version 0.1 on an enumerated game.
-_EPISODES_OF_0_1 = 2 ** 20
 # What most workers will need and takes long to import.
 _OF_WORKERS = ("open_spiel_ppsro.oracles.ppo",)
 
 # Flags that set a field of the scheme, of the learner's configuration, of the
 # rule by which policies freeze. Who has no such field does not read the flag.
-_SCHEME_FIELDS = {"num_levels": "num_levels", "warmup_steps": "warmup_steps",
+SCHEME_FIELDS = {"num_levels": "num_levels", "warmup_steps": "warmup_steps",
                   "rectify": "rectify", "dch_meta_solver": "meta_solver",
                   "anytime": "anytime"}
-_LEARNER_FIELDS = {name: name for name in (
+LEARNER_FIELDS = {name: name for name in (
     "tie_break", "episodes_per_batch", "policy_loss", "learning_rate",
     "hidden_sizes", "device")}
 # Of the learner of self-play alone.
-_SELF_PLAY_FIELDS = {"magnet": "magnet", "magnet_updates": "magnet_updates",
+SELF_PLAY_FIELDS = {"magnet": "magnet", "magnet_updates": "magnet_updates",
                      "self_play_answer": "answer"}
-_PLATEAU_FIELDS = {"plateau_delta": "delta", "plateau_window": "window",
+PLATEAU_FIELDS = {"plateau_delta": "delta", "plateau_window": "window",
                    "plateau_relative": "relative",
                    "min_steps": "min_steps", "max_steps": "max_steps"}
 LIMITS = ("time_limit_seconds", "max_iterations", "max_rounds",
            "max_episodes", "target_exploitability")
-# Where `config.json` has the value of a flag, if it is not by its own name.
-_PLACES = {**{flag: ("scheme_settings", field)
-              for flag, field in _SCHEME_FIELDS.items()},
-           **{flag: ("learner", field)
-              for flag, field in {**_LEARNER_FIELDS,
-                                  **_SELF_PLAY_FIELDS}.items()},
-           **{flag: ("plateau", field)
-              for flag, field in _PLATEAU_FIELDS.items()},
-           **{flag: ("limits", flag) for flag in LIMITS}}
 # What a resumed run need not have in common with the one before it.
-_OF_THIS_PROCESS = ("resume", "overwrite", "output_dir", "config",
+OF_THIS_PROCESS = ("resume", "overwrite", "output_dir", "config",
                     "tensorboard")
-_OF_THE_EXECUTOR = ("executor", "num_workers", "ray_address")
-# The flag of an executor, by its class.
-_EXECUTORS = {"SerialExecutor": "serial", "ProcessExecutor": "processes",
-              "RayExecutor": "ray"}
-# A setting that counts for one scheme or learner alone is not repeated where
-# another one was asked for, nor the seed where there are several.
-_NOT_WITH = {
-    **{flag: ("scheme",) for flag in (*_SCHEME_FIELDS, *_PLATEAU_FIELDS)},
-    **{flag: ("oracle", "scheme") for flag in _LEARNER_FIELDS},
-    **{flag: ("game_name", "scheme", "oracle") for flag in (
-        "opponent_update_freq", "payoff_episodes", "evaluation",
-        "exploiter_steps", "min_steps", "episodes_per_batch")},
-    "answer": ("game_name",),
-    "num_workers": ("executor",), "ray_address": ("executor",),
-    "seed": ("seeds",)}
 # The names of flags by group, as --help shows them; filled as they are defined.
-_GROUPS: dict[str, list[str]] = {}
+GROUPS: dict[str, list[str]] = {}
 
 
 @contextlib.contextmanager
@@ -102,7 +69,7 @@ def group(title):
   try:
     yield
   finally:
-    names = _GROUPS.setdefault(title, [])
+    names = GROUPS.setdefault(title, [])
     names += [name for name in FLAGS
               if name not in before and name not in names]
 
@@ -470,10 +437,10 @@ def check(scheme_names):
         f"--oracle={FLAGS.oracle} does nothing with scheme={scheme_names[0]}, "
         "which has a learner of its own: leave it out")
   for kind, readers_of, chosen in (
-      ("--scheme", _schemes_that_read, scheme_names),
-      ("--oracle", _oracles_that_read, [FLAGS.oracle])):
-    for flag in {**_SCHEME_FIELDS, **_LEARNER_FIELDS, **_PLATEAU_FIELDS,
-                 **_SELF_PLAY_FIELDS, "workers_per_level": None,
+      ("--scheme", schemes_that_read, scheme_names),
+      ("--oracle", oracles_that_read, [FLAGS.oracle])):
+    for flag in {**SCHEME_FIELDS, **LEARNER_FIELDS, **PLATEAU_FIELDS,
+                 **SELF_PLAY_FIELDS, "workers_per_level": None,
                  "free_running": None}:
       # Who reads a flag takes an import to say.
       readers = readers_of(flag) if FLAGS[flag].value is not None else None
@@ -497,14 +464,14 @@ def check(scheme_names):
                      f"{FLAGS.executor}; it is for ray")
 
 
-def _schemes_that_read(flag):
+def schemes_that_read(flag):
   """Returns the names of schemes that a flag says something to, or None."""
-  if flag in _SCHEME_FIELDS:
+  if flag in SCHEME_FIELDS:
     return [name for name, scheme in ppsro.SCHEMES.items()
-            if takes(scheme, _SCHEME_FIELDS[flag])]
-  if flag in _PLATEAU_FIELDS:
+            if takes(scheme, SCHEME_FIELDS[flag])]
+  if flag in PLATEAU_FIELDS:
     return [name for name, scheme in ppsro.SCHEMES.items() if scheme.freezes]
-  if flag in _SELF_PLAY_FIELDS:
+  if flag in SELF_PLAY_FIELDS:
     return [name for name, scheme in ppsro.SCHEMES.items()
             if scheme.plays_itself]
   if flag in ("workers_per_level", "free_running"):
@@ -513,11 +480,11 @@ def _schemes_that_read(flag):
   return None
 
 
-def _oracles_that_read(flag):
+def oracles_that_read(flag):
   """Returns the names of oracles that a flag says something to, or None."""
-  if flag in _LEARNER_FIELDS:
+  if flag in LEARNER_FIELDS:
     return [name for name, config in ppsro.ORACLES.items()
-            if takes(config, _LEARNER_FIELDS[flag])]
+            if takes(config, LEARNER_FIELDS[flag])]
   if flag == "workers_per_level":
     return [name for name, config in ppsro.ORACLES.items()
             if config.takes_team]
@@ -549,7 +516,7 @@ def _given(fields, owner):
 def make_scheme(name):
   """Returns the scheme of that name, as the flags set it."""
   scheme = ppsro.SCHEMES[name]
-  return scheme(**_given(_SCHEME_FIELDS, scheme))
+  return scheme(**_given(SCHEME_FIELDS, scheme))
 
 
 def make_config(scheme):
@@ -561,7 +528,7 @@ def make_config(scheme):
     options["max_policies"] = scheme.num_levels + 1
   if scheme.plays_itself:
     config = ppsro.SelfPlayConfig
-  options.update(_given({**_LEARNER_FIELDS, **_SELF_PLAY_FIELDS}, config))
+  options.update(_given({**LEARNER_FIELDS, **SELF_PLAY_FIELDS}, config))
   if "hidden_sizes" in options:
     try:
       options["hidden_sizes"] = tuple(map(int, options["hidden_sizes"]))
@@ -655,7 +622,7 @@ def run(game, scheme_name, seed, **options):
       "payoff_episodes": FLAGS.payoff_episodes,
       "max_staleness": max_staleness,
       "plateau": {field: FLAGS[flag].value
-                  for flag, field in _PLATEAU_FIELDS.items()},
+                  for flag, field in PLATEAU_FIELDS.items()},
       "exploiter_steps": FLAGS.exploiter_steps,
       "answer": FLAGS.answer,
       "evaluation_share": FLAGS.evaluation_share,
@@ -670,246 +637,6 @@ def settings():
           "executor", "worker_timeout_seconds", "ray_address", "free_running",
           "import_module", "schemes", "seeds") if name in FLAGS},
       "flags_given": sorted(
-          name for names in _GROUPS.values() for name in names
+          name for names in GROUPS.values() for name in names
           if name in FLAGS and not FLAGS[name].using_default_value
-          and name not in _OF_THIS_PROCESS)}
-
-
-def adopt(path):
-  """Sets the flags that were not given as the run of a directory had them.
-
-  Args:
-    path: the run directory.
-
-  Raises:
-    ValueError: if there is no run in it, or one of which flags know nothing.
-  """
-  config = ppsro.read_config(path)
-  if "flags" in config:  # Of version 0.1.
-    given = _flags_of_0_1(config["flags"], path)
-  elif "flags_given" in config:
-    given = {flag: _look_up(config, flag) for flag in config["flags_given"]}
-  else:
-    raise ValueError(f"the run in {path} was not started by flags: resume it "
-                     "from Python, with ppsro.run(..., resume=True)")
-  others = _OF_THIS_PROCESS + (
-      _OF_THE_EXECUTOR if FLAGS["executor"].present else ())
-  for name, value in given.items():
-    if name in FLAGS and value is not None and name not in others and (
-        not FLAGS[name].present):
-      setattr(FLAGS, name, value)
-
-
-def _flags_of_0_1(given, path):
-  """Returns the flags of a run of version 0.1, with a default that was another.
-
-  Its default batches of enumerated games were drawn, and all other defaults
-  that have changed since are those of drawn batches.
-
-  Args:
-    given: the flags in its `config.json`.
-    path: the run directory.
-  """
-  is_exact = any(value == value for value in  # Of a sampled game all are nan.
-                 ppsro.read_metrics(path)["nash_conv_frozen"])
-  if given.get("episodes_per_batch") is None and is_exact and (
-      given.get("oracle") in ("ppo", "dqn")):
-    return {**given, "episodes_per_batch": _EPISODES_OF_0_1}
-  return given
-
-
-def adopt_seed(path):
-  """Sets the seed as the run of a directory had it, unless it is given.
-
-  It may have been one of several.
-  """
-  config = ppsro.read_config(path)
-  if "seed" in config and not FLAGS["seed"].present:
-    FLAGS.seed = config["seed"]
-
-
-def adopt_config(path):
-  """Makes all settings of a run the values of flags that were not given.
-
-  Args:
-    path: its `config.json`, or the run directory.
-
-  Returns:
-    The game, opened, if it had to be opened to compare settings; else None.
-
-  Raises:
-    ValueError: if there is none, or it has settings that no flag has.
-  """
-  path = pathlib.Path(path)
-  config = ppsro.read_config(path.parent if path.name == "config.json"
-                             else path)
-  if "flags" in config:  # Of version 0.1.
-    found = config["flags"]
-  else:
-    if config.get("sweep"):
-      raise ValueError(f"the run of {path} trained its levels in turn (sweep), "
-                       "for which there is no flag: repeat it from Python")
-    found = {name: _look_up(config, name)
-             for names in _GROUPS.values() for name in names if name in FLAGS}
-    found["executor"] = _EXECUTORS.get(config.get("executor"),
-                                       config.get("executor"))
-    # What was not set is left out there, and had no limit.
-    found.setdefault("time_limit_seconds", None)
-    if found["time_limit_seconds"] is None:
-      found["time_limit_seconds"] = math.inf
-    if not found.get("free_running"):
-      found["free_running"] = bool(config.get("max_staleness")) or None
-    if not found["free_running"]:
-      found["max_staleness"] = None
-    if found.get("workers_per_level") == 1:
-      found["workers_per_level"] = None
-  if found.get("executor") == "serial":
-    found["num_workers"] = None
-  # These say what reads all others.
-  first = ("import_module", "scheme", "oracle")
-  for name in (*first, *(name for name in found if name not in first)):
-    value = found.get(name)
-    if name == first[1]:
-      import_modules()
-    if name not in FLAGS or value is None or FLAGS[name].present or (
-        name in _OF_THIS_PROCESS):
-      continue
-    if name not in first and not (
-        _reads(_schemes_that_read(name), FLAGS.scheme)
-        and _reads(_oracles_that_read(name), FLAGS.oracle)):
-      continue
-    if any(FLAGS[other].present for other in _NOT_WITH.get(name, ())
-           if other in FLAGS):
-      continue
-    setattr(FLAGS, name, list(map(str, value)) if isinstance(value, list)
-            else value)
-  if "flags" in config or FLAGS["scheme"].present or FLAGS["oracle"].present:
-    return None
-  scheme = make_scheme(FLAGS.scheme)
-  # Defaults of learners depend on the game.
-  game = open_game()
-  played = ppsro.symmetrise(game) if scheme.one_population else game
-  ours = {**make_config(scheme).for_game(played).settings(),
-          **scheme.settings()}
-  theirs = {**config["learner"], **config["scheme_settings"]}
-  given = {field for fields in (_SCHEME_FIELDS, _LEARNER_FIELDS)
-           for flag, field in fields.items() if FLAGS[flag].present}
-  differing = [name for name, value in ours.items() if value is not None
-               and name not in given and name in theirs
-               and _plain(value) != _plain(theirs[name])]
-  if differing:
-    raise ValueError(f"the run of {path} has settings that no flag has: "
-                     f"{', '.join(differing)}; repeat it from Python")
-  return game
-
-
-def _reads(readers, name):
-  return readers is None or name in readers
-
-
-def _plain(value):
-  return list(value) if isinstance(value, tuple) else value
-
-
-def _look_up(config, flag):
-  for key in _PLACES.get(flag, (flag,)):
-    config = config.get(key, {})
-  return None if config == {} else config
-
-
-def _parse(argv, usage, doc, arguments):
-  """As absl does, but a mistake is told in one line, and --help in groups.
-
-  Args:
-    argv: the name of the program, flags and arguments.
-    usage: how the command is called, without flags.
-    doc: what it does.
-    arguments: the fewest and the most arguments that are no flags.
-  """
-  if any(argument in ("--help", "-help", "-h") for argument in argv[1:]):
-    print(help_text(usage, doc))
-    sys.exit(0)
-  try:
-    rest = FLAGS(argv)
-  except flags.Error as error:
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-    sys.exit(2)
-  fewest, most = arguments
-  if len(rest) - 1 > most:
-    print(f"error: unexpected argument {rest[most + 1]!r}; every setting is a "
-          "flag, see --help", file=sys.stderr)
-    sys.exit(2)
-  if len(rest) - 1 < fewest:
-    print(f"error: an argument is missing; usage: {usage}", file=sys.stderr)
-    sys.exit(2)
-  return rest
-
-
-def help_text(usage, doc):
-  """Returns what --help shows: every flag, in groups, with its default."""
-  of_main = [flag.name for flag in FLAGS.get_key_flags_for_module(sys.argv[0])]
-  grouped = {name for names in _GROUPS.values() for name in names}
-  groups = {"Flags": [name for name in of_main if name not in grouped],
-            **_GROUPS}
-  parts = [doc.strip(), f"usage: {usage} [--flag=value ...]"]
-  for title, names in groups.items():
-    lines = [_flag_text(FLAGS[name]) for name in names if name in FLAGS]
-    if lines:
-      parts.append("\n".join([f"{title}:", *lines]))
-  return "\n\n".join(parts)
-
-
-def _flag_text(flag):
-  name = f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}"
-  if flag.default is not None:
-    name += f" (default: {flag.default_as_str.strip(chr(39))})"
-  text = " ".join(flag.help.split())
-  if flag.default is None and not any(
-      word in text for word in ("default", "if not given")):
-    text += " None by default."
-  return f"  {name}\n" + textwrap.fill(
-      text, 78, initial_indent="      ", subsequent_indent="      ")
-
-
-def start(main: Callable[..., int], argv: Sequence[str] | None = None,
-          usage: str | None = None, doc: str | None = None,
-          arguments: tuple[int, int] = (0, 0)) -> None:
-  """Runs a command: exit code 2 and one line where the input is wrong.
-
-  Args:
-    main: a function that returns the exit code; it is given the arguments that
-      are no flags, if the command takes any.
-    argv: the name of the program, flags and arguments; those of this process
-      by default.
-    usage: how the command is called, without flags.
-    doc: what it does; that of the main script by default.
-    arguments: the fewest and the most arguments that are no flags.
-  """
-  argv = sys.argv if argv is None else argv
-
-  def guarded(rest):
-    try:
-      return main(rest[1:]) if arguments[1] else main()
-    except output_directory.OccupiedError as error:
-      ways = (["go on with --resume"] if "resume" in FLAGS else []) + (
-          ["choose another --output_dir"] if "output_dir" in FLAGS
-          else ["choose another directory"]) + [
-              "or replace it with --overwrite"]
-      print(f"error: {error.path} holds {error.content}: {', '.join(ways)}",
-            file=sys.stderr)
-      return 2
-    except ValueError as error:
-      # The string of a game, such as pathfinding, may have several lines.
-      text = "\\n".join(str(error).splitlines())
-      print(f"error: {text}", file=sys.stderr)
-      return 2
-    except (ppsro.WorkerError, FloatingPointError) as error:
-      print(f"error: {error}", file=sys.stderr)
-      return 1
-    except KeyboardInterrupt:
-      print("interrupted", file=sys.stderr)
-      return 130
-
-  app.run(guarded, list(argv), flags_parser=lambda given: _parse(
-      given, usage or f"python {sys.argv[0]}",
-      doc or sys.modules["__main__"].__doc__ or "", arguments))
+          and name not in OF_THIS_PROCESS)}

@@ -30,6 +30,7 @@ import sys
 from absl import flags
 
 import open_spiel_ppsro as ppsro
+from open_spiel_ppsro.commands import adoption
 from open_spiel_ppsro.commands import common_flags
 from open_spiel_ppsro.commands import side_by_side
 from open_spiel_ppsro.runs import output_directory
@@ -82,7 +83,7 @@ def find_output_dir():
   configs = sorted(pathlib.Path(path).glob("*/config.json"))
   if not configs:
     raise ValueError(f"there is no run in {path}")
-  common_flags.adopt(configs[0].parent)
+  adoption.adopt(configs[0].parent)
   return path
 
 

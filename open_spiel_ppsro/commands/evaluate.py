@@ -42,7 +42,7 @@ from open_spiel_ppsro.evaluation import weak_points
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import state_game
 from open_spiel_ppsro.runs import output_directory
-from open_spiel_ppsro.runs import report
+from open_spiel_ppsro.runs import plots
 
 FLAGS = flags.FLAGS
 USAGE = " RUN_DIR..."
@@ -228,7 +228,7 @@ def _one(run, measure):
     slug = output_directory.slug(pathlib.Path(name).name)
     pairs[f"against_{slug}" if name not in OPPONENTS else f"against_{name}"] = (
         f"{returns.mean:.6g}")
-  print("\n" + report.aligned(lines))
+  print("\n" + plots.aligned(lines))
   if measure.tree is not None and FLAGS.weak_points:
     print("\n" + _weak_points(run, measure.tree))
   print("result: " + " ".join(f"{k}={v}" for k, v in pairs.items()))
@@ -263,7 +263,7 @@ def _weak_points(run, tree):
                   in point.probabilities.items()),
         name[point.best_action]])
   return (f"where it loses ({len(shown)} of {len(points)} information "
-          f"states):\n{report.aligned(lines)}")
+          f"states):\n{plots.aligned(lines)}")
 
 
 def _all_against_all(runs, measure):
@@ -289,7 +289,7 @@ def _all_against_all(runs, measure):
   print("mean return of each row against each column, over all seats"
         + ("" if measure.tree is not None
            else f"; {FLAGS.games} games per seat") + "\n")
-  print(report.aligned(lines))
+  print(plots.aligned(lines))
   best = int(np.argmax(means))
   print(f"result: runs={len(runs)} game={measure.game} "
         f"best={runs[best].path} best_mean={means[best]:.6g}")

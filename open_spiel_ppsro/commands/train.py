@@ -32,6 +32,7 @@ import sys
 
 from absl import flags
 
+from open_spiel_ppsro.commands import adoption
 from open_spiel_ppsro.commands import closing_words
 from open_spiel_ppsro.commands import command_line
 from open_spiel_ppsro.commands import common_flags
@@ -68,7 +69,7 @@ def main() -> int:
     if FLAGS.resume:
       raise ValueError("--config starts a new run, and --resume goes on with "
                        "an old one: give one of them")
-    game = common_flags.adopt_config(FLAGS.config)
+    game = adoption.adopt_config(FLAGS.config)
   path = _adopt() if FLAGS.resume else None
   common_flags.check([FLAGS.scheme])
   if FLAGS.seeds is not None:
@@ -104,10 +105,10 @@ def _adopt():
   path = pathlib.Path(FLAGS.output_dir or output_directory.latest(_name()))
   runs = [] if (path / "config.json").exists() else sorted(
       path.glob("seed*/config.json"))
-  common_flags.adopt(runs[0].parent if runs else path)
+  adoption.adopt(runs[0].parent if runs else path)
   if not runs:  # One run, even if it was one of several.
     FLAGS.seeds = None
-    common_flags.adopt_seed(path)
+    adoption.adopt_seed(path)
   return path
 
 

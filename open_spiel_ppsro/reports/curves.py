@@ -21,7 +21,7 @@ import numpy as np
 
 from open_spiel_ppsro.reports import picture as picture_lib
 from open_spiel_ppsro.reports import run_record
-from open_spiel_ppsro.runs import report as report_lib
+from open_spiel_ppsro.runs import plots
 
 # Below this an exploitability is zero up to rounding; a log axis needs a floor.
 _FLOOR = 1e-9
@@ -132,7 +132,7 @@ def _band(record, x):
 
 
 def _draw_mean(picture, axes, label, curves, colour, style, x_label):
-  x, mean, lowest, highest = report_lib.mean_and_range(curves)
+  x, mean, lowest, highest = plots.mean_and_range(curves)
   if not len(x):  # They have no x in common.
     x, mean = curves[0]
     lowest = highest = mean
@@ -160,8 +160,8 @@ def _draw_bounds(picture, axes, label, bands, colour, style, x_label):
   """Draws bounds of exploitability, from the lowest to the highest."""
   lows = [(x, low) for x, low, _ in bands]
   highs = [(x, high) for x, _, high in bands]
-  x, _, low, _ = report_lib.mean_and_range(lows)
-  _, _, _, high = report_lib.mean_and_range(highs)
+  x, _, low, _ = plots.mean_and_range(lows)
+  _, _, _, high = plots.mean_and_range(highs)
   if not len(x):
     x, low, high = bands[0]
   # Where nothing is known from below, the band ends at a tenth of the bound.

@@ -176,9 +176,9 @@ class Recorder:
     if not self._solver.rounds or not (self._solver.is_exact or self.interval):
       return
     # Importing matplotlib takes a second, which a run has at its end only.
-    from open_spiel_ppsro.runs import report  # pylint: disable=g-import-not-at-top
+    from open_spiel_ppsro.runs import plots  # pylint: disable=g-import-not-at-top
     with self.directory.tolerate(run_directory.PLOT):
-      report.plot_run(self.directory.path, self.interval)
+      plots.plot_run(self.directory.path, self.interval)
 
   def _write_joint(self):
     """Writes the joint distribution, if the run plays one."""

@@ -23,7 +23,7 @@
     best_policy.npz     the policy of its best round, of an enumerated game
     final_joint.npz     of a run that plays a joint distribution: that
     final_mixture.npz   the members of that policy, see `final_mixture`
-    nash_conv.png       drawn by `report.py`
+    nash_conv.png       drawn by `plots`
     result.json         what it found, and on what it ran; written last
 
 It knows files, not games in training. Nothing that is read here is ever

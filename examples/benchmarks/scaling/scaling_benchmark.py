@@ -33,8 +33,9 @@ from absl import flags
 
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro.commands import common_flags
+from open_spiel_ppsro.commands import launch
+from open_spiel_ppsro.runs import plots
 from open_spiel_ppsro.runs import provenance
-from open_spiel_ppsro.runs import report
 import scaling_calibration
 import scaling_model
 
@@ -122,7 +123,7 @@ def costs_table(costs, per_freeze, here):
   rows += [(f"rounds to a freeze, {levels} level(s)", f"{rounds:.2f}",
             f"model {costs.rounds_per_iteration(levels):.2f}")
            for levels, rounds in per_freeze.items()]
-  return report.aligned(rows)
+  return plots.aligned(rows)
 
 
 def predictions(costs):
@@ -151,7 +152,7 @@ def predictions_table(found):
         f"{p.seconds_per_round:.4g}", f"{p.seconds_per_iteration:.4g}",
         f"{speedup:.2f}", f"{speedup / p.workers:.3g}", p.binds,
         f"{100 * p.shares[p.binds]:.0f} %"))
-  return report.aligned(rows)
+  return plots.aligned(rows)
 
 
 def held_against_runs(game, config, costs, here):
@@ -199,7 +200,7 @@ def held_against_runs(game, config, costs, here):
         f"{statistics.median(values):.3g} "
         f"({min(values):.3g} - {max(values):.3g})"
         for values in (measured[workers], predicted[workers], ratios))))
-  return report.aligned(rows), medians
+  return plots.aligned(rows), medians
 
 
 def plot_scaling(path, title, workers, speedups, shares):
@@ -213,7 +214,7 @@ def plot_scaling(path, title, workers, speedups, shares):
     shares: `{label: {cause: shares of the time}}`, likewise; a stack of them
       for each label.
   """
-  figure = report.new_figure(5 * (1 + len(shares)), 4.5)
+  figure = plots.new_figure(5 * (1 + len(shares)), 4.5)
   left, *others = figure.subplots(1, 1 + len(shares))
   left.plot(workers, workers, "--", color="0.7", linewidth=1, label="ideal")
   for label, values in speedups.items():
@@ -238,7 +239,7 @@ def plot_scaling(path, title, workers, speedups, shares):
   axis.legend(frameon=False, fontsize=8, loc="center left",
               bbox_to_anchor=(1, 0.5), reverse=True)
   figure.suptitle(title)
-  return report.save_figure(figure, path)
+  return plots.save_figure(figure, path)
 
 
 def main():
@@ -291,4 +292,4 @@ def main():
 
 
 if __name__ == "__main__":
-  common_flags.start(main)
+  launch.start(main)

@@ -22,7 +22,7 @@ from absl.testing import parameterized
 import numpy as np
 
 from open_spiel_ppsro.runs import metrics
-from open_spiel_ppsro.runs import report
+from open_spiel_ppsro.runs import plots
 from open_spiel_ppsro.runs import run_directory
 import testing
 
@@ -51,10 +51,10 @@ class CurvesTest(parameterized.TestCase):
   @parameterized.parameters(
       (5, np.nan), (10, 1), (19, 1), (20, .5), (39.9, .5), (40, .25), (99, .25))
   def test_value_at(self, x, value):
-    np.testing.assert_array_equal(report.value_at(STEPS, x), value)
+    np.testing.assert_array_equal(plots.value_at(STEPS, x), value)
 
   def test_mean_and_range_where_all_have_values(self):
-    x, mean, lowest, highest = report.mean_and_range([STEPS, LATER])
+    x, mean, lowest, highest = plots.mean_and_range([STEPS, LATER])
     np.testing.assert_array_equal(x, [15, 20, 30])
     np.testing.assert_array_equal(lowest, [1, .5, .5])
     np.testing.assert_array_equal(highest, [2, 2, 1])
@@ -62,10 +62,10 @@ class CurvesTest(parameterized.TestCase):
 
   @parameterized.parameters(([2.], "2"), ([1., 3.], "2 (1 - 3)"))
   def test_spread(self, values, text):
-    self.assertEqual(report.spread(values), text)
+    self.assertEqual(plots.spread(values), text)
 
   def test_table_of_curves(self):
-    lines = report.curves_table({"a": [STEPS], "long name": [STEPS, LATER]}
+    lines = plots.curves_table({"a": [STEPS], "long name": [STEPS, LATER]}
                                 ).splitlines()
     self.assertLen(lines, 3)
     self.assertTrue(lines[2].startswith("long name"))
@@ -86,7 +86,7 @@ class RunsTest(absltest.TestCase):
   def test_runs_of_different_length_are_compared_at_equal_episodes(self):
     write_run(self.path / "a", [.9, .6, .3], 100)
     write_run(self.path / "b", [.8, .4], 100)
-    table = report.comparison_table({"one": [self.path / "a"],
+    table = plots.comparison_table({"one": [self.path / "a"],
                                      "two": [self.path / "b"]})
     header, one, two = table.splitlines()
     self.assertIn("at 200 episodes", header)
@@ -96,26 +96,26 @@ class RunsTest(absltest.TestCase):
 
   def test_without_episodes_there_is_no_such_column(self):
     write_run(self.path / "a", [.9], 0)
-    table = report.comparison_table({"one": [self.path / "a"]})
+    table = plots.comparison_table({"one": [self.path / "a"]})
     self.assertNotRegex(table.splitlines()[0], r"at [0-9,]+ episodes")
 
   def test_pictures(self):
     for name, episodes in (("a", 100), ("b", 0)):
       write_run(self.path / name, [.9, .6, 0], episodes)
-      self.assertIsPicture(report.plot_run(self.path / name))
-    curves = {"one": [report.read_curve(self.path / "a")]}
-    self.assertIsPicture(report.plot_curves(
+      self.assertIsPicture(plots.plot_run(self.path / name))
+    curves = {"one": [plots.read_curve(self.path / "a")]}
+    self.assertIsPicture(plots.plot_curves(
         self.path / "c.png", "title", [("episodes", True, curves, curves),
                                        ("rounds", False, curves, {})]))
 
   def test_what_cannot_be_shown_is_told(self):
     write_run(self.path / "a", [np.nan], 100)
     for show, message in (
-        (lambda: report.plot_run(self.path / "a"), "there is nothing to draw"),
-        (lambda: report.plot_run(self.path / "none"), "there is no run in"),
-        (lambda: report.read_curve(self.path / "a", "time"),
+        (lambda: plots.plot_run(self.path / "a"), "there is nothing to draw"),
+        (lambda: plots.plot_run(self.path / "none"), "there is no run in"),
+        (lambda: plots.read_curve(self.path / "a", "time"),
          "no column 'time' in metrics; x takes one of round"),
-        (lambda: report.comparison_table({"a": "runs/x"}),
+        (lambda: plots.comparison_table({"a": "runs/x"}),
          "the runs of 'a' are 'runs/x'; they take a list")):
       with self.assertRaisesRegex(ValueError, message):
         show()
@@ -125,8 +125,8 @@ class RunsTest(absltest.TestCase):
                                   (0, "rounds", [1, 2])):
       path = self.path / x_label
       write_run(path, [.9, .6], episodes)
-      with mock.patch.object(report, "save_figure") as save:
-        report.plot_run(path)
+      with mock.patch.object(plots, "save_figure") as save:
+        plots.plot_run(path)
       (figure, _), _ = save.call_args
       left, right = figure.axes
       self.assertEqual((left.get_xlabel(), right.get_xlabel()),
@@ -139,8 +139,8 @@ class RunsTest(absltest.TestCase):
     for gap, label, num_lines in ((float("nan"), "NashConv", 2),
                                   (0.25, "CCE gap", 4)):
       write_run(self.path / label, [.9, .6], 100, gap, least=gap)
-      with mock.patch.object(report, "save_figure") as save:
-        report.plot_run(self.path / label)
+      with mock.patch.object(plots, "save_figure") as save:
+        plots.plot_run(self.path / label)
       (figure, _), _ = save.call_args
       axis = figure.axes[0]
       self.assertEqual(axis.get_ylabel(), label)
@@ -154,7 +154,7 @@ class RunsTest(absltest.TestCase):
     path = self.path / "published.csv"
     path.write_text("# source\nscheme,seed,policies,episodes,exploitability\n"
                     "naive,1,1,10,3\nnaive,1,2,20,2.5\nnaive,2,1,15,2\n")
-    published = report.read_published(path)
+    published = plots.read_published(path)
     self.assertEqual(list(published), ["naive"])
     self.assertLen(published["naive"], 2)
     np.testing.assert_array_equal(published["naive"][0], [[10, 20], [3, 2.5]])
