@@ -20,7 +20,8 @@ The first experiment of McAleer et al. 2020: random symmetric zero-sum games,
 with a learner that moves `learning_rate` of the way to its exact best response
 each round. A table and a plot show the exact exploitability of the meta-Nash
 over all policies, those in training included. With --payoffs_file the game is
-any zero-sum matrix instead: `--payoffs_file=rps_x.csv --start_action=0
+any zero-sum matrix instead, and its equilibrium is printed, too:
+`--payoffs_file=rps_x.csv --start_action=0
 --learning_rates=1` with the lines
 
     0,-1,1,-0.4
@@ -148,6 +149,24 @@ def games(seeds):
         for seed in seeds]
 
 
+def equilibrium(tree):
+  """Returns the exact equilibrium of a matrix game in words."""
+  with ppsro.PipelinedOracle(tree, ppsro.ExactConfig()) as oracle:
+    solver = ppsro.PipelinePSROSolver(tree, oracle, ppsro.Sequential())
+    # A double oracle: no more policies than there are actions.
+    for _ in range(2 * tree.num_actions + 1):
+      solver.round()
+    tables = solver.final_tables("meta_nash")
+    nash_conv = solver.exploitability("meta_nash").nash_conv
+  lines = [f"equilibrium (NashConv {max(nash_conv, 0.0):.1g}):"]
+  for player, table in enumerate(tables):
+    lines.append(f"player {player}: " + ", ".join(
+        f"action {action} {probability:.6g}"
+        for action, probability in enumerate(table[0])
+        if probability > 1e-9))
+  return "\n".join(lines)
+
+
 def main():
   if _ROUNDS.value < 1:
     raise ValueError(f"--rounds is {_ROUNDS.value}; it takes 1 or more")
@@ -172,6 +191,8 @@ def main():
                    + ppsro.curves_table(curves))
       panels.append((f"rounds ({title}, learning rate {rate:g})", False,
                      curves, {}))
+  if _PAYOFFS_FILE.value is not None:
+    texts.append(equilibrium(ppsro.from_file(_PAYOFFS_FILE.value)))
   text = "\n\n".join(texts)
   print(text)
   (path / "exploitability.txt").write_text(text + "\n", encoding="utf-8")

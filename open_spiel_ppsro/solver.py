@@ -34,7 +34,7 @@ from open_spiel.python import policy as openspiel_policy
 from open_spiel.python.algorithms.psro_v2 import psro_v2
 import pyspiel
 
-from open_spiel_ppsro import lower_bound as lower_bound_lib
+from open_spiel_ppsro import answers
 from open_spiel_ppsro import plateau as plateau_lib
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro import psro_v2_arguments
@@ -56,7 +56,6 @@ from open_spiel_ppsro.oracles import game_defaults
 from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.policies import policy as policy_lib
-from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.policies import tabular
 from open_spiel_ppsro.simulators import of_game
 
@@ -69,11 +68,7 @@ _ARGUMENTS = (
 _OF_SCHEMES = ("num_levels", "warmup_steps", "rectify")
 
 
-# What a run may answer with.
-ANSWERS = ("meta_nash", "least_exploitable")
-
-
-class PipelinePSROSolver(psro_v2.PSROSolver):
+class PipelinePSROSolver(answers.Answers, psro_v2.PSROSolver):
   """PSRO by any scheme of `schemes.py`, outwardly a psro_v2 solver.
 
   `get_policies()`, `get_meta_game()` and `get_meta_strategies()` range over the
@@ -191,20 +186,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
       raise ValueError(
           f"max_staleness is {max_staleness}; policies that train in turn, or "
           "share a network, wait for each other: use 0")
-    has_least = (played_game.is_enumerated and played_game.is_zero_sum
-                 and played_game.num_players == 2)
-    if answer is None:
-      answer = "least_exploitable" if has_least else "meta_nash"
-    if answer not in ANSWERS:
-      raise ValueError(f"answer is {answer!r}; it takes one of "
-                       f"{', '.join(ANSWERS)}")
-    if answer == "least_exploitable" and not has_least:
-      raise ValueError(
-          "answer is 'least_exploitable', which takes exact best responses in "
-          f"a two-player zero-sum game, and {oracle.original_game.game} is "
-          "sampled or none; use 'meta_nash'")
-    self.answer = answer
-    self._least: least_exploitable.LeastExploitable | None = None
+    has_least = answers.has_least_exploitable(played_game)
+    self.answer = answers.chosen(answer, played_game)
     if scheme.anytime and not has_least:
       raise ValueError(
           "anytime takes exact payoffs in a two-player zero-sum game, and "
@@ -274,19 +257,9 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
             f"{type(self.scheme).__name__}, {self._rounds} rounds>")
 
   @property
-  def original_game(self) -> game_lib.Game:
-    """The `Game` before its seats were drawn; `played_game` if they are not."""
-    return self.played_game.original
-
-  @property
   def population(self) -> population_lib.Population:
     """The `Population`, active policies included. Read it, do not change it."""
     return self._population
-
-  @property
-  def answers(self) -> tuple[str, ...]:
-    """Those of `ANSWERS` that this run has."""
-    return ANSWERS if self._least is not None else ANSWERS[:1]
 
   @property
   def num_policies(self) -> tuple[int, ...]:
@@ -383,9 +356,6 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
               population_lib.PolicyId(population_index, i)].snapshot.policy)
           for i in chosen[len(policies):]]
     self._of_frozen = solution
-
-  def _update_least(self):
-    self._least = self._evaluator.least_exploitable(self._of_frozen)
 
   def _everyone(self):
     return tuple(tuple(range(size)) for size in self._population.sizes())
@@ -553,49 +523,6 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     # The returns of training are more precise than the measured payoffs.
     return report.mean_return
 
-  def exploitability(self, answer: str | None = None
-                     ) -> evaluator_lib.Exploitability:
-    """Returns the `Exploitability` of the run's result.
-
-    It is NaN for a sampled game; see `lower_bound`.
-
-    Args:
-      answer: which of `ANSWERS`; by default that of the run.
-    """
-    return self._evaluator.exploitability(self._result(answer))
-
-  def least_exploitable(self) -> least_exploitable.LeastExploitable | None:
-    """Returns the least exploitable mixture of the frozen policies.
-
-    It ranges over all policies where none ever freezes. Its weights are in the
-    order of `get_policies()`.
-
-    Returns:
-      A `LeastExploitable`, with its exploitability and a lower bound of what
-      any mixture of these policies has; None outside enumerated two-player
-      zero-sum games.
-    """
-    return self._least
-
-  def _result(self, answer=None):
-    """Returns the run's result as a `MetaStrategy`.
-
-    Args:
-      answer: which of `ANSWERS`; by default that of the run.
-
-    Raises:
-      ValueError: if there is no such answer.
-    """
-    answer = self.answer if answer is None else answer
-    if answer == "meta_nash":
-      return self._of_frozen
-    if answer != "least_exploitable" or self._least is None:
-      raise ValueError(f"answer is {answer!r}; of this run it takes "
-                       f"{' or '.join(self.answers)}")
-    return dataclasses.replace(
-        self._of_frozen, probabilities=self._least.weights, joint=None,
-        method=answer)
-
   def best_response_gap(self, level: round_result.LevelStatus) -> float:
     """Returns what a best response would gain over a policy, in game utility.
 
@@ -615,98 +542,6 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         level.policy_id.player, level.opponents)
     return best - self._empirical_game.expected_return(
         level.policy_id, level.opponents)
-
-  def final_joint(self) -> np.ndarray | None:
-    """Returns the joint distribution of the run's result.
-
-    Returns:
-      `[K_0, ..., K_{n-1}]`, over the profiles of `get_policies()`; None where
-      players draw independently, see `get_meta_strategies()`.
-    """
-    return self._of_frozen.joint
-
-  def final_mixtures(self, answer: str | None = None
-                     ) -> tuple[population_lib.Mixture, ...]:
-    """Returns the run's result as a `Mixture` per player.
-
-    The mixtures of a joint distribution are its marginals. After an interrupt
-    in the middle of a round, the result is that of the round before.
-
-    Args:
-      answer: which of `ANSWERS`; by default that of the run.
-    """
-    return evaluator_lib.mixtures(
-        self.played_game.roles, self._result(answer), self._population)
-
-  def lower_bound(self, exploiter_steps: int, num_episodes: int | None = None,
-                  **options: Any) -> lower_bound_lib.LowerBound:
-    """Trains an exploiter of the run's result for each population.
-
-    Args:
-      exploiter_steps: environment steps that each exploiter trains.
-      num_episodes: the episodes per estimate, see `lower_bound.lower_bound`.
-      **options: `go_on` and `until`, see `lower_bound.lower_bound`.
-
-    Returns:
-      A `LowerBound` of the NashConv of `final_mixtures`.
-
-    Raises:
-      ValueError: if the game is enumerated: its NashConv is known exactly.
-    """
-    if self.is_exact:
-      raise ValueError(f"{self.original_game.game} is enumerated, and its "
-                       "NashConv is exact: see exploitability()")
-    assert isinstance(self._evaluator, sampled_evaluator.SampledEvaluator)
-    return lower_bound_lib.lower_bound(
-        self._oracle, self._evaluator, self.final_mixtures(), exploiter_steps,
-        num_episodes, **options)
-
-  def final_tables(self, answer: str | None = None) -> list[np.ndarray]:
-    """Returns the result of an exact run as a table `[I, A]` per player.
-
-    The tables are the behaviour policies of `final_mixtures`, weighted by
-    reach, in the original game.
-
-    Args:
-      answer: which of `ANSWERS`; by default that of the run.
-
-    Raises:
-      ValueError: if the game is sampled, and too large for tables.
-    """
-    if not self.is_exact:
-      raise ValueError(f"{self.original_game.game} is sampled and has no "
-                       "tables: final_policy() and final_mixtures() work")
-    assert isinstance(self._evaluator, exact_evaluator.ExactEvaluator)
-    return self._evaluator.game.seat_tables(
-        self._evaluator.mixture_tables(self._result(answer)))
-
-  def final_policy(self, answer: str | None = None
-                   ) -> openspiel_policy.Policy:
-    """Returns the run's result as one OpenSpiel policy of all seats.
-
-    Args:
-      answer: which of `ANSWERS`; by default that of the run.
-
-    Returns:
-      The behaviour policy of `final_mixtures`, weighted by reach: a
-      `BestResponsePolicy` of an enumerated game, a `MixturePolicy` of a
-      sampled one. If the result is a joint distribution, it plays the
-      marginals.
-    """
-    game = self.original_game
-    if isinstance(game, game_tree.GameTree):
-      return tabular.BestResponsePolicy(
-          game.game, dict(enumerate(zip(game.infostates,
-                                        self.final_tables(answer)))),
-          frozen=True)
-    assert isinstance(self.played_game, state_game.StateGame)
-    mixtures = self.final_mixtures(answer)
-    functions: list[list[Any]] = [
-        [snapshot.policy for snapshot in mixture.snapshots]
-        for mixture in mixtures]
-    return sampled.MixturePolicy(
-        self.played_game, functions,
-        [mixture.probabilities for mixture in mixtures])
 
   def payoff_standard_errors(self) -> np.ndarray:
     """Returns the standard errors of the payoffs among all policies.

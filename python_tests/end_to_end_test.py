@@ -433,6 +433,9 @@ class OtherExamplesTest(ExampleTestCase):
     self.assertAlmostEqual(last["rectified"], 0.4)
     self.assertLess(max(last["sequential"], last["pipeline-2"]), 1e-9)
     self.assertTrue((self.run_path / "exploitability.png").exists())
+    # The last row beats all others.
+    self.assertEqual(lines[-3:-1], ["player 0: action 3 1",
+                                    "player 1: action 3 1"])
 
   def test_random_normal_form_whose_seats_are_drawn(self):
     payoffs = self.path / "chicken.csv"

@@ -47,9 +47,11 @@ IMPORTS = {
     "oracles": "executors games plain_data policies population "
                "psro_v2_arguments simulators",
     "lower_bound": "evaluation oracles population simulators",
+    "answers": "evaluation games lower_bound meta_games oracles policies "
+               "population",
     "round_result": "evaluation meta_games population",
     "schemes": "meta_games plain_data population",
-    "solver": "evaluation games lower_bound meta_games oracles plateau "
+    "solver": "answers evaluation games meta_games oracles plateau "
               "policies population psro_v2_arguments round_result schemes "
               "simulators",
     "testing": "executors games oracles plain_data policies population "

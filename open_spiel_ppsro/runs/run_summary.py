@@ -52,7 +52,7 @@ class RunSummary:
       `exploitability_round` is certainly no less; None if it was not measured.
     exploitability_high: it is certainly no more.
     exploitability_round: the round, the last one if there was time for it.
-    answer: which of `solver.ANSWERS` `read_policy` returns.
+    answer: which of `answers.ANSWERS` `read_policy` returns.
     cce_gap: exact, of the joint distribution that was found, in game utility;
       None where players draw independently.
     best_nash_conv: the lowest NashConv of all rounds, that of the policy in
