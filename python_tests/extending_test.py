@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Tests of extensions: docs/extending.md, its example, own learners."""
+"""Tests of extensions: docs/extend.md, its example, own learners."""
 
 import dataclasses
 import importlib
@@ -31,7 +31,7 @@ from open_spiel_ppsro import plain_data
 from open_spiel_ppsro import testing as checks
 import testing
 
-PAGE = (testing.ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+PAGE = (testing.ROOT / "docs" / "extend.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.S)
 # The modules of the page by name, and the blocks that use them.
 MODULES = {code.split()[1].removesuffix(".py"): code for code in BLOCKS
@@ -79,7 +79,7 @@ class PageTest(ExtensionTestCase):
 
   @parameterized.parameters(*USES)
   def test_what_uses_the_modules_runs(self, code):
-    exec(compile(code, "extending.md", "exec"), {})  # pylint: disable=exec-used
+    exec(compile(code, "extend.md", "exec"), {})  # pylint: disable=exec-used
 
   @parameterized.parameters((), ("--executor=processes", "--num_workers=2"))
   @pytest.mark.slow
