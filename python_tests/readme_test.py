@@ -123,12 +123,10 @@ class ReadmeTest(parameterized.TestCase):
     for name in NAMES:
       for line in commands(name):
         words = shlex.split(line)
-        if words[0] == "ppsro":
-          pass
-        elif words[0] == "python" and words[1].endswith(".py"):
+        if words[0] == "python" and words[1].endswith(".py"):
           self.assertTrue((ROOT / words[1]).exists(), line)
           words = [str(ROOT / words[1]), *words[2:]]
-        else:
+        elif words[0] != "ppsro":
           self.assertIn(words[0], (*PROGRAMS, "ruff", "mypy"), line)
           for path in re.findall(r"python_tests/\S+\.py", line):
             self.assertTrue((ROOT / path).exists(), line)
@@ -140,10 +138,10 @@ class ReadmeTest(parameterized.TestCase):
     self.assertGreater(len(places), 50)
     done = subprocess.run(
         [sys.executable, pathlib.Path(__file__).with_name("command_reader.py")],
-        input=json.dumps(list(places)), capture_output=True, text=True, check=True,
-        cwd=testing.make_directory(self))
-    wrong = [f"{place}\n{complaint}" for place, complaint
-             in zip(places.values(), json.loads(done.stdout), strict=True) if complaint]
+        input=json.dumps(list(places)), capture_output=True, text=True,
+        check=True, cwd=testing.make_directory(self))
+    wrong = [f"{place}\n{complaint}" for place, complaint in zip(
+        places.values(), json.loads(done.stdout), strict=True) if complaint]
     self.assertEmpty(wrong, "\n".join(wrong))
 
   @parameterized.parameters(*NAMES)
