@@ -38,6 +38,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 html_theme = "furo"
 html_title = f"open_spiel_ppsro {version}"
 html_show_sphinx = False
+pygments_style = "friendly"
 myst_heading_anchors = 3  # The anchors that GitHub makes.
 
 # Single backticks in docstrings are code, as in OpenSpiel.
