@@ -90,7 +90,7 @@ class PageTest(ExtensionTestCase):
     self.assertEqual(os.path.basename(example), "pipeline_psro_example.py")
     code, lines, errors = testing.run_example(
         "pipeline_psro_example", *arguments, *flags, "--max_rounds=2",
-        f"--output_dir={self.path / 'run'}")
+        "--time_limit_seconds=600", f"--output_dir={self.path / 'run'}")
     self.assertEqual(code, 0, errors)
     result = testing.result_of(lines)
     self.assertEqual(
@@ -170,7 +170,7 @@ class ExampleTest(ExtensionTestCase):
     here = self.call("extending_example", "--max_rounds=4", "--seed=5")
     code, lines, errors = testing.run_example(
         "pipeline_psro_example", *arguments, "--num_workers=2",
-        f"--output_dir={self.path / 'other'}")
+        "--time_limit_seconds=600", f"--output_dir={self.path / 'other'}")
     self.assertEqual(code, 0, errors)
     self.assertEqual(testing.result_of(lines)["nash_conv"], here["nash_conv"])
 
