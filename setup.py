@@ -37,13 +37,14 @@ setuptools.setup(
     ],
     extras_require={
         "benchmark": ["dm-tree"],  # OpenSpiel's torch DQN imports it.
+        "docs": ["furo", "myst-parser", "sphinx"],
         "fast": ["numba"],  # Walks of phantom boards for intervals.
         "onnx": ["onnx", "onnxscript"],  # What torch's exporter imports.
         "ray": ["ray"],
         "tensorboard": ["tensorboard"],
-        "test": ["dm-tree", "hypothesis", "mypy", "numba", "onnx",
-                 "onnxruntime", "onnxscript", "pyte", "pytest", "pytest-xdist",
-                 "ray", "ruff", "tensorboard"],
+        "test": ["dm-tree", "hypothesis", "ipykernel", "mypy", "nbclient",
+                 "numba", "onnx", "onnxruntime", "onnxscript", "pyte", "pytest",
+                 "pytest-xdist", "ray", "ruff", "tensorboard"],
         "wandb": ["wandb"],
     },
     classifiers=[

@@ -22,7 +22,7 @@ well, because importing this module registers all four:
     python examples/pipeline_psro_example.py \\
         --import_module=extending_example --scheme=prioritised --oracle=linear
 
-docs/extending.md goes through them one by one.
+docs/extend.md goes through them one by one.
 """
 
 import dataclasses

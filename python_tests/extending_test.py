@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Tests of extensions: docs/extending.md, its example, own learners."""
+"""Tests of extensions: docs/extend.md, its example, own learners."""
 
 import dataclasses
 import importlib
@@ -31,7 +31,7 @@ from open_spiel_ppsro import plain_data
 from open_spiel_ppsro import testing as checks
 import testing
 
-PAGE = (testing.ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+PAGE = (testing.ROOT / "docs" / "extend.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.S)
 # The modules of the page by name, and the blocks that use them.
 MODULES = {code.split()[1].removesuffix(".py"): code for code in BLOCKS
@@ -79,7 +79,7 @@ class PageTest(ExtensionTestCase):
 
   @parameterized.parameters(*USES)
   def test_what_uses_the_modules_runs(self, code):
-    exec(compile(code, "extending.md", "exec"), {})  # pylint: disable=exec-used
+    exec(compile(code, "extend.md", "exec"), {})  # pylint: disable=exec-used
 
   @parameterized.parameters((), ("--executor=processes", "--num_workers=2"))
   @pytest.mark.slow
@@ -90,7 +90,7 @@ class PageTest(ExtensionTestCase):
     self.assertEqual(os.path.basename(example), "pipeline_psro_example.py")
     code, lines, errors = testing.run_example(
         "pipeline_psro_example", *arguments, *flags, "--max_rounds=2",
-        f"--output_dir={self.path / 'run'}")
+        "--time_limit_seconds=600", f"--output_dir={self.path / 'run'}")
     self.assertEqual(code, 0, errors)
     result = testing.result_of(lines)
     self.assertEqual(
@@ -170,7 +170,7 @@ class ExampleTest(ExtensionTestCase):
     here = self.call("extending_example", "--max_rounds=4", "--seed=5")
     code, lines, errors = testing.run_example(
         "pipeline_psro_example", *arguments, "--num_workers=2",
-        f"--output_dir={self.path / 'other'}")
+        "--time_limit_seconds=600", f"--output_dir={self.path / 'other'}")
     self.assertEqual(code, 0, errors)
     self.assertEqual(testing.result_of(lines)["nash_conv"], here["nash_conv"])
 

@@ -18,8 +18,8 @@ OUT gets policy.npz and policy.csv, one policy of all seats, weighted by reach,
 of games that can be enumerated; members.npz, the members of the mixture and
 their probabilities; and export.json, which says what is what. With --onnx each
 member is a model, too. With --distil one network imitates the mixture:
-distilled.npz and distilled.onnx. No file holds pickles; docs/using.md lists the
-arrays.
+distilled.npz and distilled.onnx. No file holds pickles; docs/formats.md lists
+the arrays.
 """
 
 import json

@@ -15,7 +15,7 @@
 """Writes a page about runs: curves, the population, payoffs, time, settings.
 
 The page needs no network and no other file. The same pictures lie beside it as
-PNG and SVG. docs/watching.md says what they show.
+PNG and SVG. docs/using.md says what they show.
 """
 
 import sys

@@ -31,7 +31,7 @@ class Game(abc.ABC):
   Attributes:
     game: the pyspiel game, turn-based. In a worker process an enumerated game
       has none, because workers need its arrays alone.
-    num_players: n.
+    num_players: n, the number of players.
     num_actions: A, the number of distinct actions.
     is_zero_sum: whether the returns of all players always sum to zero.
     roles: for each player, the population that its policies come from: one
@@ -52,7 +52,7 @@ class Game(abc.ABC):
 
   @property
   def num_populations(self) -> int:
-    """The number of populations: one per player, or one for all."""
+    """The number of populations, one per player or one for all."""
     return max(self.roles) + 1
 
   @property

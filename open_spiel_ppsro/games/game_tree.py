@@ -98,7 +98,7 @@ class GameTree(game_lib.Game):
 
   Attributes:
     game: the pyspiel game, turn-based.
-    num_players: n.
+    num_players: n, the number of players.
     num_actions: A, the number of distinct actions.
     num_histories: how many histories were visited, terminal ones included.
     infostates: one `Infostates` per player.

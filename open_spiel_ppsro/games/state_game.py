@@ -42,7 +42,7 @@ class StateGame(game_lib.Game):
 
   Attributes:
     game: the pyspiel game, turn-based.
-    num_players: n.
+    num_players: n, the number of players.
     num_actions: A, the number of distinct actions.
     num_features: D, the length of an observation: the information state tensor
       or, where the game has none, the observation tensor, which may forget;

@@ -46,8 +46,8 @@ class DistilledPolicy:
   Attributes:
     network: its input is an observation `[D]`, of fewer features filled up with
       zeros, and then a one-hot seat `[n]`.
-    num_features: D.
-    num_players: n.
+    num_features: D, the length of an observation.
+    num_players: n, the number of players.
   """
   network: networks.NetworkPolicy
   num_features: int

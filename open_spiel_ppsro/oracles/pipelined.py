@@ -285,7 +285,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
       policy_ids: the ids of the policies to wait for.
 
     Returns:
-      `{policy id: TrainingReport}` of all policies that have ended their
+      By policy id, the `TrainingReport` of all policies that have ended their
       training by then, in the order in which they began it.
 
     Raises:

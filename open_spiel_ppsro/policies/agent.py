@@ -74,9 +74,9 @@ class AgentSpec:
   Attributes:
     agent_class: its class.
     player: the player whose entry of a time step it reads.
-    num_players: n.
+    num_players: n, the number of players.
     num_features: D, the length of an observation.
-    num_actions: A.
+    num_actions: A, the number of distinct actions.
     seed: for its constructor, if that takes one.
     kwargs: further arguments of its constructor.
   """
@@ -205,7 +205,7 @@ def time_step(player: int, num_players: int, info_state: Sequence[float],
 
   Args:
     player: the player that the agent plays.
-    num_players: n.
+    num_players: n, the number of players.
     info_state: `[D]`, what it sees.
     legal_actions: what it may do; nothing at the end.
     rewards: per player, since the last decision of the agent; None at first.

@@ -15,7 +15,7 @@
 """Policy export: tables and members in files that other programs can read.
 
 Every array of these npz files stands under its own name, as `np.load` shows it
-with `allow_pickle=False`; docs/using.md lists the names.
+with `allow_pickle=False`; docs/formats.md lists the names.
 """
 
 from collections.abc import Sequence

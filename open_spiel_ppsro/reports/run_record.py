@@ -103,7 +103,7 @@ class RunRecord:
 
   @property
   def name(self) -> str:
-    """What the run is called: the name of its directory."""
+    """What the run is called, the name of its directory."""
     return self.path.resolve().name
 
   @property

@@ -137,7 +137,7 @@ class LoadedRun:
 
   @functools.cached_property
   def game(self) -> game_lib.Game:
-    """The game: enumerated and before its seats were drawn, or as sampled."""
+    """The game, enumerated and before its seats were drawn, or as sampled."""
     if self._found is not None:
       return self._found.open_game(self._given_game)
     if isinstance(self.policy, sampled.MixturePolicy):

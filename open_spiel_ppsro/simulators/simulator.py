@@ -82,7 +82,7 @@ class EpisodeBatch:
 
   @property
   def weight(self) -> int:
-    """The weight of the batch beside others: its episodes, or 1."""
+    """The weight of the batch beside others, which is its episodes, or 1."""
     return self.num_episodes or 1
 
   def per_action(self) -> tuple[np.ndarray, np.ndarray]:
