@@ -49,9 +49,9 @@ class MLPTest(parameterized.TestCase):
 
   @parameterized.parameters(((5, 3),), ((5, 8, 3),), ((5, 16, 8, 4),))
   def test_output_gradient_and_adam(self, sizes):
-    network = networks.MLP(sizes, torch.Generator().manual_seed(0), "cpu")
+    network = networks.Network(sizes, torch.Generator().manual_seed(0), "cpu")
     reference = twin(network, sizes)
-    ours = optimiser.Adam(network)
+    ours = optimiser.Adam(network.parameters)
     theirs = torch.optim.Adam(reference.parameters(), lr=0.01)
     inputs = torch.rand(7, sizes[0], generator=torch.Generator().manual_seed(1))
     for _ in range(20):
@@ -67,7 +67,7 @@ class MLPTest(parameterized.TestCase):
       theirs.step()
 
   def test_seed_decides_the_weights(self):
-    make = lambda seed: networks.MLP(
+    make = lambda seed: networks.Network(
         (4, 6, 2), networks.generator(np.random.SeedSequence(seed)),
         "cpu").parameters
     torch.testing.assert_close(make(1), make(1), rtol=0, atol=0)
@@ -83,7 +83,7 @@ class NetworkStackTest(parameterized.TestCase):
     rng = np.random.default_rng(0)
     policies = []
     for seed in range(len(counts)):
-      network = networks.MLP(
+      network = networks.Network(
           (6 + context_size, 16, 8, 5),
           networks.generator(np.random.SeedSequence(seed)), "cpu")
       policies.append(networks.NetworkPolicy(
