@@ -54,7 +54,8 @@ class MLP(nn.Module):
 
   def forward(self, inputs: torch.Tensor) -> torch.Tensor:
     # At this size a call of a module takes as long as what it computes.
-    *hidden, last = self.layers
+    layers: Any = self.layers
+    *hidden, last = layers
     for layer in hidden:
       inputs = functional.linear(inputs, layer.weight, layer.bias).relu_()
     return functional.linear(inputs, last.weight, last.bias)
