@@ -738,6 +738,9 @@ def _check_game(game, original_game):
 def _settings_of_0_1(settings):
   """Returns the settings of a checkpoint by the names that they have now."""
   settings = dict(settings)
+  if settings["oracle"] in ("PPOConfig", "DQNConfig", "NeuPLConfig",
+                            "SelfPlayConfig"):
+    settings.setdefault("oracle network", "mlp")  # There was no other.
   if "plateau relative" in settings:  # It is of a later version.
     return settings
   settings = game_defaults.settings_of_0_1(settings)

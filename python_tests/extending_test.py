@@ -71,11 +71,11 @@ class PageTest(ExtensionTestCase):
     for name in MODULES:
       self.addCleanup(sys.modules.pop, name, None)
 
-  def test_has_all_five_things(self):
+  def test_has_all_things(self):
     self.assertSameElements(MODULES, [
-        "my_scheme", "my_agent", "my_learner", "my_meta_strategy", "my_game",
-        "my_executor"])
-    self.assertLen(USES, 2)
+        "my_scheme", "my_agent", "my_learner", "my_network",
+        "my_meta_strategy", "my_game", "my_executor"])
+    self.assertLen(USES, 3)
 
   @parameterized.parameters(*USES)
   def test_what_uses_the_modules_runs(self, code):

@@ -47,7 +47,7 @@ TALL_BOARD = "dark_hex(num_rows=3,num_cols=2,gameversion=adh)"
 
 def network(game, seed, temperature):
   """Returns a random network; at temperature 0 it plays one action."""
-  mlp = networks.MLP(
+  mlp = networks.Network(
       (game.information_state_tensor_size(), 16, game.num_distinct_actions()),
       torch.Generator().manual_seed(seed), "cpu")
   return ppsro.NetworkPolicy(

@@ -38,7 +38,7 @@ def mixtures(game, temperature=.3):
   sizes = (game.information_state_tensor_size(), 16,
            game.num_distinct_actions())
   return [([ppsro.NetworkPolicy(
-      sizes, networks.MLP(sizes, torch.Generator().manual_seed(
+      sizes, networks.Network(sizes, torch.Generator().manual_seed(
           10 * player + index), "cpu").parameters.numpy().copy(), sizes[-1],
       temperature) for index in range(3)], WEIGHTS) for player in range(2)]
 

@@ -74,6 +74,16 @@ class TargetsTest(parameterized.TestCase):
     np.testing.assert_allclose(
         mirror_descent.logit_gradient(logits.detach(), samples), logits.grad,
         atol=1e-6)
+    # The same with a value, by autograd.
+    samples = samples._replace(value_target=tensor(rng.normal(size=5)))
+    value = tensor(rng.normal(size=(5, 1))).requires_grad_()
+    (0.5 * samples.visit_weight
+     * (value[:, 0] - samples.value_target) ** 2).sum().backward()
+    np.testing.assert_allclose(
+        mirror_descent.output_gradient(
+            torch.cat([logits, value], dim=1).detach(),
+            mirror_descent.with_value(samples, 0.5)),
+        torch.cat([logits.grad, value.grad], dim=1), atol=1e-6)
 
   @parameterized.parameters(0.0, 0.3, 1.0)
   def test_weights_of_observations(self, exponent):

@@ -14,9 +14,12 @@
 
 """The same seed gives the same bits, wherever learners run."""
 
+import dataclasses
+
 from absl.testing import absltest
 from absl.testing import parameterized
 import pytest
+import torch
 
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro.executors import process_executor
@@ -33,6 +36,15 @@ DQN = dqn.DQNConfig(episodes_per_batch=128, hidden_sizes=(16,))
 NEUPL = neupl.NeuPLConfig(episodes_per_batch=128, hidden_sizes=(16,),
                           max_policies=4)
 
+
+
+def narrow(num_features, num_outputs):
+  """Makes a network of one's own."""
+  return torch.nn.Sequential(
+      torch.nn.Linear(num_features, 8), torch.nn.Tanh(),
+      torch.nn.Linear(8, num_outputs))
+
+
 CASES = {
     "ppo": (PPO, schemes.Pipeline(3), {}),
     "dqn": (DQN, schemes.Pipeline(3), {}),
@@ -41,6 +53,10 @@ CASES = {
     "neupl": (NEUPL, schemes.NeuPL(3), {}),
     "neupl_sampled": (NEUPL, schemes.NeuPL(3), {"evaluation": "sampled"}),
     "self_play": (SELF_PLAY, schemes.SelfPlay(), {}),
+    "resnet": (dataclasses.replace(PPO, network="resnet"),
+               schemes.Pipeline(3), {}),
+    "own_network_sampled": (dataclasses.replace(DQN, network=narrow),
+                            schemes.Pipeline(3), {"evaluation": "sampled"}),
     "self_play_sampled": (SELF_PLAY, schemes.SelfPlay(),
                           {"evaluation": "sampled"}),
 }

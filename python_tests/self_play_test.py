@@ -195,7 +195,7 @@ class AverageTest(parameterized.TestCase):
     self.assertEqual(list(weights), sorted(weights))  # Later ones count more.
 
   def test_snapshots_cover_the_last_half(self):
-    network = networks.MLP((1, 1), None, "cpu")
+    network = networks.Network((1, 1), None, "cpu")
     average = policy_average.SnapshotMixture(network, 1)
     self.assertIsNone(average.policy())
     for number in range(1, 5001):
@@ -209,7 +209,7 @@ class AverageTest(parameterized.TestCase):
         self.assertLess(max(np.diff(taken)), 0.05 * number)
 
   def test_weights(self):
-    network = networks.MLP((1, 1), None, "cpu")
+    network = networks.Network((1, 1), None, "cpu")
     average = policy_average.WeightAverage(network, 1)
     self.assertIsNone(average.policy())
     for number in range(1, 1001):

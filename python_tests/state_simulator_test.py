@@ -46,7 +46,7 @@ EPISODES = 20_000
 
 def network_policy(game, seed, temperature=0.3):
   """Returns a random network; sharp enough to be unlike uniform play."""
-  network = networks.MLP(
+  network = networks.Network(
       (game.num_features, 16, game.num_actions),
       networks.generator(np.random.SeedSequence(seed)), "cpu")
   return networks.NetworkPolicy(network.sizes, network.parameters.numpy(),

@@ -46,7 +46,7 @@ SCHEME_FIELDS = {"num_levels": "num_levels", "warmup_steps": "warmup_steps",
                   "anytime": "anytime"}
 LEARNER_FIELDS = {name: name for name in (
     "tie_break", "episodes_per_batch", "policy_loss", "learning_rate",
-    "hidden_sizes", "device")}
+    "network", "hidden_sizes", "device")}
 # Of the learner of self-play alone.
 SELF_PLAY_FIELDS = {"magnet": "magnet", "magnet_updates": "magnet_updates",
                      "self_play_answer": "answer"}
@@ -175,6 +175,13 @@ def _define_details():
       "learning_rate", None,
       "Of the learner's optimiser, at first; the learner's default if not "
       "given.")
+  flags.DEFINE_string(
+      "network", None,
+      "The network: mlp (default), a perceptron; resnet; conv, for "
+      "observations that are boards, conv(3,6,7) if the game does not say so; "
+      "or module:function, a function of yours from (num_features, "
+      "num_outputs) to a torch.nn.Module, looked for in the current directory, "
+      "too.")
   flags.DEFINE_list(
       "hidden_sizes", None,
       "Units in the hidden layers of the network, as in 64,64; the learner's "
@@ -405,7 +412,8 @@ def import_modules():
   Raises:
     ValueError: if one cannot be imported; says why.
   """
-  if FLAGS.import_module and os.getcwd() not in sys.path:
+  has_network = "network" in FLAGS and ":" in (FLAGS.network or "")
+  if (FLAGS.import_module or has_network) and os.getcwd() not in sys.path:
     sys.path.append(os.getcwd())
   for name in FLAGS.import_module or ():
     try:

@@ -104,17 +104,17 @@ def distil(mixture: member_mixture.MemberMixture, hidden_sizes=(128, 128),
     width = game.original.num_features
     batches = _of_episodes(mixture, game, width, np.random.default_rng(seed))
   sizes = (width + n, *hidden_sizes, game.num_actions)
-  network = networks.MLP(
+  network = networks.Network(
       sizes, networks.generator(np.random.SeedSequence(seed)), "cpu",
       last_gain=0.01)
-  adam = optimiser.Adam(network)
+  adam = optimiser.Adam(network.parameters)
   for update in range(updates):
     inputs, mask, targets, weights = next(batches)
-    activations = network.activations(inputs)
-    log_probabilities = networks.masked_log_softmax(activations[-1], ~mask)
+    output = network.module(inputs)
+    log_probabilities = networks.masked_log_softmax(output.detach(), ~mask)
     # Cross-entropy to the targets, whose gradient by logits this is.
     gradient = (log_probabilities.exp() - targets) * weights
-    adam.step(network.gradient(activations, gradient),
+    adam.step(network.backward(output, gradient),
               learning_rate * 0.01 ** (update / max(1, updates - 1)))
   return DistilledPolicy(
       networks.NetworkPolicy(sizes, networks.as_array(network.parameters),

@@ -18,7 +18,6 @@ Source: Mnih et al. 2015; double Q-targets of van Hasselt et al. 2016.
 """
 
 import collections
-import copy
 import dataclasses
 from typing import Any
 
@@ -45,7 +44,8 @@ class DQNConfig(learner_lib.LearnerConfig):
   `game_defaults` has them, with the reasons.
 
   Attributes:
-    hidden_sizes: the widths of the hidden layers of the Q-network.
+    network: the architecture of the Q-network, as of `PPOConfig`.
+    hidden_sizes: the widths of its hidden layers.
     episodes_per_batch: episodes played between two rounds of updates, by each
       worker of a level; by default the expectation on an enumerated game, and
       as many as the simulator plays best on a sampled one.
@@ -70,6 +70,7 @@ class DQNConfig(learner_lib.LearnerConfig):
       opponents, which keeps play sensible where the mixture never goes.
     device: the device of all tensors, as torch names it.
   """
+  network: Any = "mlp"
   hidden_sizes: tuple[int, ...] = (64, 64)
   episodes_per_batch: int | None = None
   replay_batches: int | None = None
@@ -89,6 +90,7 @@ class DQNConfig(learner_lib.LearnerConfig):
   takes_team = True
 
   def __post_init__(self):
+    learner_lib.name_network(self)
     learner_lib.check_positive(
         self, "replay_batches", "updates_per_batch",
         "learning_rate", "final_learning_rate",
@@ -99,7 +101,11 @@ class DQNConfig(learner_lib.LearnerConfig):
         self, "epsilon", "final_epsilon", "random_opponent_share")
 
   def for_game(self, game: game_lib.Game) -> "DQNConfig":
-    return game_defaults.complete(self, game_defaults.of_dqn(self, game))
+    return learner_lib.with_network_of_game(game_defaults.complete(
+        self, game_defaults.of_dqn(self, game)), game)
+
+  def check_game(self, game: game_lib.Game) -> None:
+    learner_lib.check_network(self.for_game(game), game, 0)
 
   def steps_per_batch(self, game: game_lib.Game) -> float:
     return of_game.steps_per_batch(game, self.episodes_per_batch)
@@ -127,12 +133,14 @@ class DQNLearner(learner_lib.Learner):
         config.episodes_per_batch or simulator.episodes_per_batch)
     network_seed, episode_seed = learner_lib.seeds(seed_sequence, team)
     self._rng = np.random.default_rng(episode_seed)
-    self._network = networks.MLP(
+    self._network = networks.Network(
         (simulator.num_features, *config.hidden_sizes,
          simulator.num_actions),
-        networks.generator(network_seed), config.device)
-    self._target = copy.deepcopy(self._network)
-    self._optimizer = optimiser.Adam(self._network)
+        networks.generator(network_seed), config.device, name=config.network)
+    self._target = networks.Network(
+        self._network.sizes, None, config.device, name=config.network)
+    self._target.parameters.copy_(self._network.parameters)
+    self._optimizer = optimiser.Adam(self._network.parameters)
     self._learning_rate = config.learning_rate
     self._epsilon = config.epsilon
     self._replay: collections.deque[simulator_lib.EpisodeBatch] = (
@@ -202,7 +210,8 @@ class DQNLearner(learner_lib.Learner):
   def _copy(self):
     return networks.NetworkPolicy(
         self._network.sizes, networks.as_array(self._network.parameters),
-        self._simulator.num_actions, self._config.temperature)
+        self._simulator.num_actions, self._config.temperature,
+        network=self._network.name)
 
   def _q_values(self, observations, mask):
     """Returns Q-values `[U, A]`, in units of the return scale.
@@ -262,16 +271,16 @@ class DQNLearner(learner_lib.Learner):
       # In the double Q-target the online network chooses the next action, and
       # the target network gives its value. The target of an action is the mean
       # over the observations that followed it.
-      activations = self._network.activations(observations)
-      best = activations[-1].masked_fill(illegal, -torch.inf).argmax(dim=1)
+      output = self._network.module(observations)
+      q_values = output.detach()
+      best = q_values.masked_fill(illegal, -torch.inf).argmax(dim=1)
       value = self._target(observations).gather(1, best[:, None])[:, 0]
       target = reward.flatten().index_add(
           0, from_entry, next_share * value[next_row]).reshape(shape)
       # The gradient of the Huber loss is the error, cut to [-1, 1].
-      error = (activations[-1] - target).clamp_(-1, 1)
+      error = (q_values - target).clamp_(-1, 1)
       self._optimizer.step(
-          self._team.mean(
-              self._network.gradient(activations, weight * error)),
+          self._team.mean(self._network.backward(output, weight * error)),
           self._learning_rate)
       self._target.parameters.lerp_(self._network.parameters,
                                     config.target_rate)

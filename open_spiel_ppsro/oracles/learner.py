@@ -34,9 +34,11 @@ from open_spiel_ppsro import population
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.oracles import data_parallel
+from open_spiel_ppsro.policies import architectures
 from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.policies import tabular
+from open_spiel_ppsro.simulators import of_game
 from open_spiel_ppsro.simulators import simulator
 
 
@@ -339,6 +341,40 @@ def check_share(config: Any, *names: str) -> None:
   for name, value in _set_fields(config, names):
     if not isinstance(value, (int, float)) or not 0 <= value <= 1:
       raise ValueError(f"{name} is {value!r}; it takes a number from 0 to 1")
+
+
+def name_network(config: Any) -> None:
+  """Gives a new configuration the name of its network in place of a function.
+
+  Raises:
+    ValueError: if there is no such network.
+  """
+  object.__setattr__(config, "network", architectures.name_of(config.network))
+
+
+def with_network_of_game(config: Any, game: game_lib.Game) -> Any:
+  """Returns a configuration whose network is what it is on a game."""
+  if config.network != "conv":  # In workers, too, where games have no pyspiel.
+    return config
+  return dataclasses.replace(config, network=architectures.of_game(
+      config.network, game.original.game))
+
+
+def check_network(config: Any, game: game_lib.Game, num_values: int | None,
+                  num_further: int = 0) -> None:
+  """Raises ValueError unless the network of a configuration works.
+
+  Args:
+    config: a configuration for this game.
+    game: a `GameTree` or a `StateGame`.
+    num_values: its outputs beside a logit per action; None for a value alone.
+    num_further: its inputs beside those of an observation.
+  """
+  for player in range(game.num_populations):
+    simulator_of_game = of_game.make_simulator(game, game.player_of(player))
+    architectures.check(config.network, (
+        simulator_of_game.num_features + num_further, *config.hidden_sizes,
+        1 if num_values is None else game.num_actions + num_values))
 
 
 def check_sizes(config: Any) -> None:

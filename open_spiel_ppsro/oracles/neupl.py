@@ -64,8 +64,9 @@ class NeuPLConfig(learner_lib.LearnerConfig):
 
   Attributes:
     max_policies: the most policies, sink included; the length of a row.
-    hidden_sizes: the widths of the hidden layers, of the policy network and of
-      the value network.
+    network: the architecture of the policy network and of the value network, as
+      of `PPOConfig`. Rows of the interaction graph follow the observation.
+    hidden_sizes: the widths of their hidden layers.
     episodes_per_batch: episodes per unique row between two updates; by default
       the expectation on an enumerated game, and as many as the simulator plays
       best on a sampled one.
@@ -93,6 +94,7 @@ class NeuPLConfig(learner_lib.LearnerConfig):
     device: the device of all tensors, as torch names it.
   """
   max_policies: int = 17
+  network: Any = "mlp"
   hidden_sizes: tuple[int, ...] = (128, 64)
   episodes_per_batch: int | None = None
   policy_loss: str | None = None
@@ -112,6 +114,7 @@ class NeuPLConfig(learner_lib.LearnerConfig):
   trains_rows = True
 
   def __post_init__(self):
+    learner_lib.name_network(self)
     learner_lib.check_choice(self, "policy_loss", ppo.POLICY_LOSSES)
     learner_lib.check_positive(
         self, "max_policies", "epochs", "learning_rate", "final_learning_rate",
@@ -122,11 +125,19 @@ class NeuPLConfig(learner_lib.LearnerConfig):
     learner_lib.check_share(self, "exploration", "random_opponent_share")
 
   def exploiters(self) -> list[learner_lib.LearnerConfig]:
-    return ppo.PPOConfig(episodes_per_batch=self.episodes_per_batch,
-                         device=self.device).exploiters()
+    return ppo.PPOConfig(
+        network=self.network, episodes_per_batch=self.episodes_per_batch,
+        device=self.device).exploiters()
 
   def for_game(self, game: game_lib.Game) -> "NeuPLConfig":
-    return game_defaults.complete(self, game_defaults.of_neupl(self, game))
+    return learner_lib.with_network_of_game(game_defaults.complete(
+        self, game_defaults.of_neupl(self, game)), game)
+
+  def check_game(self, game: game_lib.Game) -> None:
+    config = self.for_game(game)
+    for num_rows, num_values in ((1, 0), (2, None)):
+      learner_lib.check_network(config, game, num_values,
+                                num_rows * self.max_policies)
 
   def steps_per_batch(self, game: game_lib.Game) -> float:
     return of_game.steps_per_batch(game, self.episodes_per_batch)
@@ -146,11 +157,12 @@ class ConditionalNetworks:
     width, num_actions = simulator.num_features, simulator.num_actions
     generator = networks.generator(seed_sequence)
     rows = config.max_policies
-    self.policy = networks.MLP(
+    self.policy = networks.Network(
         (width + rows, *config.hidden_sizes, num_actions), generator,
-        config.device, last_gain=0.1)
-    self.value = networks.MLP(
-        (width + 2 * rows, *config.hidden_sizes, 1), generator, config.device)
+        config.device, last_gain=0.1, name=config.network)
+    self.value = networks.Network(
+        (width + 2 * rows, *config.hidden_sizes, 1), generator, config.device,
+        name=config.network)
 
   def get(self) -> np.ndarray:
     """Returns the parameters of both, float32 `[P]`, as a NumPy array."""
@@ -213,7 +225,8 @@ class RowWorker:
     def copy():
       return networks.NetworkPolicy(
           policy.sizes, networks.as_array(policy.parameters),
-          self._simulator.num_actions, context=np.float32(row))
+          self._simulator.num_actions, context=np.float32(row),
+          network=policy.name)
 
     return self._simulator.publish(self._policy, copy)
 
@@ -268,20 +281,20 @@ class RowWorker:
     self._networks.set(parameters)
     nets = self._networks
     inputs = conditioned(self._samples.observations, self._row)
-    activations = nets.policy.activations(inputs)
-    by_logits = self._policy_gradient(activations[-1])
+    output = nets.policy.module(inputs)
+    by_logits = self._policy_gradient(output.detach())
     if self._anchor is not None:
       target, weight = self._anchor
       probabilities = networks.masked_log_softmax(
-          activations[-1], self._samples.illegal).exp()
+          output.detach(), self._samples.illegal).exp()
       by_logits += weight * (probabilities - target)
-    gradient = [nets.policy.gradient(activations, by_logits)]
+    gradient = [nets.policy.backward(output, by_logits)]
     if with_value and self._value_samples is not None:
       inputs, target, weight = self._value_samples
-      activations = nets.value.activations(inputs)
-      error = activations[-1][:, 0] - target
-      gradient.append(nets.value.gradient(
-          activations, (2 * weight * error)[:, None]))
+      output = nets.value.module(inputs)
+      error = output.detach()[:, 0] - target
+      gradient.append(nets.value.backward(
+          output, (2 * weight * error)[:, None]))
     else:
       gradient.append(torch.zeros_like(nets.value.parameters))
     return torch.cat(gradient).cpu().numpy()
@@ -444,7 +457,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     networks.pin_threads()
     super().__init__(game, config, executor, seed, seat_symmetric=True,
                      **kwargs)
-    self._parameters: optimiser.ParameterVector | None = None
+    self._parameters: torch.Tensor | None = None
     self._optimizer: optimiser.Adam | None = None
     self._learning_rate = config.learning_rate
     self._rows = {0: np.zeros(config.max_policies)}  # The sink's row is zero.
@@ -465,7 +478,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     if policy_ids and self._parameters is None:
       (parameters,) = self.executor.call(
           [executor_lib.Task(policy_ids[0], "parameters", ())])
-      self._parameters = optimiser.ParameterVector(parameters)
+      self._parameters = torch.tensor(parameters)
       self._optimizer = optimiser.Adam(self._parameters)
     return self._snapshots({policy_id: self._rows[policy_id.index]
                          for policy_id in policy_ids})
@@ -479,7 +492,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
   def state(self, policy_ids: Sequence[population.PolicyId]) -> dict[str, Any]:
     shared = None
     if self._parameters is not None and self._optimizer is not None:
-      shared = {"parameters": networks.as_array(self._parameters.parameters),
+      shared = {"parameters": networks.as_array(self._parameters),
                 "optimizer": self._optimizer.state()}
     return {
         **super().state(policy_ids),
@@ -492,8 +505,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     for policy_id, (worker_state,) in zip(policy_ids, state["learners"]):
       self._create_row(policy_id, worker_state)
     if state["shared"] is not None:
-      self._parameters = optimiser.ParameterVector(
-          state["shared"]["parameters"])
+      self._parameters = torch.tensor(state["shared"]["parameters"])
       self._optimizer = optimiser.Adam(self._parameters)
       self._optimizer.restore(state["shared"]["optimizer"])
     self._learning_rate = state["learning_rate"]
@@ -549,7 +561,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
   def _update(self, assignments, rows):
     """Plays a batch of every unique row and takes the epochs on them."""
     # An executor may repeat calls, so their arguments must not change.
-    parameters = networks.as_array(self._parameters.parameters)
+    parameters = networks.as_array(self._parameters)
     answers = self.executor.call([
         executor_lib.Task(a.policy_id, "play", (
             parameters, rows[a.policy_id], a.opponents[1],
@@ -562,8 +574,8 @@ class NeuPLOracle(pipelined.PipelinedOracle):
            for a in assignments])
       self._optimizer.step(
           torch.from_numpy(np.mean(gradients, axis=0)), self._learning_rate)
-      parameters = networks.as_array(self._parameters.parameters)
-    learner_lib.check_finite(self._parameters.parameters,
+      parameters = networks.as_array(self._parameters)
+    learner_lib.check_finite(self._parameters,
                       sum(mean_return for _, _, mean_return in answers))
     self._learning_rate = max(
         self._learning_rate * self.config.learning_rate_decay,
@@ -574,7 +586,7 @@ class NeuPLOracle(pipelined.PipelinedOracle):
     """Returns the policies of `{policy id: row}` with the current weights."""
     if not rows:
       return []
-    parameters = networks.as_array(self._parameters.parameters)
+    parameters = networks.as_array(self._parameters)
     return self.executor.call(
         [executor_lib.Task(policy_id, "snapshot", (parameters, row))
          for policy_id, row in rows.items()])

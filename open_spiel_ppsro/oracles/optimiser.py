@@ -12,12 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Adam: an optimiser of a parameter vector, in five operations."""
+"""Adam on a parameter vector: torch's, fused, with a state for checkpoints."""
 
-import math
 from typing import Any
 
-import numpy as np
 import torch
 
 from open_spiel_ppsro.policies import networks
@@ -27,55 +25,44 @@ from open_spiel_ppsro.policies import networks
 _BETAS = (0.9, 0.999)
 
 
-class ParameterVector:
-  """The parameters of networks that are in other processes.
+class Adam:
+  """Adam (Kingma & Ba 2015) on the parameter vector of a network.
 
-  Attributes:
-    parameters: float32 `[P]`, a tensor.
+  It is the operation of `torch.optim.Adam(fused=True)`. The class around that
+  takes ten times as long as the operation does on a small network, and a fifth
+  of its gradient step.
   """
 
-  def __init__(self, parameters: np.ndarray):
-    self.parameters = torch.tensor(parameters)
-
-
-class Adam:
-  """Adam (Kingma & Ba 2015) on the parameter vector of an `MLP`."""
-
-  def __init__(self, network: networks.MLP | ParameterVector,
-               epsilon: float = 1e-8):
-    """Makes an optimiser of an `MLP` or a `ParameterVector`.
+  def __init__(self, parameters: torch.Tensor, epsilon: float = 1e-8):
+    """Makes an optimiser.
 
     Args:
-      network: an object with `parameters`, float32 `[P]`.
+      parameters: float32 `[P]`, which `step` changes in place.
       epsilon: the number that is added to the square root of the second moment;
         a large one shortens steps where gradients are tiny.
     """
-    self._parameters = network.parameters
+    self._parameters = parameters
     self._epsilon = epsilon
-    self._mean = torch.zeros_like(self._parameters)
-    self._square = torch.zeros_like(self._parameters)
-    self._steps = 0
+    self._mean = torch.zeros_like(parameters)
+    self._square = torch.zeros_like(parameters)
+    self._steps = torch.zeros((), device=parameters.device)
 
   def state(self) -> dict[str, Any]:
     """Returns the moments and the count of steps, not the parameters."""
     return {"mean": networks.as_array(self._mean),
             "square": networks.as_array(self._square),
-            "steps": self._steps}
+            "steps": int(self._steps)}
 
   def restore(self, state: dict[str, Any]) -> None:
     """Sets the moments and the count of steps to those of another."""
     self._mean.copy_(torch.from_numpy(state["mean"]))
     self._square.copy_(torch.from_numpy(state["square"]))
-    self._steps = state["steps"]
+    self._steps.fill_(state["steps"])
 
   def step(self, gradient: torch.Tensor, learning_rate: float) -> None:
     """Moves the parameters against `gradient` `[P]`."""
     self._steps += 1
-    first, second = _BETAS
-    self._mean.lerp_(gradient, 1 - first)
-    self._square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
-    deviation = self._square.sqrt().div_(
-        math.sqrt(1 - second ** self._steps)).add_(self._epsilon)
-    self._parameters.addcdiv_(
-        self._mean, deviation,
-        value=-learning_rate / (1 - first ** self._steps))
+    torch._fused_adam_(
+        [self._parameters], [gradient], [self._mean], [self._square], [],
+        [self._steps], lr=learning_rate, beta1=_BETAS[0], beta2=_BETAS[1],
+        weight_decay=0.0, eps=self._epsilon, amsgrad=False, maximize=False)

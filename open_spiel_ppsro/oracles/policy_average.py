@@ -121,7 +121,7 @@ class PlanAverage(PolicyAverage):
 class SnapshotMixture(PolicyAverage):
   """A mixture of snapshots that cover the last half of the training evenly."""
 
-  def __init__(self, network: networks.MLP, num_actions: int):
+  def __init__(self, network: networks.Network, num_actions: int):
     """Makes a mixture of what a network has been."""
     self._network = network
     self._num_actions = num_actions
@@ -144,7 +144,7 @@ class SnapshotMixture(PolicyAverage):
       return None
     return sampled.MixedPolicy(
         [networks.NetworkPolicy(self._network.sizes, parameters,
-                                self._num_actions)
+                                self._num_actions, network=self._network.name)
          for parameters in self._snapshots],
         np.full(len(self._snapshots), 1 / len(self._snapshots)))
 
@@ -161,7 +161,7 @@ class SnapshotMixture(PolicyAverage):
 class WeightAverage(PolicyAverage):
   """The average of a network's weights, over a window that grows."""
 
-  def __init__(self, network: networks.MLP, num_actions: int):
+  def __init__(self, network: networks.Network, num_actions: int):
     """Makes an average of what a network has been."""
     self._network = network
     self._num_actions = num_actions
@@ -179,7 +179,7 @@ class WeightAverage(PolicyAverage):
       return None
     return networks.NetworkPolicy(
         self._network.sizes, networks.as_array(self._parameters),
-        self._num_actions)
+        self._num_actions, network=self._network.name)
 
   def state(self) -> np.ndarray | None:
     return (None if self._parameters is None

@@ -68,8 +68,10 @@ class PPOConfig(learner_lib.LearnerConfig):
   the game; `game_defaults` has them, with the reasons.
 
   Attributes:
-    hidden_sizes: the widths of the hidden layers of the network, which policy
-      and value share.
+    network: the architecture of the network, which policy and value share:
+      `mlp`, `resnet`, `conv`, or a factory of your own, a function or its name
+      `module:function`, see `policies.architectures`.
+    hidden_sizes: the widths of its hidden layers.
     episodes_per_batch: episodes played between two updates of the policy, by
       each worker of a level; by default the expectation on an enumerated game,
       and as many as the simulator plays best on a sampled one.
@@ -103,6 +105,7 @@ class PPOConfig(learner_lib.LearnerConfig):
       the best action.
     device: the device of all tensors, as torch names it.
   """
+  network: Any = "mlp"
   hidden_sizes: tuple[int, ...] | None = None
   episodes_per_batch: int | None = None
   policy_loss: str | None = None
@@ -125,6 +128,7 @@ class PPOConfig(learner_lib.LearnerConfig):
   takes_team = True
 
   def __post_init__(self):
+    learner_lib.name_network(self)
     learner_lib.check_choice(self, "policy_loss", POLICY_LOSSES)
     learner_lib.check_positive(
         self, "epochs", "minibatch_rows", "learning_rate",
@@ -137,7 +141,11 @@ class PPOConfig(learner_lib.LearnerConfig):
     learner_lib.check_share(self, "imitation_noise", "random_opponent_share")
 
   def for_game(self, game: game_lib.Game) -> "PPOConfig":
-    return game_defaults.complete(self, game_defaults.of_ppo(self, game))
+    return learner_lib.with_network_of_game(game_defaults.complete(
+        self, game_defaults.of_ppo(self, game)), game)
+
+  def check_game(self, game: game_lib.Game) -> None:
+    learner_lib.check_network(self.for_game(game), game, 1)
 
   def steps_per_batch(self, game: game_lib.Game) -> float:
     return of_game.steps_per_batch(game, self.episodes_per_batch)
@@ -213,7 +221,7 @@ def surrogate_gradient(logits: torch.Tensor, samples: Samples,
 
 
 def loss_gradient(output: torch.Tensor,
-                  samples: Samples | mirror_descent.MirrorSamples,
+                  samples: Samples | mirror_descent.ValueSamples,
                   config: PPOConfig) -> torch.Tensor:
   """Returns `[U, A + 1]`, the gradient of the whole loss by the output.
 
@@ -225,11 +233,10 @@ def loss_gradient(output: torch.Tensor,
     samples: the samples of these observations.
     config: a `PPOConfig` without open defaults.
   """
+  if isinstance(samples, mirror_descent.ValueSamples):
+    return mirror_descent.output_gradient(output, samples)
   gradient = torch.empty_like(output)
-  if isinstance(samples, mirror_descent.MirrorSamples):
-    gradient[:, :-1] = mirror_descent.logit_gradient(output[:, :-1], samples)
-  else:
-    gradient[:, :-1] = surrogate_gradient(output[:, :-1], samples, config)
+  gradient[:, :-1] = surrogate_gradient(output[:, :-1], samples, config)
   assert config.value_coefficient is not None
   gradient[:, -1] = (2 * config.value_coefficient * samples.visit_weight
                      * (output[:, -1] - samples.value_target))
@@ -373,11 +380,12 @@ class PPOLearner(learner_lib.Learner):
     self._config: Any = config  # No field is open here.
     network_seed, episode_seed = learner_lib.seeds(seed_sequence, team)
     self._rng = np.random.default_rng(episode_seed)
-    self._network = networks.MLP(
+    self._network = networks.Network(
         (simulator.num_features, *config.hidden_sizes,
          simulator.num_actions + 1),
-        networks.generator(network_seed), config.device, last_gain=0.1)
-    self._optimizer = optimiser.Adam(self._network)
+        networks.generator(network_seed), config.device, last_gain=0.1,
+        name=config.network)
+    self._optimizer = optimiser.Adam(self._network.parameters)
     self._learning_rate = config.learning_rate
     self._return_scale = None
     self._observations = networks.DeviceCopy(config.device)
@@ -445,18 +453,19 @@ class PPOLearner(learner_lib.Learner):
         dtype=torch.float32, device=self._config.device)
     observations = self._observations(observations)
     illegal = self._illegal(mask)
-    optimizer = optimiser.Adam(self._network, epsilon=_IMITATION_EPSILON)
+    optimizer = optimiser.Adam(self._network.parameters,
+                               epsilon=_IMITATION_EPSILON)
     minibatches = self._count_minibatches(self._team.gather(len(target)))
     for step in range(self._config.imitation_steps):
       for rows in self._minibatches(len(target), minibatches):
-        activations = self._network.activations(observations[rows])
+        output = self._network.module(observations[rows])
         probabilities = networks.masked_log_softmax(
-            activations[-1][:, :-1], illegal[rows]).exp()
+            output.detach()[:, :-1], illegal[rows]).exp()
         # This is the gradient of the cross-entropy. The value is not trained.
-        gradient = torch.zeros_like(activations[-1])
+        gradient = torch.zeros_like(output)
         gradient[:, :-1] = (probabilities - target[rows]) / len(probabilities)
         optimizer.step(
-            self._team.mean(self._network.gradient(activations, gradient)),
+            self._team.mean(self._network.backward(output, gradient)),
             _IMITATION_LEARNING_RATE * max(0.1, 0.96 ** step))
 
   def _snapshot(self):
@@ -465,7 +474,8 @@ class PPOLearner(learner_lib.Learner):
   def _copy(self):
     return networks.NetworkPolicy(
         self._network.sizes, networks.as_array(self._network.parameters),
-        self._simulator.num_actions, self._config.temperature)
+        self._simulator.num_actions, self._config.temperature,
+        network=self._network.name)
 
   def _policy(self, observations, mask):
     return self._play(observations, mask, 1.0)
@@ -489,11 +499,11 @@ class PPOLearner(learner_lib.Learner):
     num_rows = len(samples.observations)
     for _ in range(config.epochs):
       for rows in self._minibatches(num_rows, minibatches):
-        part = samples.rows(rows)
-        activations = self._network.activations(part.observations)
+        part = samples if minibatches == 1 else samples.rows(rows)
+        output = self._network.module(part.observations)
+        gradient = loss_gradient(output.detach(), part, config)
         self._optimizer.step(
-            self._team.mean(self._network.gradient(
-                activations, loss_gradient(activations[-1], part, config))),
+            self._team.mean(self._network.backward(output, gradient)),
             self._learning_rate)
 
   def _samples(self, batch):
@@ -516,9 +526,11 @@ class PPOLearner(learner_lib.Learner):
         count, total, self._return_scale, batch.is_expectation)
     if self._config.policy_loss == "clipped":
       return samples
-    return mirror_samples(
-        samples, count.sum(axis=1), self._config.visit_exponent,
-        self._config.advantage_clip, batch.is_expectation)
+    return mirror_descent.with_value(
+        mirror_samples(
+            samples, count.sum(axis=1), self._config.visit_exponent,
+            self._config.advantage_clip, batch.is_expectation),
+        self._config.value_coefficient)
 
   def _count_minibatches(self, num_rows):
     """Returns how many minibatches all workers cut their rows into.

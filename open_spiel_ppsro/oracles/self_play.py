@@ -71,8 +71,9 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
   root mean square of the returns of random play.
 
   Attributes:
-    hidden_sizes: the widths of the hidden layers of the network, which policy
-      and value share.
+    network: the architecture of the network, which policy and value share, as
+      of `PPOConfig`.
+    hidden_sizes: the widths of its hidden layers.
     episodes_per_batch: episodes played between two updates of the policy, by
       all workers together; by default those of about 4096 decisions on a
       sampled game, and as many as cost nothing on an enumerated one.
@@ -97,6 +98,7 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
       an enumerated game it is the exact average of all policies.
     device: the device of all tensors, as torch names it.
   """
+  network: Any = "mlp"
   hidden_sizes: tuple[int, ...] = (64, 64)
   episodes_per_batch: int | None = None
   epochs: int = 2
@@ -116,6 +118,7 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
   plays_itself = True
 
   def __post_init__(self):
+    learner_lib.name_network(self)
     learner_lib.check_positive(
         self, "epochs", "minibatches", "learning_rate", "decay_updates", "clip",
         "value_coefficient")
@@ -132,9 +135,14 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
       raise ValueError(
           "self-play has one policy for both seats: make the oracle with "
           "seat_symmetric=True, which works for two-player zero-sum games")
+    learner_lib.check_network(self.for_game(game), game, 1)
 
   def exploiters(self) -> list[learner_lib.LearnerConfig]:
-    return ppo.PPOConfig(device=self.device).exploiters()
+    return ppo.PPOConfig(network=self.network,
+                         device=self.device).exploiters()
+
+  def for_game(self, game: game_lib.Game) -> "SelfPlayConfig":
+    return learner_lib.with_network_of_game(self, game)
 
   def steps_per_batch(self, game: game_lib.Game) -> float:
     return of_game.steps_per_batch(game, 1) * self.num_episodes(game)
@@ -290,14 +298,16 @@ class SelfPlayLearner(learner_lib.Learner):
     network_seed, episode_seed = learner_lib.seeds(seed_sequence, team)
     self._rng = np.random.default_rng(episode_seed)
     num_actions = self._simulator.num_actions
-    self._network = networks.MLP(
+    self._network = networks.Network(
         (self._simulator.num_features, *config.hidden_sizes, num_actions + 1),
-        networks.generator(network_seed), config.device, last_gain=0.1)
-    self._optimizer = optimiser.Adam(self._network, epsilon=_EPSILON)
+        networks.generator(network_seed), config.device, last_gain=0.1,
+        name=config.network)
+    self._optimizer = optimiser.Adam(self._network.parameters,
+                                     epsilon=_EPSILON)
     self._return_scale: float | None = None
     self._updates = 0
     # The network of a magnet that moves; until it has moved, there is none.
-    self._magnet: networks.MLP | None = None
+    self._magnet: networks.Network | None = None
     self._observations = networks.DeviceCopy(config.device)
     self._illegal = networks.DeviceCopy(config.device, np.logical_not)
     self._average: policy_average.PolicyAverage
@@ -312,7 +322,7 @@ class SelfPlayLearner(learner_lib.Learner):
   def initial_policy(self) -> policy_lib.Policy:
     return self._simulator.publish(self.current, lambda: networks.NetworkPolicy(
         self._network.sizes, networks.as_array(self._network.parameters),
-        self._simulator.num_actions))
+        self._simulator.num_actions, network=self._network.name))
 
   def state(self) -> dict[str, Any]:
     return {"parameters": networks.as_array(self._network.parameters),
@@ -422,11 +432,11 @@ class SelfPlayLearner(learner_lib.Learner):
       for rows in np.array_split(self._rng.permutation(num_rows),
                                  config.minibatches):
         part = samples.rows(torch.as_tensor(rows))
-        activations = self._network.activations(part.observations)
+        output = self._network.module(part.observations)
         # The weights of a minibatch sum to its share of the batch.
-        gradient = self._team.mean(self._network.gradient(
-            activations, config.minibatches * loss_gradient(
-                activations[-1], part, config, magnet)))
+        gradient = self._team.mean(self._network.backward(
+            output, config.minibatches * loss_gradient(
+                output.detach(), part, config, magnet)))
         norm = float(gradient.norm())
         if norm > _LARGEST_GRADIENT:
           gradient *= _LARGEST_GRADIENT / norm
@@ -438,6 +448,7 @@ class SelfPlayLearner(learner_lib.Learner):
 
   def _move_magnet(self, parameters):
     if self._magnet is None:
-      self._magnet = networks.MLP(self._network.sizes, None,
-                                  self._config.device)
+      self._magnet = networks.Network(
+          self._network.sizes, None, self._config.device,
+          name=self._network.name)
     self._magnet.parameters.copy_(parameters)

@@ -12,13 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Networks: a small perceptron, its gradient, and policies that play by it.
+"""Networks: torch modules on one parameter vector, and policies that play them.
 
-The networks of this package are small and are trained hundreds of steps a
-second. At that size autograd and `torch.optim` spend more time on bookkeeping
-than on arithmetic. So all parameters of an `MLP` are one vector, and the class
-computes its gradient, another vector, itself; `oracles/optimiser.py` is Adam on
-these vectors.
+Storage, averages, checkpoints and teams of workers deal in vectors. So all
+parameters of a `Network` are views into one vector, and their gradients into
+another; the module itself may be any, see `architectures`.
 """
 
 from collections.abc import Callable
@@ -32,11 +30,12 @@ from typing import Self
 import numpy as np
 import torch
 
+from open_spiel_ppsro.policies import architectures
 from open_spiel_ppsro.policies import sampled
 
 # The logit of illegal actions. Unlike -inf it keeps 0 * log(0) finite; it is so
 # low that the probability of these actions is exactly 0.
-_ILLEGAL_LOGIT = -1e4
+ILLEGAL_LOGIT = -1e4
 
 
 def generator(seed_sequence: np.random.SeedSequence) -> torch.Generator:
@@ -55,88 +54,93 @@ def pin_threads() -> None:
     torch.set_num_threads(1)
 
 
-class MLP:
-  """A ReLU perceptron with orthogonal initial weights and zero biases.
+class Network:
+  """A torch module whose parameters are one vector.
 
   Attributes:
-    parameters: float32 `[P]`, all weights and biases.
+    name: of its architecture, see `architectures`.
+    sizes: the widths of the input, of hidden layers, and of the output.
+    module: the `torch.nn.Module`, always in evaluation mode.
+    parameters: float32 `[P]`, all parameters, in the order of the module.
+    gradient: float32 `[P]`, what `backward` gave last.
   """
 
   def __init__(self, sizes: Sequence[int],
                torch_generator: torch.Generator | None, device: str,
-               last_gain: float = 1.0):
+               last_gain: float = 1.0, name: str = "mlp"):
     """Makes a network.
 
     Args:
-      sizes: the widths of the input, the hidden layers and the output.
+      sizes: the widths of the input, of hidden layers, and of the output.
       torch_generator: the generator that draws the weights, on the CPU whatever
         the device; None leaves all of them zero, to be set later.
       device: the device of the parameters.
-      last_gain: the factor that scales the weights of the last layer.
+      last_gain: the factor that scales the weights of the last layer, of an
+        architecture of this package.
+      name: of its architecture; one of this package begins with orthogonal
+        weights and zero biases, any other as its factory made it.
+
+    Raises:
+      ValueError: if there is no usable network of that name.
     """
+    self.name = name
     self.sizes = tuple(sizes)
-    self._sizes = tuple(zip(sizes[:-1], sizes[1:]))
-    self.parameters = torch.zeros(
-        sum((wide + 1) * narrow for wide, narrow in self._sizes))
-    layers = self._layers(self.parameters) if torch_generator else ()
-    for index, (weight, _) in enumerate(layers):
-      torch.nn.init.orthogonal_(
-          weight, last_gain if index == len(self._sizes) - 1 else 2 ** 0.5,
-          generator=torch_generator)
-    self.parameters = self.parameters.to(device)
-    self._gradient = torch.zeros_like(self.parameters)
-    self._weights = self._layers(self.parameters)
-    self._weight_gradients = self._layers(self._gradient)
-
-  def _layers(self, vector):
-    """Returns the views `(weight [narrow, wide], bias [narrow])`."""
-    layers, start = [], 0
-    for wide, narrow in self._sizes:
-      weight = vector[start:start + wide * narrow].view(narrow, wide)
-      start += wide * narrow
-      layers.append((weight, vector[start:start + narrow]))
-      start += narrow
-    return layers
-
-  def activations(self, inputs: torch.Tensor) -> list[torch.Tensor]:
-    """Returns the inputs of every layer and, last, the output `[U, out]`."""
-    values = [inputs]
-    for index, (weight, bias) in enumerate(self._weights):
-      value = torch.addmm(bias, values[-1], weight.t())
-      if index < len(self._weights) - 1:
-        value.relu_()
-      values.append(value)
-    return values
+    self.module = _module(name, self.sizes, torch_generator, last_gain
+                         ).to(device)
+    weights = list(self.module.parameters())
+    self.parameters = torch.cat([weight.detach().reshape(-1)
+                                 for weight in weights])
+    if torch_generator is None:
+      self.parameters.zero_()
+    self.gradient = torch.zeros_like(self.parameters)
+    for weight, values, slots in zip(
+        weights, views(self.parameters, weights),
+        views(self.gradient, weights)):
+      weight.data, weight.grad = values, slots
 
   def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-    """Returns the output `[U, out]` for inputs `[U, in]`."""
-    return self.activations(inputs)[-1]
+    """Returns the output `[U, out]` for inputs `[U, in]`, without a graph."""
+    with torch.inference_mode():
+      return self.module(inputs)
 
-  def gradient(self, activations: list[torch.Tensor],
+  def backward(self, output: torch.Tensor,
                output_gradient: torch.Tensor) -> torch.Tensor:
     """Returns `[P]`, the gradient of a loss; the next call overwrites it.
 
     Args:
-      activations: the tensors that `activations` returned.
+      output: `[U, out]`, what `module` returned.
       output_gradient: `[U, out]`, the gradient of the loss by the output.
     """
-    gradient = output_gradient
-    for index in reversed(range(len(self._weights))):
-      weight_gradient, bias_gradient = self._weight_gradients[index]
-      torch.mm(gradient.t(), activations[index], out=weight_gradient)
-      torch.sum(gradient, dim=0, out=bias_gradient)
-      if index:
-        # This is a product with `activations > 0`, in one pass.
-        gradient = torch.ops.aten.threshold_backward(
-            torch.mm(gradient, self._weights[index][0]), activations[index], 0)
-    return self._gradient
+    self.gradient.zero_()  # Autograd adds to it in place.
+    torch.autograd.backward((output,), (output_gradient,))
+    return self.gradient
+
+
+def _module(name, sizes, torch_generator, last_gain):
+  """Returns a new module; its weights are arbitrary without a generator."""
+  if torch_generator is None:
+    return architectures.build(name, sizes)
+  if architectures.is_ours(name):
+    module = architectures.build(name, sizes)
+    architectures.orthogonal(module, torch_generator, last_gain)
+    return module
+  return architectures.build(name, sizes, int(torch.randint(
+      2 ** 62, (), generator=torch_generator)))
+
+
+def views(vectors: torch.Tensor, weights: Sequence[torch.Tensor]
+          ) -> list[torch.Tensor]:
+  """Returns parts of `vectors` `[..., P]` in the shapes of `weights`."""
+  parts = vectors.split([weight.numel() for weight in weights], dim=-1)
+  return [part.view(*vectors.shape[:-1], *weight.shape)
+          for part, weight in zip(parts, weights)]
 
 
 class NetworkStack:
   """Networks of equal shapes that answer together, each at rows of its own.
 
   If many networks with a few rows each are asked one after another, nearly all
-  the time goes into the calls. Here one product computes a layer of all.
+  the time goes into the calls. Here one call computes an operation of all.
   """
 
   def __init__(self, policies: Sequence["NetworkPolicy"]):
@@ -150,17 +154,22 @@ class NetworkStack:
     self._contexts = np.stack(contexts) if contexts else None
     vectors = torch.from_numpy(
         np.stack([policy.parameters for policy in policies]))
-    self._layers, start = [], 0
-    for wide, narrow in zip(first.sizes[:-1], first.sizes[1:]):
-      weight = vectors[:, start:start + wide * narrow]
-      start += wide * narrow
-      # Copies are aligned as torch aligns; results may change with alignment.
-      self._layers.append((
-          weight.view(-1, narrow, wide).clone(
-              memory_format=torch.contiguous_format),
-          vectors[:, None, start:start + narrow].clone(
-              memory_format=torch.contiguous_format)))
-      start += narrow
+    self._module = first.module
+    self._names, weights = zip(*self._module.named_parameters())
+    # Copies are aligned as torch aligns; results may change with alignment.
+    self._weights = [part.clone(memory_format=torch.contiguous_format)
+                     for part in views(vectors, weights)]
+    self._answer = (_answer_of_mlps if first.network == "mlp" else
+                    self._answer_of_modules)
+
+  def _answer_of_modules(self, weights, inputs):
+    """Returns `[K, R, out]` for the weights of K networks and `[K, R, in]`."""
+
+    def answer(weights, inputs):
+      return torch.func.functional_call(
+          self._module, dict(zip(self._names, weights)), (inputs,))
+
+    return torch.vmap(answer)(weights, inputs)
 
   def __call__(self, chosen: np.ndarray, counts: np.ndarray,
                observations: np.ndarray,
@@ -174,29 +183,28 @@ class NetworkStack:
       observations: float32 `[U, D]`, the players' observations.
       legal_actions_mask: bool `[U, A]`, the legal actions.
     """
-    layers, size = self._layers, len(self._layers[0][0])
+    weights, size = self._weights, len(self._weights[0])
     # Copying weights costs about as much as using them. So where most networks
     # are asked, all of them compute.
     if 2 * len(chosen) < size:
       places = torch.from_numpy(chosen)
-      layers = [(weight[places], bias[places]) for weight, bias in layers]
+      weights = [weight[places] for weight in weights]
       slots, size = np.arange(len(chosen)), len(chosen)
     else:
       slots = chosen
     room = int(counts.max())
     rows = np.arange(len(observations)) + np.repeat(
         slots * room - (counts.cumsum() - counts), counts)
-    values = torch.zeros(size * room, layers[0][0].shape[2])
+    width = observations.shape[1] + (
+        0 if self._contexts is None else self._contexts.shape[1])
+    values = torch.zeros(size * room, width)
     inputs = values.numpy()
     inputs[rows, :observations.shape[1]] = observations
     if self._contexts is not None:
       inputs[rows, observations.shape[1]:] = np.repeat(
           self._contexts[chosen], counts, axis=0)
-    values = values.view(size, room, -1)
-    for index, (weight, bias) in enumerate(layers):
-      values = torch.baddbmm(bias, values, weight.transpose(1, 2))
-      if index < len(layers) - 1:
-        values.relu_()
+    with torch.inference_mode():
+      values = self._answer(weights, values.view(size, room, width))
     logits = values.reshape(size * room, -1)[
         torch.from_numpy(rows), :self._num_actions]
     return masked_log_softmax(
@@ -204,24 +212,37 @@ class NetworkStack:
         torch.from_numpy(~legal_actions_mask)).exp().numpy()
 
 
+def _answer_of_mlps(weights, values):
+  """Returns `[K, R, out]`; in place of `vmap`, a batched product per layer."""
+  for index in range(0, len(weights), 2):
+    weight, bias = weights[index:index + 2]
+    values = torch.baddbmm(bias[:, None], values, weight.transpose(1, 2))
+    if index < len(weights) - 2:
+      values.relu_()
+  return values
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class NetworkPolicy(sampled.FunctionPolicy):
   """A network as a policy that travels, plays, and no longer learns.
 
   Attributes:
-    sizes: the widths of its layers.
-    parameters: float32 `[P]`, the parameters of the `MLP`.
+    sizes: the widths of the input, of hidden layers, and of the output.
+    parameters: float32 `[P]`, the parameters of the `Network`.
     num_actions: A; the first A outputs are logits of the actions.
     temperature: the temperature of the softmax over the logits; 0 plays the
       best action.
     context: float32 `[C]`, the further inputs after every observation; None for
       none.
+    network: the name of its architecture, by which it is rebuilt; what files
+      leave open is an `mlp`.
   """
   sizes: tuple[int, ...]
   parameters: np.ndarray
   num_actions: int
   temperature: float = 1.0
   context: np.ndarray | None = None
+  network: str = "mlp"
 
   # The class that answers for many policies at once.
   stack = NetworkStack
@@ -231,15 +252,20 @@ class NetworkPolicy(sampled.FunctionPolicy):
     """The key of networks that can be stacked together; None for no stack."""
     if not self.temperature:
       return None
-    return (self.sizes, self.num_actions, self.temperature,
+    return (self.network, self.sizes, self.num_actions, self.temperature,
             self.context is None)
 
   @functools.cached_property
   def _network(self):
     pin_threads()
-    network = MLP(self.sizes, None, "cpu")
+    network = Network(self.sizes, None, "cpu", name=self.network)
     network.parameters.copy_(torch.as_tensor(self.parameters))
     return network
+
+  @property
+  def module(self) -> torch.nn.Module:
+    """Returns the network as a torch module, on the CPU; not to be changed."""
+    return self._network.module
 
   def __getstate__(self):
     """Returns its fields alone: plain data and arrays."""
@@ -286,7 +312,7 @@ def as_array(tensor: torch.Tensor) -> np.ndarray:
 def masked_log_softmax(logits: torch.Tensor,
                        illegal: torch.Tensor) -> torch.Tensor:
   """Returns log probabilities `[U, A]`, practically -inf where `illegal`."""
-  return torch.log_softmax(logits.masked_fill(illegal, _ILLEGAL_LOGIT), dim=-1)
+  return torch.log_softmax(logits.masked_fill(illegal, ILLEGAL_LOGIT), dim=-1)
 
 
 def through_log_softmax(gradient: torch.Tensor,

@@ -59,16 +59,7 @@ class _Network(torch.nn.Module):
     self._temperature = policy.temperature
     self._context = (None if policy.context is None
                      else torch.tensor(policy.context)[None])
-    self._layers = torch.nn.ModuleList()
-    parameters, start = torch.tensor(policy.parameters), 0
-    for wide, narrow in zip(policy.sizes, policy.sizes[1:]):
-      layer = torch.nn.Linear(wide, narrow)
-      layer.weight.data = parameters[start:start + wide * narrow].view(
-          narrow, wide)
-      start += wide * narrow
-      layer.bias.data = parameters[start:start + narrow]
-      start += narrow
-      self._layers.append(layer)
+    self._network = policy.module
 
   def forward(self, observation, legal_actions):
     """Returns the probabilities; see the module."""
@@ -76,9 +67,7 @@ class _Network(torch.nn.Module):
     if self._context is not None:
       values = torch.cat(
           [values, self._context.expand(values.shape[0], -1)], dim=1)
-    for number, layer in enumerate(self._layers):
-      values = layer(values if number == 0 else torch.relu(values))
-    logits = values[:, :self._num_actions]
+    logits = self._network(values)[:, :self._num_actions]
     if not self._temperature:
       best = torch.where(legal_actions, logits, -torch.inf).argmax(dim=1)
       return torch.nn.functional.one_hot(best, self._num_actions).float()

@@ -196,6 +196,15 @@ def _network_arrays(member, suffix):
   """Returns the arrays of a network by their names."""
   arrays: dict[str, Any] = {f"temperature_{suffix}": member.temperature,
                             f"num_actions_{suffix}": member.num_actions}
+  if member.context is not None:
+    arrays[f"context_{suffix}"] = member.context
+  if member.network != "mlp":
+    arrays[f"network_{suffix}"] = member.network
+    arrays[f"sizes_{suffix}"] = np.array(member.sizes)
+    arrays.update({
+        f"parameter_{suffix}_{name}": parameter.detach().numpy()
+        for name, parameter in member.module.named_parameters()})
+    return arrays
   start = 0
   for layer, (wide, narrow) in enumerate(zip(member.sizes, member.sizes[1:])):
     arrays[f"weight_{suffix}_{layer}"] = member.parameters[
@@ -203,8 +212,6 @@ def _network_arrays(member, suffix):
     start += wide * narrow
     arrays[f"bias_{suffix}_{layer}"] = member.parameters[start:start + narrow]
     start += narrow
-  if member.context is not None:
-    arrays[f"context_{suffix}"] = member.context
   return arrays
 
 
@@ -255,7 +262,12 @@ def _network(arrays, suffix):
   """Returns a network by its arrays; the uniform policy if there are none."""
   if f"temperature_{suffix}" not in arrays:
     return sampled.UniformPolicy()
+  name = str(arrays.get(f"network_{suffix}", "mlp"))
   parts, sizes, layer = [], [], 0
+  if name != "mlp":
+    sizes = arrays[f"sizes_{suffix}"].tolist()
+    parts = [array.ravel() for key, array in arrays.items()
+             if key.startswith(f"parameter_{suffix}_")]
   while f"weight_{suffix}_{layer}" in arrays:
     weight = arrays[f"weight_{suffix}_{layer}"]
     sizes = (sizes or [weight.shape[1]]) + [weight.shape[0]]
@@ -264,7 +276,8 @@ def _network(arrays, suffix):
   return networks.NetworkPolicy(
       tuple(sizes), np.concatenate(parts),
       int(arrays[f"num_actions_{suffix}"]),
-      float(arrays[f"temperature_{suffix}"]), arrays.get(f"context_{suffix}"))
+      float(arrays[f"temperature_{suffix}"]), arrays.get(f"context_{suffix}"),
+      name)
 
 
 def _tree(game):
