@@ -27,6 +27,7 @@ import open_spiel_ppsro as ppsro
 from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.games import sequence_form
 from open_spiel_ppsro.oracles import distillation
+from open_spiel_ppsro.policies import networks
 from open_spiel_ppsro.policies import onnx_export
 from open_spiel_ppsro.policies import policy_export
 import testing
@@ -174,7 +175,7 @@ class OnnxTest(parameterized.TestCase):
     return session.run(None, {"observation": observations,
                               "legal_actions": mask})[0]
 
-  @parameterized.parameters(0, 1, 2, "greedy", "table")
+  @parameterized.parameters(0, 1, 2, "greedy", "table", "resnet", "conv(5,6)")
   @pytest.mark.slow
   def test_it_answers_as_the_member(self, which):
     tree = ppsro.enumerate_game("leduc_poker")
@@ -183,6 +184,18 @@ class OnnxTest(parameterized.TestCase):
     if which == "table":
       member = ppsro.TablePolicy(testing.random_table(tree, 1, 5))
       expected = member.table
+    elif isinstance(which, str) and which != "greedy":
+      net = networks.Network(
+          (observations.shape[1], 8, 8, tree.num_actions),
+          networks.generator(np.random.SeedSequence(2)), "cpu", name=which)
+      member = ppsro.NetworkPolicy(
+          net.sizes, networks.as_array(net.parameters), tree.num_actions,
+          network=which)
+      expected = member(observations, mask)
+      path = testing.make_directory(self) / "network.npz"
+      policy_export.write_network(path, member, "leduc_poker()", 30, 2)
+      np.testing.assert_array_equal(
+          policy_export.read_network(path)(observations, mask), expected)
     else:
       game = ppsro.open_game("leduc_poker", evaluation="sampled")
       member = (network(game, 3, temperature=0.0) if which == "greedy" else
