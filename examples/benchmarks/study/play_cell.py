@@ -64,21 +64,23 @@ class CoreLimits(ppsro.Limits):
 
 
 class KeepPolicies:
-  """Keeps what a run has found at some of its core seconds, to be measured.
+  """Keeps what a run has found at some shares of its budget, to be measured.
 
   Attributes:
     kept: `{round: policy}`.
   """
 
-  def __init__(self, core_seconds: float, count: int):
-    """Keeps policies at `core_seconds`, a half of that, and so on."""
+  def __init__(self, limits: CoreLimits, count: int):
+    """Keeps policies at a half of the budget, a quarter, and so on."""
     self.kept: dict = {}
-    self._due = [core_seconds / 2 ** power for power in range(count - 1, 0, -1)]
+    self._limits = limits
+    self._due = [0.5 ** power for power in range(count - 1, 0, -1)]
 
   def __call__(self, solver, result):
-    seconds = time.process_time()
-    if self._due and seconds >= self._due[0]:
-      self._due = [due for due in self._due if due > seconds]
+    share = max(time.process_time() / self._limits.core_seconds,
+                solver.episodes / (self._limits.max_episodes or math.inf))
+    if self._due and share >= self._due[0]:
+      self._due = [due for due in self._due if due > share]
       self.kept[result.round] = solver.final_policy()
 
 
@@ -115,18 +117,17 @@ def run(cell: cells.Cell, directory: pathlib.Path, parent: int) -> None:
   common_flags.define_one_run("")
   FLAGS([cell.name, *cell.flags()])
   common_flags.check([FLAGS.scheme])
-  policies = KeepPolicies(cell.core_seconds, cell.intervals)
+  limits = CoreLimits(
+      math.inf, core_seconds=cell.core_seconds, max_rounds=cell.max_rounds,
+      max_episodes=round(cell.amount) if cell.budget == "episodes" else None)
+  policies = KeepPolicies(limits, cell.intervals)
   last = KeepLast()
   clock = ppsro.callbacks.CSV(
       directory / CORE_SECONDS,
       values=lambda *_: {"core_seconds": f"{time.process_time():.3f}"})
   start = time.perf_counter()
   common_flags.run(
-      cell.game_name, cell.scheme, cell.seed, start=start,
-      limits=CoreLimits(
-          math.inf, core_seconds=cell.core_seconds, max_rounds=cell.max_rounds,
-          max_episodes=(round(cell.amount) if cell.budget == "episodes"
-                        else None)),
+      cell.game_name, cell.scheme, cell.seed, start=start, limits=limits,
       callbacks=[clock, last, stop_if_alone(parent),
                  *([policies] if cell.is_sampled else [])],
       output_dir=directory / RUN, checkpoint_seconds=None)

@@ -41,8 +41,8 @@ import play_cell
 RESULTS, REFUSALS, ENVIRONMENT = (
     "results.csv", "refusals.csv", "environment.json")
 # What tells a run from others, and then what it had found at a point.
-SETTINGS = ("block", "budget", "amount", "game", "scheme", "oracle",
-            "meta_strategy", "levels", "seed", "version")
+SETTINGS = ("budget", "amount", "game", "scheme", "oracle", "meta_strategy",
+            "levels", "seed", "version")
 NUMBERS = ("wall_seconds", "core_seconds", "rounds", "iterations", "episodes",
            "environment_steps", "policies", "exploitability_frozen",
            "exploitability_all", "exploitability_least", "exploitability_low",
@@ -50,6 +50,9 @@ NUMBERS = ("wall_seconds", "core_seconds", "rounds", "iterations", "episodes",
 # Which exploitability is a run's: that of its meta-strategy. Of a sampled game
 # it is certainly no more than this bound.
 FOUND, BOUND = "exploitability_frozen", "exploitability_high"
+# A table that is committed is no larger; points are left out until it fits.
+_MOST_BYTES = 1_900_000
+_FEWEST_POINTS = 4
 _REFUSAL = (*SETTINGS, "state", "why")
 _PACKAGES = ("open_spiel_ppsro", "open_spiel", "torch", "numpy", "scipy",
              "highspy", "numba")
@@ -126,7 +129,7 @@ def write(study: dict[str, Any], cells: Sequence[cells_lib.Cell],
     directory: of the runs.
     to: the directory of the table.
   """
-  rows, refusals, machines = [], [], []
+  ended, refusals, machines = [], [], []
   for cell in cells:
     found = outcome(directory, cell)
     if found is None:
@@ -136,16 +139,19 @@ def write(study: dict[str, Any], cells: Sequence[cells_lib.Cell],
                        "why": found["why"]})
       continue
     path = directory / cell.name
-    points = _points(path)
-    chosen = thinned(points, study["points"], study["levels_reached"])
-    rows += [{**_settings(cell, path), **{
-        name: _text(values[index]) for name, values in points.items()}}
-             for index in chosen]
+    ended.append((_settings(cell, path), _points(path)))
     result = path / play_cell.RUN / "result.json"
     if result.exists():
       machines.append(json.loads(result.read_text(encoding="utf-8")))
   _write_csv(to / REFUSALS, _REFUSAL, refusals)
-  _write_csv(to / RESULTS, (*SETTINGS, *NUMBERS), rows)
+  for count in range(study["points"], _FEWEST_POINTS - 1, -2):
+    _write_csv(to / RESULTS, (*SETTINGS, *NUMBERS), [
+        {**settings, **{name: _text(values[index])
+                        for name, values in points.items()}}
+        for settings, points in ended
+        for index in thinned(points, count, study["levels_reached"])])
+    if (to / RESULTS).stat().st_size <= _MOST_BYTES:
+      break
   (to / ENVIRONMENT).write_text(
       json.dumps(environment(machines), indent=2) + "\n", encoding="utf-8")
 
@@ -231,9 +237,8 @@ def _settings(cell, path=None):
     config = json.loads((path / play_cell.RUN / "config.json").read_text(
         encoding="utf-8"))
     levels = config["scheme_settings"].get("num_levels", levels)
-  return {"block": cell.block, "budget": cell.budget,
-          "amount": f"{cell.amount:.0f}", "game": cell.game,
-          "scheme": cell.scheme, "oracle": cell.oracle,
+  return {"budget": cell.budget, "amount": f"{cell.amount:.0f}",
+          "game": cell.game, "scheme": cell.scheme, "oracle": cell.oracle,
           "meta_strategy": cell.meta_strategy, "levels": levels,
           "seed": cell.seed, "version": ppsro.__version__}
 
