@@ -345,6 +345,7 @@ def main(argv: Sequence[str]) -> None:
     raise app.UsageError(f"unexpected argument {argv[1]!r}")
   folder, page = pathlib.Path(_TABLE.value), pathlib.Path(_PAGE.value)
   if _RUNS.value:
+    folder.mkdir(parents=True, exist_ok=True)
     for name in (table.RESULTS, table.REFUSALS, table.ENVIRONMENT):
       shutil.copy(pathlib.Path(_RUNS.value) / name, folder / name)
   runs = table.read(folder)
