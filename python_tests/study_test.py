@@ -15,13 +15,16 @@
 
 """Tests of the study: what it declares, its runs, its table and its page."""
 
+import contextlib
 import csv
 import dataclasses
+import io
 import json
 import os
 import shlex
 import signal
 import time
+from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -216,23 +219,30 @@ class TableTest(parameterized.TestCase):
   @pytest.mark.slow
   def test_the_page_of_a_whole_study(self):
     for cell in CELLS:
-      leave(self.path, cell)
+      leave(self.path, cell, rounds=12)
     table.write(STUDY, CELLS, self.path, self.path)
-    self.assertLess((self.path / table.RESULTS).stat().st_size, MOST_OF_TABLE)
-    runs = table.read(self.path)
-    drawn = figures.all_figures(runs, self.path / "figures")
-    self.assertLen(drawn, 6)
-    self.assertLess(sum(path.stat().st_size for path in (
-        self.path / "figures").iterdir()), MOST_OF_FIGURES)
+    drawn = list(page_lib.CAPTIONS)
     contents = page_lib.contents_of(self.path, drawn, "figures")
     text = page_lib.fill(PAGE.read_text(), contents)
     self.assertNotIn("No run of this has been made yet", text)
     self.assertEqual(page_lib.fill(text, contents), text)
-    # Mean and range over the seeds 1, 2, 3 of seed / seconds.
+    # Mean and range over the seeds of seed / seconds.
     self.assertIn("| `pipeline` | 0.1 (0.05 to 0.15) | ", contents["finals"])
     self.assertIn("no / such run", contents["refusals"])
     self.assertIn("| kuhn_poker | `psro_v2, its DQN` | ",
                   contents["seconds_to"])
+
+
+  @pytest.mark.thorough
+  def test_a_whole_study_is_small(self):
+    for cell in CELLS:
+      leave(self.path, cell, rounds=1000)
+    table.write(STUDY, CELLS, self.path, self.path)
+    self.assertLess((self.path / table.RESULTS).stat().st_size, MOST_OF_TABLE)
+    drawn = figures.all_figures(table.read(self.path), self.path / "figures")
+    self.assertEqual(drawn, list(page_lib.CAPTIONS))
+    self.assertLess(sum(path.stat().st_size for path in (
+        self.path / "figures").iterdir()), MOST_OF_FIGURES)
 
 
 class PageTest(parameterized.TestCase):
@@ -284,7 +294,52 @@ class RunTest(parameterized.TestCase):
     self.path = testing.make_directory(self)
     self.flags = ("--smoke", f"--directory={self.path}")
 
-  @pytest.mark.slow
+  def play_all(self, cells, play, cores=2, seconds=1e6):
+    """Returns whether there was time for all, and what was said."""
+    errors = io.StringIO()
+    with (testing.imported_example("run_study") as run_study,
+          mock.patch.object(run_study.play_cell, "play", play),
+          mock.patch.object(run_study, "_PATIENCE_SECONDS", 0),
+          mock.patch.object(run_study, "_PATIENCE_FACTOR", 3),
+          contextlib.redirect_stderr(errors)):
+      whole = run_study.play_all(cells, self.path, cores, seconds)
+    return whole, errors.getvalue()
+
+  def test_how_cells_end(self):
+    one, other, dies, hangs = (
+        dataclasses.replace(CELLS[0], seed=seed, core_seconds=-2.9)
+        for seed in range(4))
+    large = dataclasses.replace(one, seed=5, core_seconds=1e7)
+
+    def play(cell, path):
+      leave(path.parent, cell) if cell in (one, other) else None
+      if cell == hangs:
+        time.sleep(testing.PATIENCE_SECONDS)
+      os._exit(cell == dies)  # pylint: disable=protected-access
+
+    # What is left of a run that was killed is in nobody's way.
+    (self.path / one.name / "run").mkdir(parents=True)
+    whole, said = self.play_all([large, one, dies, hangs, other], play)
+    self.assertFalse(whole)  # There is no time for the large one.
+    self.assertLen(said.splitlines(), 4)
+    for cell, state in ((one, "done"), (other, "done"), (dies, "failed"),
+                        (hangs, "failed")):
+      self.assertRegex(said, f"{cell.name}  {state}")
+      self.assertEqual(table.has_ended(self.path, cell), state == "done")
+    self.assertEqual(self.play_all([], play), (True, ""))
+
+  def test_at_the_end_of_the_time_runs_are_ended(self):
+    def play(cell, path):
+      path.mkdir()
+      time.sleep(testing.PATIENCE_SECONDS)
+
+    cell = dataclasses.replace(CELLS[0], core_seconds=-2.9)
+    whole, said = self.play_all([cell], play, seconds=0.2)
+    self.assertEqual((whole, said), (False, ""))
+    self.assertTrue((self.path / cell.name).exists())
+    self.assertFalse(table.has_ended(self.path, cell))
+
+  @pytest.mark.thorough
   def test_what_was_killed_is_played_and_what_has_ended_is_not(self):
     flags = (*self.flags, "--blocks=responders", "--only=kuhn_poker-pipeline,"
              "kuhn_poker-self_play", "--cores=2")

@@ -140,8 +140,9 @@ def read(path: Any = FOLDER / "study.toml") -> dict[str, Any]:
                        f"{block['budget']!r}; use one of {', '.join(BUDGETS)}")
     unknown = set(block["games"]) - set(study["games"])
     if unknown:
-      raise ValueError(f"block {block['name']!r} names the game "
-                       f"{min(unknown)!r}, and there is no [games.{min(unknown)}]")
+      game = min(unknown)
+      raise ValueError(f"block {block['name']!r} names the game {game!r}, and "
+                       f"there is no [games.{game}]")
   return study
 
 

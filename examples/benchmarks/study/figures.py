@@ -44,11 +44,14 @@ _PNG_COLOURS = 96
 _PEERS = {"torch_dqn": "psro_v2, its DQN", "ppo": "psro_v2, our PPO"}
 METHODS = ("pipeline", "sequential", "naive", "rectified", "dch", "neupl",
            "self_play", *_PEERS.values())
-# Of the exploitability that a log axis shows, so that no zero ends it.
-_MARKER_EVERY = 3
+# A line has so many markers, about.
+_MARKERS = 3
 # Leduc poker as it was published, in the package.
 PUBLISHED = (pathlib.Path(ppsro.__file__).parent / "commands"
              / "published_leduc_curves.csv")
+
+# Without yellow, which grey paper does not show; peers are grey.
+_COLOURS = (*picture.COLOURS[:6], picture.COLOURS[7], "#777777", "#777777")
 
 Curve = tuple[np.ndarray, np.ndarray]
 
@@ -80,6 +83,12 @@ def names(runs: Sequence[table.Run], column: str) -> list[str]:
   return list(dict.fromkeys(run.settings[column] for run in runs))
 
 
+def comparable(runs: Sequence[table.Run], setting: str) -> list[str]:
+  """Returns the schemes that have several values of a setting."""
+  return [name for name in METHODS
+          if len(names(select(runs, scheme=name), setting)) > 1]
+
+
 def _new(rows, columns, height):
   figure = figure_lib.Figure(figsize=(_INCHES, height * rows),
                              layout="constrained")
@@ -99,7 +108,7 @@ def _save(figure, path):
 
 def _look(number):
   """Returns how the line of a number is drawn."""
-  return {"color": picture.COLOURS[number % len(picture.COLOURS)],
+  return {"color": _COLOURS[number % len(_COLOURS)],
           "linestyle": picture.STYLES[number % len(picture.STYLES)],
           "marker": picture.MARKERS[number % len(picture.MARKERS)]}
 
@@ -120,7 +129,7 @@ def _draw(axes, label, number, curves: Sequence[Curve], lows=(), **look):
                            for values in (mean, lowest, highest))
   look = _look(number) | look
   axes.plot(x, mean, label=label, markersize=2.5, drawstyle="steps-post",
-            markevery=max(1, len(x) // _MARKER_EVERY), **look)
+            markevery=max(1, len(x) // _MARKERS), **look)
   if len(curves) > 1 or lows:
     axes.fill_between(x, lowest, highest, step="post", color=look["color"],
                       alpha=0.18, linewidth=0)
@@ -221,7 +230,7 @@ def choices(runs: Sequence[table.Run], setting: str,
   figure, panels = _new(max(1, math.ceil(len(games) / 3)), 3, 2.4)
   for axes, game in zip(panels, games):
     of_game = select(runs, game=game)
-    schemes = [name for name in METHODS if name in names(of_game, "scheme")]
+    schemes = comparable(of_game, setting)
     for number, value in enumerate(order):
       xs, means, ends = [], [], []
       for place, scheme in enumerate(schemes):

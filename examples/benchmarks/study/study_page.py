@@ -60,7 +60,7 @@ LEVELS = (0.5, 0.1, 0.05, 0.01)
 _EPISODES = (100_000, 300_000, 500_000, 700_000, 1_000_000)
 _DEFAULTS = {"budget": "seconds", "oracle": "ppo", "meta_strategy": "nash"}
 _NOTHING = "–"
-_CAPTIONS = {
+CAPTIONS = {
     "seconds": "Exploitability over seconds of one core",
     "episodes": "Exploitability over episodes",
     "published": "Leduc poker beside the published curves",
@@ -198,11 +198,11 @@ def choices(runs: Sequence[table.Run], setting: str,
     of_game = _game(shown, game)
     if len(figures.names(of_game, setting)) < 2:
       continue
-    for name in _methods(of_game):
-      rows.append([game, f"`{name}`", *(
-          spread([run.last() for run in figures.select(
-              of_game, scheme=name, **{setting: value})])
-          for value in order)])
+    rows += [[game, f"`{name}`", *(
+        spread([run.last() for run in figures.select(
+            of_game, scheme=name, **{setting: value})])
+        for value in order)]
+             for name in figures.comparable(of_game, setting)]
   return as_table(["game", "method", *map("`{}`".format, order)], rows)
 
 
@@ -239,7 +239,8 @@ def refusals(rows: Sequence[dict[str, str]]) -> str:
   if not rows:
     return "Nothing was refused, and nothing failed."
   return as_table(
-      ["method", "responder", "meta-strategy", "budget", "games", "what", "why"],
+      ["method", "responder", "meta-strategy", "budget", "games", "what",
+       "why"],
       [[f"`{scheme}`", f"`{oracle}`", f"`{meta}`", budget, ", ".join(
           dict.fromkeys(found)), state, why.replace("|", "/")]
        for (scheme, oracle, meta, budget, state, why), found in games.items()])
@@ -287,7 +288,7 @@ def blocks(runs: Sequence[table.Run], refused: Sequence[dict[str, str]],
       **{f"figure_{name}": (f"![{caption}]({folder}/{name}.png)"
                             if name in drawn else
                             "No run of this has been made yet.")
-         for name, caption in _CAPTIONS.items()}}
+         for name, caption in CAPTIONS.items()}}
 
 
 def fill(text: str, contents: dict[str, str]) -> str:
@@ -302,7 +303,8 @@ def fill(text: str, contents: dict[str, str]) -> str:
         lambda match, content=content: (
             f"{match[1]}\n{content}\n\n{match[2]}"), text, flags=re.S)
     if count != 1:
-      raise ValueError(f"the page has {count} places for {name!r}; it takes one")
+      raise ValueError(f"the page has {count} places for {name!r}; it takes "
+                       "one")
   return text
 
 
