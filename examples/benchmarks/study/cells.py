@@ -61,7 +61,7 @@ class Cell:
     seed: of everything random.
     max_rounds: it plays no more; None for no limit.
     intervals: of a sampled game, how many policies are measured.
-    interval_seconds: how long each may take.
+    interval_seconds: of a core, how long each may take.
   """
   block: str
   game: str
@@ -95,7 +95,7 @@ class Cell:
   @property
   def max_core_seconds(self) -> float:
     """The most that it is expected to take, measurements included."""
-    measured = self.intervals * self.interval_seconds * self.is_sampled
+    measured = self.intervals * self.interval_seconds
     return self.core_seconds + measured + _BESIDE_SECONDS
 
   def flags(self) -> list[str]:
@@ -172,7 +172,8 @@ def _cell(study, block, seed, game, scheme, oracle, meta_strategy, num_levels):
       episodes_per_batch=(
           of_game["episodes_per_batch"] if budget == "episodes" else None),
       seed=seed, max_rounds=block.get("rounds"),
-      intervals=study["intervals"], interval_seconds=study["interval_seconds"])
+      intervals=study["intervals"],
+      interval_seconds=of_game.get("interval_seconds", 0))
 
 
 def smoke(cells: Sequence[Cell]) -> list[Cell]:
@@ -195,6 +196,6 @@ def smoke(cells: Sequence[Cell]) -> list[Cell]:
     chosen.append(dataclasses.replace(
         cell, max_rounds=_SMOKE_ROUNDS, core_seconds=_SMOKE_SECONDS,
         episodes_per_batch=cell.episodes_per_batch and _SMOKE_BATCH,
-        intervals=1, interval_seconds=0.1))
+        intervals=1, interval_seconds=0.1 * cell.is_sampled))
   return sorted(chosen, key=lambda cell: [c.name for c in cells].index(
       cell.name))

@@ -55,10 +55,24 @@ class CoreLimits(ppsro.Limits):
   """
   core_seconds: float = math.inf
 
+  def __post_init__(self) -> None:
+    super().__post_init__()
+    self._read()
+
+  def _read(self):
+    """Returns the processor time since it was read last."""
+    now = time.process_time()
+    before = self.__dict__.get("_read_at", now)
+    # No field: fields are settings, which stay as they are.
+    object.__setattr__(self, "_read_at", now)
+    return now - before
+
   def reached(self, solver, seconds: float,
               round_seconds: float = 0.0) -> str | None:
-    if solver.rounds and (
-        time.process_time() + round_seconds >= self.core_seconds):
+    # It is asked after each round, and another one has to fit. The seconds of
+    # the round that it is told are those of the clock.
+    of_round = self._read()
+    if solver.rounds and time.process_time() + of_round >= self.core_seconds:
       return "core_seconds"
     return super().reached(solver, seconds, round_seconds)
 
@@ -131,20 +145,23 @@ def run(cell: cells.Cell, directory: pathlib.Path, parent: int) -> None:
       callbacks=[clock, last, stop_if_alone(parent),
                  *([policies] if cell.is_sampled else [])],
       output_dir=directory / RUN, checkpoint_seconds=None)
+  # On a machine that others keep busy a core's seconds take longer.
+  slowness = (time.perf_counter() - start) / time.process_time()
   for name in ("final_policy.npz", "final_mixture.npz", "best_policy.npz",
                "history.jsonl"):  # A study has hundreds, and reads none.
     (directory / RUN / name).unlink(missing_ok=True)
   if cell.is_sampled and last.solver is not None:
     policies.kept[last.round] = last.solver.final_policy()
-    measure(cell, policies.kept, directory / INTERVALS)
+    measure(policies.kept, cell.interval_seconds * max(1.0, slowness),
+            directory / INTERVALS)
 
 
-def measure(cell: cells.Cell, policies: dict, path: pathlib.Path) -> None:
+def measure(policies: dict, seconds: float, path: pathlib.Path) -> None:
   """Writes certain bounds of the exploitability of some policies.
 
   Args:
-    cell: whose they are.
     policies: `{round: policy}`.
+    seconds: of the clock, that each may take.
     path: of the table.
   """
   with open(path, "w", newline="", encoding="utf-8") as file:
@@ -152,7 +169,7 @@ def measure(cell: cells.Cell, policies: dict, path: pathlib.Path) -> None:
     writer.writerow(("round", "exploitability_low", "exploitability_high"))
     for number, policy in policies.items():
       found = ppsro.exploitability_interval(
-          policy.state_game, policy, seconds=cell.interval_seconds)
+          policy.state_game, policy, seconds=seconds)
       writer.writerow((number, found.low, found.high))
 
 
