@@ -14,6 +14,8 @@
 
 """Tests of exploitability intervals of games that are walked state by state."""
 
+import math
+
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
@@ -22,6 +24,8 @@ import pyspiel
 import pytest
 
 import open_spiel_ppsro as ppsro
+from open_spiel_ppsro.evaluation.interval import interval
+from open_spiel_ppsro.evaluation.interval import walk as walk_lib
 from open_spiel_ppsro.games import sequence_form
 
 GENERAL_SUM = (
@@ -197,6 +201,13 @@ class BudgetTest(parameterized.TestCase):
       self.assertLessEqual(found.high, before.high + 1e-9)
       before = found
     self.assertEqual(found.width, 0)
+
+  def test_a_pass_that_cost_no_nodes_is_followed_by_another(self):
+    # pylint: disable=protected-access
+    search = interval._Search(None, None, None, 10, 0.0)
+    quantity = interval._Quantity("respond", 0, 1, walk_lib.Bounds(-1.0, 1.0))
+    found = search._next(quantity, [math.inf, math.inf])
+    self.assertBetween(found, 0, quantity.threshold / 2)
 
   def test_the_threshold_stops_falling(self):
     tree, mixtures, *_ = of_game("leduc_poker")

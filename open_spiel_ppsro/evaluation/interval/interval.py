@@ -448,9 +448,10 @@ class _Search:
     """
     if min(room) <= 1:
       return None
-    step = min(10 ** (math.log(more) / math.log(growth))
-               for more, growth in zip(room, quantity.growth)
-               if more < math.inf)
+    # A pass may have cost nothing, where only nodes are counted.
+    step = min((10 ** (math.log(more) / math.log(growth))
+                for more, growth in zip(room, quantity.growth)
+                if more < math.inf), default=_LARGEST_STEP)
     if step < _SMALLEST_STEP:
       return None
     threshold = max(quantity.threshold / min(step, _LARGEST_STEP),

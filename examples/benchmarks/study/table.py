@@ -1,0 +1,280 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+"""The table of a study: from run directories to CSV, and back.
+
+`results.csv` has a row for each run and recorded point. Few points of a run are
+kept, see `thinned`; its first and last, and where it first reaches a level of
+exploitability, are among them.
+"""
+
+from collections.abc import Sequence
+import csv
+import dataclasses
+import importlib.metadata
+import json
+import math
+import os
+import pathlib
+import platform
+from typing import Any
+
+import numpy as np
+
+import cells as cells_lib
+import open_spiel_ppsro as ppsro
+from open_spiel_ppsro.runs import provenance
+import play_cell
+
+RESULTS, REFUSALS, ENVIRONMENT = (
+    "results.csv", "refusals.csv", "environment.json")
+# What tells a run from others, and then what it had found at a point.
+SETTINGS = ("budget", "amount", "game", "scheme", "oracle", "meta_strategy",
+            "levels", "seed", "version")
+NUMBERS = ("wall_seconds", "core_seconds", "rounds", "iterations", "episodes",
+           "environment_steps", "policies", "exploitability_frozen",
+           "exploitability_all", "exploitability_least", "exploitability_low",
+           "exploitability_high")
+# Which exploitability is a run's: that of its meta-strategy. Of a sampled game
+# it is certainly no more than this bound.
+FOUND, BOUND = "exploitability_frozen", "exploitability_high"
+# A table that is committed is no larger; points are left out until it fits.
+_MOST_BYTES = 1_900_000
+_FEWEST_POINTS = 4
+_REFUSAL = (*SETTINGS, "state", "why")
+_PACKAGES = ("open_spiel_ppsro", "open_spiel", "torch", "numpy", "scipy",
+             "highspy", "numba")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+  """One run of a study, as its table has it.
+
+  Attributes:
+    settings: `{column: text}`, those of `SETTINGS`.
+    points: `{column: [M]}`, those of `NUMBERS`, NaN where it has none.
+  """
+  settings: dict[str, str]
+  points: dict[str, np.ndarray]
+
+  def __getattr__(self, name: str) -> str:
+    try:
+      return self.settings[name]
+    except KeyError:
+      raise AttributeError(name) from None
+
+  def column(self, name: str) -> np.ndarray:
+    """Returns a column; the bound of a sampled game for what is found."""
+    if name == FOUND and np.isnan(self.points[FOUND]).all():
+      return self.points[BOUND]
+    return self.points[name]
+
+  def curve(self, x: str, y: str = FOUND) -> tuple[np.ndarray, np.ndarray]:
+    """Returns two columns, where both are known."""
+    xs, ys = self.points[x], self.column(y)
+    known = ~np.isnan(xs) & ~np.isnan(ys)
+    return xs[known], ys[known]
+
+  def last(self, y: str = FOUND) -> float:
+    """Returns what was found last within the budget; NaN if nothing was."""
+    xs, ys = self.curve("core_seconds", y)
+    if self.settings["budget"] == "seconds":  # A peer's iteration ends later.
+      within = xs <= float(self.settings["amount"]) * 1.1
+      ys = ys[within]
+    return float(ys[-1]) if len(ys) else math.nan
+
+  def seconds_to(self, level: float, y: str = FOUND) -> float:
+    """Returns the core seconds at which it is first at a level; inf if never.
+    """
+    xs, ys = self.curve("core_seconds", y)
+    reached = np.flatnonzero(ys <= level)
+    return float(xs[reached[0]]) if len(reached) else math.inf
+
+
+def outcome(directory: pathlib.Path,
+            cell: cells_lib.Cell) -> dict[str, Any] | None:
+  """Returns how a cell ended; None if it has not."""
+  try:
+    return json.loads((directory / cell.name / play_cell.OUTCOME).read_text(
+        encoding="utf-8"))
+  except FileNotFoundError:
+    return None
+
+
+def has_ended(directory: pathlib.Path, cell: cells_lib.Cell) -> bool:
+  """Returns whether a cell need not be played: it was, or it was refused."""
+  found = outcome(directory, cell)
+  return found is not None and found["state"] != "failed"
+
+
+def write(study: dict[str, Any], cells: Sequence[cells_lib.Cell],
+          directory: pathlib.Path, to: pathlib.Path) -> None:
+  """Writes the table of all that has ended.
+
+  Args:
+    study: as declared.
+    cells: of the study.
+    directory: of the runs.
+    to: the directory of the table.
+  """
+  ended, refusals, machines = [], [], []
+  for cell in cells:
+    found = outcome(directory, cell)
+    if found is None:
+      continue
+    if found["state"] != "done":
+      refusals.append({**_settings(cell), "state": found["state"],
+                       "why": found["why"]})
+      continue
+    path = directory / cell.name
+    ended.append((_settings(cell, path), _points(path)))
+    result = path / play_cell.RUN / "result.json"
+    if result.exists():
+      machines.append(json.loads(result.read_text(encoding="utf-8")))
+  _write_csv(to / REFUSALS, _REFUSAL, refusals)
+  for count in range(study["points"], _FEWEST_POINTS - 1, -2):
+    _write_csv(to / RESULTS, (*SETTINGS, *NUMBERS), [
+        {**settings, **{name: _text(values[index])
+                        for name, values in points.items()}}
+        for settings, points in ended
+        for index in thinned(points, count, study["levels_reached"])])
+    if (to / RESULTS).stat().st_size <= _MOST_BYTES:
+      break
+  (to / ENVIRONMENT).write_text(
+      json.dumps(environment(machines), indent=2) + "\n", encoding="utf-8")
+
+
+def read(directory: str | os.PathLike) -> list[Run]:
+  """Returns the runs of a table, in its order."""
+  with open(pathlib.Path(directory) / RESULTS, newline="",
+            encoding="utf-8") as file:
+    rows = list(csv.DictReader(file))
+  runs: dict[tuple, list[dict]] = {}
+  for row in rows:
+    runs.setdefault(tuple(row[name] for name in SETTINGS), []).append(row)
+  return [Run(dict(zip(SETTINGS, key)), {
+      name: np.array([float(row[name] or "nan") for row in points])
+      for name in NUMBERS}) for key, points in runs.items()]
+
+
+def read_refusals(directory: str | os.PathLike) -> list[dict[str, str]]:
+  """Returns what could not run, and why."""
+  with open(pathlib.Path(directory) / REFUSALS, newline="",
+            encoding="utf-8") as file:
+    return list(csv.DictReader(file))
+
+
+def thinned(points: dict[str, np.ndarray], count: int,
+            levels: Sequence[float]) -> list[int]:
+  """Returns which points of a run its table keeps, in ascending order.
+
+  Args:
+    points: `{column: [M]}`.
+    count: about so many, evenly spaced in the logarithm of core seconds.
+    levels: of exploitability; where it first reaches one is kept, too, of
+      whichever mixture.
+  """
+  seconds = points["core_seconds"]
+  if not len(seconds):
+    return []
+  kept = set(np.flatnonzero(~np.isnan(points[BOUND])).tolist())
+  steps = np.geomspace(max(seconds[0], 1e-3), max(seconds[-1], 2e-3), count)
+  kept.update(np.clip(np.searchsorted(seconds, steps), 0, len(seconds) - 1)
+              .tolist())
+  for column in (FOUND, "exploitability_all", "exploitability_least"):
+    for level in levels:
+      kept.update(np.flatnonzero(points[column] <= level)[:1].tolist())
+  return sorted(kept | {0, len(seconds) - 1})
+
+
+def environment(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+  """Returns on what runs were made.
+
+  Args:
+    results: what their `result.json` held.
+  """
+  def versions(name):
+    try:
+      return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+      return None
+
+  return {
+      "commits": sorted({str(result["git_commit"]) for result in results}),
+      "versions": {"python": platform.python_version(),
+                   **{name: versions(name) for name in _PACKAGES}},
+      "system": platform.platform(),
+      "processor": _processor(),
+      "cores": provenance.num_cores(),
+      "runs": len(results)}
+
+
+def _processor():
+  """Returns the name of the processor, if the system says it."""
+  try:
+    lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+  except OSError:
+    return platform.processor()
+  return next((line.split(":", 1)[1].strip() for line in lines.splitlines()
+               if line.startswith("model name")), platform.processor())
+
+
+def _settings(cell, path=None):
+  levels = cell.num_levels or ""
+  if path is not None:
+    config = json.loads((path / play_cell.RUN / "config.json").read_text(
+        encoding="utf-8"))
+    levels = config["scheme_settings"].get("num_levels", levels)
+  return {"budget": cell.budget, "amount": f"{cell.amount:.0f}",
+          "game": cell.game, "scheme": cell.scheme, "oracle": cell.oracle,
+          "meta_strategy": cell.meta_strategy, "levels": levels,
+          "seed": cell.seed, "version": ppsro.__version__}
+
+
+def _points(path):
+  """Returns `{column: [M]}` of a cell that has ended."""
+  rounds = {row["round"]: row for row in _read_csv(
+      path / play_cell.RUN / "metrics.csv")}
+  for name in (play_cell.CORE_SECONDS, play_cell.INTERVALS):
+    if (path / name).exists():
+      for row in _read_csv(path / name):
+        if row["round"] in rounds:
+          rounds[row["round"]] |= row
+  rows = [row for row in rounds.values() if row.get("core_seconds")]
+  found = {name: np.array([float(row.get(name) or "nan") for row in rows])
+           for name in NUMBERS if name != "rounds"}
+  found["rounds"] = np.array([float(row["round"]) for row in rows])
+  return {name: found[name] for name in NUMBERS}
+
+
+def _text(number):
+  """Returns a number in few digits; '' for NaN."""
+  if math.isnan(number):
+    return ""
+  if number.is_integer() and abs(number) < 1e15:
+    return f"{number:.0f}"
+  return f"{number:.5g}"
+
+
+def _read_csv(path):
+  with open(path, newline="", encoding="utf-8") as file:
+    return list(csv.DictReader(file))
+
+
+def _write_csv(path, columns, rows):
+  with open(path, "w", newline="", encoding="utf-8") as file:
+    writer = csv.DictWriter(file, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
