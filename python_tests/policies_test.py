@@ -15,6 +15,7 @@
 
 import pathlib
 import pickle
+import re
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -276,7 +277,7 @@ class StorageTest(parameterized.TestCase):
           sum(pi.action_probabilities(state).values()), 1)
 
   @parameterized.parameters("enumerated", "sampled")
-  def test_a_run_of_0_1_goes_on_to_the_same_numbers(self, kind):
+  def test_a_run_of_0_1_goes_on_to_about_the_same_numbers(self, kind):
     path = VERSION_0_1 / kind
     learner = ppsro.read_config(path)["learner"]
     config = ppsro.PPOConfig(**{
@@ -297,7 +298,13 @@ class StorageTest(parameterized.TestCase):
         found = solver.round().metrics(0.0)
         for column, value in expected.items():
           if "seconds" not in column:
-            self.assertEqual(str(found[column]), value, column)
+            # Adam rounds in another way than that of 0.1.
+            ours, theirs = (re.split(r"([-\d.e]*\d)", text)
+                            for text in (str(found[column]), value))
+            self.assertEqual(ours[::2], theirs[::2], column)
+            np.testing.assert_allclose(
+                np.array(ours[1::2], float), np.array(theirs[1::2], float),
+                rtol=1e-4, atol=1e-6, err_msg=column)
 
 
   @parameterized.parameters("exact", "sampled")
