@@ -135,7 +135,7 @@ def play_all(cells: Sequence[cells_lib.Cell], directory: pathlib.Path,
 def _import_once():
   """Imports what runs need here, so that none of them has to."""
   ppsro.run  # pylint: disable=pointless-statement
-  importlib.import_module("open_spiel_ppsro.runs.report")
+  importlib.import_module("open_spiel_ppsro.runs.plots")
   with contextlib.suppress(ImportError):
     importlib.import_module("numba")
 
