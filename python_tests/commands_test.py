@@ -20,6 +20,7 @@ import io
 import json
 import os
 import re
+import subprocess
 import sys
 from unittest import mock
 
@@ -94,6 +95,18 @@ class CommandLineTest(CommandsTestCase):
     self.assertEqual(found, code, errors)
     self.assertIn(message, "\n".join(lines) + errors)
     self.assertNotIn("Traceback", errors)
+
+  def test_a_reader_that_wants_no_more_is_no_error(self):
+    # As in ppsro ... | head -1.
+    reader, writer = os.pipe()
+    os.close(reader)
+    self.addCleanup(os.close, writer)
+    done = subprocess.run(
+        [sys.executable, "-c",
+         "from open_spiel_ppsro.commands import launch\n"
+         "launch.start(lambda: print('lines'), ['x'], 'x', 'x')"],
+        stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    self.assertEqual((done.returncode, done.stderr), (1, ""))
 
   def test_train_and_resume(self):
     def call(*arguments):

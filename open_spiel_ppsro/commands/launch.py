@@ -19,6 +19,7 @@ What is wrong becomes a `ValueError` in the command, and `start` prints it.
 
 from collections.abc import Callable
 from collections.abc import Sequence
+import os
 import sys
 import textwrap
 
@@ -104,7 +105,13 @@ def start(main: Callable[..., int], argv: Sequence[str] | None = None,
 
   def guarded(rest):
     try:
-      return main(rest[1:]) if arguments[1] else main()
+      exit_code = main(rest[1:]) if arguments[1] else main()
+      sys.stdout.flush()
+      return exit_code
+    except BrokenPipeError:  # The reader, such as head, wants no more.
+      # At the end Python flushes once more, and would complain.
+      os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+      return 1
     except output_directory.OccupiedError as error:
       ways = (["go on with --resume"] if "resume" in FLAGS else []) + (
           ["choose another --output_dir"] if "output_dir" in FLAGS
