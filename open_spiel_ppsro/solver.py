@@ -130,7 +130,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         frozen policies, whatever its method; or `least_exploitable`, the
         mixture of these policies that loses least to exact best responses,
         which there is in enumerated two-player zero-sum games; None for that
-        one where it is. Training does not depend on it.
+        one where it is, and for what `certify` is told on a sampled game.
+        Training does not depend on it.
       **meta_strategy_options: options that the meta-strategy reads by
         `get_kwargs()`. psro_v2's own arguments are accepted, too, with a
         warning.
@@ -193,6 +194,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
           "share a network, wait for each other: use 0")
     has_least = (played_game.is_enumerated and played_game.is_zero_sum
                  and played_game.num_players == 2)
+    wants_best = answer is None
     if answer is None:
       answer = "least_exploitable" if has_least else "meta_nash"
     if answer not in ANSWERS:
@@ -205,6 +207,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
           "sampled or none; use 'meta_nash'")
     self.answer = answer
     self._least: least_exploitable.LeastExploitable | None = None
+    self._takes_certified = wants_best and not has_least
+    self._certified: tuple[np.ndarray, ...] | None = None
     if scheme.anytime and not has_least:
       raise ValueError(
           "anytime takes exact payoffs in a two-player zero-sum game, and "
@@ -286,7 +290,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
   @property
   def answers(self) -> tuple[str, ...]:
     """Those of `ANSWERS` that this run has."""
-    return ANSWERS if self._least is not None else ANSWERS[:1]
+    has_both = self._least is not None or self._certified is not None
+    return ANSWERS if has_both else ANSWERS[:1]
 
   @property
   def num_policies(self) -> tuple[int, ...]:
@@ -340,6 +345,33 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
           self._oracle.uniform_policy(index) if initial_policies is None
           else self._oracle.tabulate(initial_policies[index], index))
       self._population.freeze(policy_id)
+
+  def begin_with(self, initial_policies: Sequence[openspiel_policy.Policy],
+                 episodes: int = 0, steps: int = 0) -> None:
+    """Replaces the initial policies before the first round.
+
+    Args:
+      initial_policies: one policy per population.
+      episodes: how many episodes have trained them; they count.
+      steps: how many environment steps.
+
+    Raises:
+      ValueError: if a round has been played.
+    """
+    if self._rounds:
+      raise ValueError("begin_with needs a solver that has played no rounds; "
+                       f"this one has played {self._rounds}")
+    for index, policy in enumerate(initial_policies):
+      self._population.replace(
+          population_lib.PolicyId(index, 0), tabular.as_policy(
+              self._oracle.tabulate(policy, index)))
+    self._training_episodes += episodes
+    self._environment_steps += steps
+    self._evaluator.forget()
+    self._initialize_game_state()
+    self._policies = [[] for _ in self._policies]
+    self.update_meta_strategies()
+    self._update_least()
 
   def _initialize_game_state(self):
     self._measure([m.policy_id for m in self._population.members()])
@@ -577,6 +609,25 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     """
     return self._least
 
+  @property
+  def certified(self) -> tuple[np.ndarray, ...] | None:
+    """What `certify` was told last, or None."""
+    return self._certified
+
+  def certify(self, weights: Sequence[np.ndarray]) -> None:
+    """Takes the mixture of frozen policies that is known to lose least.
+
+    On a sampled game it is the answer `least_exploitable`, and the answer of
+    the run if that was left open. Whoever calls has the proof.
+
+    Args:
+      weights: per population, of its policies in the order of
+        `get_policies()`; those that have frozen since have none.
+    """
+    self._certified = tuple(weights)
+    if self._takes_certified:
+      self.answer = "least_exploitable"
+
   def _result(self, answer=None):
     """Returns the run's result as a `MetaStrategy`.
 
@@ -589,6 +640,12 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     answer = self.answer if answer is None else answer
     if answer == "meta_nash":
       return self._of_frozen
+    if answer == "least_exploitable" and self._certified is not None:
+      return dataclasses.replace(
+          self._of_frozen, joint=None, method=answer, probabilities=tuple(
+              np.pad(weights, (0, len(indices) - len(weights)))
+              for weights, indices in zip(
+                  self._certified, self._of_frozen.indices)))
     if answer != "least_exploitable" or self._least is None:
       raise ValueError(f"answer is {answer!r}; of this run it takes "
                        f"{' or '.join(self.answers)}")
@@ -748,6 +805,20 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         **{f"plateau {name}": value for name, value in
            dataclasses.asdict(self.plateau_rule).items()}}
 
+  def check_settings(self, settings: dict[str, Any]) -> None:
+    """Raises ValueError, with the differences, if settings are not ours.
+
+    Args:
+      settings: of a checkpoint, of version 0.1 too.
+    """
+    ours, theirs = self.settings(), _settings_of_0_1(settings)
+    differences = [
+        f"{name} is {theirs.get(name)!r} there and {ours.get(name)!r} here"
+        for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
+    if differences:
+      raise ValueError("the checkpoint is of another run: "
+                       + ", ".join(differences))
+
   def state(self) -> dict[str, Any]:
     """Returns the whole state of the run between two rounds, for `restore`.
 
@@ -778,6 +849,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         "anytime": None if self._anytime is None else self._anytime.state(),
         "least_exploitable": (None if self._least is None
                               else dataclasses.asdict(self._least)),
+        "certified": self._certified,
+        "answer": self.answer,
         "meta_strategies": self._solve.state(),
         "row_solver": (None if self._solve_row is self._solve
                        else self._solve_row.state()),
@@ -799,14 +872,7 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     if self._rounds:
       raise ValueError("restore needs a solver that has played no rounds; this "
                        f"one has played {self._rounds}")
-    ours = self.settings()
-    theirs = _settings_of_0_1(state["settings"])
-    differences = [
-        f"{name} is {theirs.get(name)!r} there and {ours.get(name)!r} here"
-        for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
-    if differences:
-      raise ValueError("the checkpoint is of another run: "
-                       + ", ".join(differences))
+    self.check_settings(state["settings"])
     self._population.restore(state["population"], self._read_policy)
     self._empirical_game.restore(state["payoffs"])
     self._evaluator.restore(state["evaluator"], self._population)
@@ -828,6 +894,8 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
         state["oracle"])
     self._policies = [[] for _ in self._policies]
     self.update_meta_strategies()
+    if state.get("certified") is not None:
+      self.certify(state["certified"])
     if state.get("least_exploitable") is None:  # As in version 0.1.
       self._update_least()
     else:

@@ -241,9 +241,10 @@ def of_checkpoint(checkpoint: dict[str, Any], answer: str | None = None,
     solution, least = found[-1], state.get("least_exploitable")
     weights = {META_NASH: _weights(
         game.roles, indices, solution["probabilities"], solution["joint"])}
-    if least is not None:
-      weights[LEAST_EXPLOITABLE] = _weights(game.roles, indices,
-                                            least["weights"])
+    certified = state.get("certified") if least is None else least["weights"]
+    if certified is not None:
+      weights[LEAST_EXPLOITABLE] = _weights(game.roles, indices, certified)
+    answer = state.get("answer", answer)
     if answer not in weights:
       answer = list(weights)[-1]
     snapshots = [
