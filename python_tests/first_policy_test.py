@@ -132,8 +132,9 @@ class FirstPolicyTest(parameterized.TestCase):
     config = None
     if scheme in ("pipeline", "rectified"):
       config = SMALL
-    ppsro.run("kuhn_poker", scheme, config, evaluation="sampled", exploiter_steps=0,
-              evaluation_share=0, output_dir=self.path / scheme,
+    ppsro.run("kuhn_poker", scheme, config, evaluation="sampled",
+              exploiter_steps=0, evaluation_share=0,
+              output_dir=self.path / scheme,
               limits=ppsro.Limits(max_rounds=1), callbacks=[look])
     settings = ppsro.read_config(self.path / scheme)
     if scheme == "self_play":

@@ -353,8 +353,9 @@ def _play_itself(solver, recorder, oracle, limits, share, checkpoint, signals,
       if signals.received:
         raise signals_lib.Interrupted
     solver.begin_with(
-        first_policy.per_population(playing.end(), oracle.played_game),
-        playing.episodes, playing.steps)
+        first_policy.per_population(
+            playing.end(per_player=not oracle.played_game.plays_all_seats),
+            oracle.played_game), playing.episodes, playing.steps)
 
 
 def _initial_settings(initial_policy, share, limits, solver, oracle):
