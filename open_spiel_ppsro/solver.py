@@ -682,6 +682,15 @@ class PipelinePSROSolver(psro_v2.PSROSolver):
     """
     return self._of_frozen.joint
 
+  def final_strategy(self, answer: str | None = None
+                     ) -> meta_game_lib.MetaStrategy:
+    """Returns the run's result as a `MetaStrategy`, by number of policy.
+
+    Args:
+      answer: which of `ANSWERS`; by default that of the run.
+    """
+    return self._result(answer)
+
   def final_mixtures(self, answer: str | None = None
                      ) -> tuple[population_lib.Mixture, ...]:
     """Returns the run's result as a `Mixture` per player.

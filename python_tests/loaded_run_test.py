@@ -128,7 +128,8 @@ class LoadedRunTest(parameterized.TestCase):
     self.assertEqual(before.mixture.joint is None, run.mixture.joint is None)
     # Both answer with what the run was told to, or has by default.
     self.assertEqual(run.mixtures, solver.answers)
-    self.assertEqual(before.mixtures, solver.answers)
+    # A sampled run may find its second answer as late as at its end.
+    self.assertEqual(before.mixtures, solver.answers[:len(before.mixtures)])
     for path in (self.path, before.path):
       answer = ppsro.load(path)
       self.assertEqual(answer.name, solver.answer)

@@ -124,9 +124,14 @@ class MemberMixture:
           game.game, dict(enumerate(zip(game.infostates, self.tables(game)))),
           frozen=True)
     assert isinstance(game, state_game.StateGame)
-    return sampled.MixturePolicy(
-        game, [[_function(member) for member in members]
-               for members in self.members], self.probabilities)
+    policies, weights = [], []
+    for members, probabilities in zip(self.members, self.probabilities):
+      parts = [sampled.members(_function(member)) for member in members]
+      policies.append([one for own, _ in parts for one in own])
+      weights.append(np.concatenate([
+          probability * own for probability, (_, own)
+          in zip(probabilities, parts)]))
+    return sampled.MixturePolicy(game, policies, weights)
 
   def member_tables(self, tree: game_tree.GameTree,
                     player: int) -> np.ndarray:
