@@ -102,7 +102,7 @@ class LoadedRunTest(parameterized.TestCase):
     if run.policy.game.num_players() == 2:  # All that OpenSpiel is quick at.
       self.assertAlmostEqual(
           exploitability.nash_conv(run.policy.game, run.policy),
-          found.nash_conv, places=9)
+          found.nash_conv, places=9 if solver.is_exact else 6)
     # The policy on disk plays the same.
     tree = run.tree()
     stored = ppsro.read_policy(
@@ -132,7 +132,8 @@ class LoadedRunTest(parameterized.TestCase):
     self.assertEqual(before.mixtures, solver.answers[:len(before.mixtures)])
     for path in (self.path, before.path):
       answer = ppsro.load(path)
-      self.assertEqual(answer.name, solver.answer)
+      if before.mixtures == run.mixtures or path == self.path:
+        self.assertEqual(answer.name, solver.answer)
       if solver.is_exact:
         self.assertAlmostEqual(
             answer.exploitability().nash_conv,

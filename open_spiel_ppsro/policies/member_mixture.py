@@ -147,9 +147,15 @@ class MemberMixture:
     infostates = tree.infostates[player]
     observations = self.game.with_seats(
         infostates.observations, np.full(len(infostates), player))
-    return np.stack([_function(member)(observations,
-                                       infostates.legal_actions_mask)
-                     for member in self.members[player]])
+    tables = []
+    for member in self.members[player]:
+      parts, probabilities = sampled.members(_function(member))
+      own = np.stack([part(observations, infostates.legal_actions_mask)
+                      for part in parts])
+      tables.append(own[0] if len(own) == 1 else sequence_form.behaviour(
+          tree, sequence_form.mixture_table_plan(
+              tree, own, probabilities, player), player))
+    return np.stack(tables)
 
   def plans(self, tree: game_tree.GameTree) -> list[np.ndarray]:
     """Returns per player the realization plans `[K_p, S_p]` of its members."""

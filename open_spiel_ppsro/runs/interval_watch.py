@@ -109,8 +109,8 @@ class CertifiedMixture:
     for ours, theirs in zip(*(zip(one.weights, one.lows, one.highs)
                               for one in (self, other))):
       size = max(len(ours[0]), len(theirs[0]))
-      if np.array_equal(*(np.pad(weights, (0, size - len(weights)))
-                          for weights in (ours[0], theirs[0]))):
+      if np.array_equal(np.pad(ours[0], (0, size - len(ours[0]))),
+                        np.pad(theirs[0], (0, size - len(theirs[0])))):
         chosen.append((theirs[0], max(ours[1], theirs[1]),
                        min(ours[2], theirs[2])))
       else:
