@@ -18,6 +18,7 @@ A population has more than one answer: the meta-strategy over its policies, and
 the mixture of them that loses least.
 """
 
+from collections.abc import Sequence
 import dataclasses
 from typing import Any
 
@@ -61,6 +62,9 @@ class Answers:
   # The meta-strategy of the result, and the mixture that loses least.
   _of_frozen: meta_game_lib.MetaStrategy
   _least: least_exploitable.LeastExploitable | None = None
+  # What `certify` was told last, and whether it becomes the answer.
+  _certified: tuple[np.ndarray, ...] | None = None
+  _takes_certified: bool = False
 
   @property
   def original_game(self) -> game_lib.Game:
@@ -70,7 +74,8 @@ class Answers:
   @property
   def answers(self) -> tuple[str, ...]:
     """Those of `ANSWERS` that this run has."""
-    return ANSWERS if self._least is not None else ANSWERS[:1]
+    has_both = self._least is not None or self._certified is not None
+    return ANSWERS if has_both else ANSWERS[:1]
 
   def exploitability(self, answer: str | None = None
                      ) -> evaluator_lib.Exploitability:
@@ -96,6 +101,25 @@ class Answers:
     """
     return self._least
 
+  @property
+  def certified(self) -> tuple[np.ndarray, ...] | None:
+    """What `certify` was told last, or None."""
+    return self._certified
+
+  def certify(self, weights: Sequence[np.ndarray]) -> None:
+    """Takes the mixture of frozen policies that is known to lose least.
+
+    On a sampled game it is the answer `least_exploitable`, and the answer of
+    the run if that was left open. Whoever calls has the proof.
+
+    Args:
+      weights: per population, of its policies in the order of
+        `get_policies()`; those that have frozen since have none.
+    """
+    self._certified = tuple(weights)
+    if self._takes_certified:
+      self.answer = "least_exploitable"
+
   def _result(self, answer=None):
     """Returns the run's result as a `MetaStrategy`.
 
@@ -108,6 +132,12 @@ class Answers:
     answer = self.answer if answer is None else answer
     if answer == "meta_nash":
       return self._of_frozen
+    if answer == "least_exploitable" and self._certified is not None:
+      return dataclasses.replace(
+          self._of_frozen, joint=None, method=answer, probabilities=tuple(
+              np.pad(weights, (0, len(indices) - len(weights)))
+              for weights, indices in zip(
+                  self._certified, self._of_frozen.indices)))
     if answer != "least_exploitable" or self._least is None:
       raise ValueError(f"answer is {answer!r}; of this run it takes "
                        f"{' or '.join(self.answers)}")
@@ -123,6 +153,15 @@ class Answers:
       players draw independently, see `get_meta_strategies()`.
     """
     return self._of_frozen.joint
+
+  def final_strategy(self, answer: str | None = None
+                     ) -> meta_game_lib.MetaStrategy:
+    """Returns the run's result as a `MetaStrategy`, by number of policy.
+
+    Args:
+      answer: which of `ANSWERS`; by default that of the run.
+    """
+    return self._result(answer)
 
   def final_mixtures(self, answer: str | None = None
                      ) -> tuple[population_lib.Mixture, ...]:

@@ -39,6 +39,7 @@ FIRST_EXPLOITER_INDEX = 2 ** 30
 # that measure exploiters. Other numbers change the bits of every sampled run.
 MATCH_SEED_KEY = 2 ** 31
 EXPLOITER_SEED_KEY = 2 ** 31 + 1
+SELF_PLAY_SEED_KEY = 2 ** 31 + 2
 
 
 class PolicyId(NamedTuple):
@@ -230,6 +231,11 @@ class Population:
       raise ValueError(f"{policy_id} is frozen; it takes no new snapshot")
     version = member.snapshot.version + 1 if member.snapshot else 0
     member.snapshot = Snapshot(policy_id, version, tabular.as_policy(policy))
+
+  def replace(self, policy_id: PolicyId, policy: policy_lib.Policy) -> None:
+    """Replaces the snapshot of a frozen policy that nobody has faced yet."""
+    member = self[policy_id]
+    member.snapshot = Snapshot(policy_id, 0, policy)
 
   def freeze(self, policy_id: PolicyId) -> None:
     """Makes a policy final; its snapshot never changes again."""

@@ -132,6 +132,8 @@ class RoundResult:
         "exploitability_low": float("nan"),
         "exploitability_high": float("nan"),
         "exploitability_round": float("nan"),
+        "answer_low": float("nan"),
+        "answer_high": float("nan"),
         "cce_gap_frozen": _or_nan(self.of_frozen.cce_gap),
         "cce_gap_all": _or_nan(self.of_all.cce_gap),
         "regret_frozen": self.regret_frozen,

@@ -125,7 +125,8 @@ class PipelinePSROSolver(answers.Answers, psro_v2.PSROSolver):
         frozen policies, whatever its method; or `least_exploitable`, the
         mixture of these policies that loses least to exact best responses,
         which there is in enumerated two-player zero-sum games; None for that
-        one where it is. Training does not depend on it.
+        one where it is, and for what `certify` is told on a sampled game.
+        Training does not depend on it.
       **meta_strategy_options: options that the meta-strategy reads by
         `get_kwargs()`. psro_v2's own arguments are accepted, too, with a
         warning.
@@ -188,6 +189,7 @@ class PipelinePSROSolver(answers.Answers, psro_v2.PSROSolver):
           "share a network, wait for each other: use 0")
     has_least = answers.has_least_exploitable(played_game)
     self.answer = answers.chosen(answer, played_game)
+    self._takes_certified = answer is None and not has_least
     if scheme.anytime and not has_least:
       raise ValueError(
           "anytime takes exact payoffs in a two-player zero-sum game, and "
@@ -313,6 +315,33 @@ class PipelinePSROSolver(answers.Answers, psro_v2.PSROSolver):
           self._oracle.uniform_policy(index) if initial_policies is None
           else self._oracle.tabulate(initial_policies[index], index))
       self._population.freeze(policy_id)
+
+  def begin_with(self, initial_policies: Sequence[openspiel_policy.Policy],
+                 episodes: int = 0, steps: int = 0) -> None:
+    """Replaces the initial policies before the first round.
+
+    Args:
+      initial_policies: one policy per population.
+      episodes: how many episodes have trained them; they count.
+      steps: how many environment steps.
+
+    Raises:
+      ValueError: if a round has been played.
+    """
+    if self._rounds:
+      raise ValueError("begin_with needs a solver that has played no rounds; "
+                       f"this one has played {self._rounds}")
+    for index, policy in enumerate(initial_policies):
+      self._population.replace(
+          population_lib.PolicyId(index, 0), tabular.as_policy(
+              self._oracle.tabulate(policy, index)))
+    self._training_episodes += episodes
+    self._environment_steps += steps
+    self._evaluator.forget()
+    self._initialize_game_state()
+    self._policies = [[] for _ in self._policies]
+    self.update_meta_strategies()
+    self._update_least()
 
   def _initialize_game_state(self):
     self._measure([m.policy_id for m in self._population.members()])
@@ -583,6 +612,20 @@ class PipelinePSROSolver(answers.Answers, psro_v2.PSROSolver):
         **{f"plateau {name}": value for name, value in
            dataclasses.asdict(self.plateau_rule).items()}}
 
+  def check_settings(self, settings: dict[str, Any]) -> None:
+    """Raises ValueError, with the differences, if settings are not ours.
+
+    Args:
+      settings: of a checkpoint, of version 0.1 too.
+    """
+    ours, theirs = self.settings(), _settings_of_0_1(settings)
+    differences = [
+        f"{name} is {theirs.get(name)!r} there and {ours.get(name)!r} here"
+        for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
+    if differences:
+      raise ValueError("the checkpoint is of another run: "
+                       + ", ".join(differences))
+
   def state(self) -> dict[str, Any]:
     """Returns the whole state of the run between two rounds, for `restore`.
 
@@ -613,6 +656,8 @@ class PipelinePSROSolver(answers.Answers, psro_v2.PSROSolver):
         "anytime": None if self._anytime is None else self._anytime.state(),
         "least_exploitable": (None if self._least is None
                               else dataclasses.asdict(self._least)),
+        "certified": self._certified,
+        "answer": self.answer,
         "meta_strategies": self._solve.state(),
         "row_solver": (None if self._solve_row is self._solve
                        else self._solve_row.state()),
@@ -634,14 +679,7 @@ class PipelinePSROSolver(answers.Answers, psro_v2.PSROSolver):
     if self._rounds:
       raise ValueError("restore needs a solver that has played no rounds; this "
                        f"one has played {self._rounds}")
-    ours = self.settings()
-    theirs = _settings_of_0_1(state["settings"])
-    differences = [
-        f"{name} is {theirs.get(name)!r} there and {ours.get(name)!r} here"
-        for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
-    if differences:
-      raise ValueError("the checkpoint is of another run: "
-                       + ", ".join(differences))
+    self.check_settings(state["settings"])
     self._population.restore(state["population"], self._read_policy)
     self._empirical_game.restore(state["payoffs"])
     self._evaluator.restore(state["evaluator"], self._population)
@@ -663,6 +701,8 @@ class PipelinePSROSolver(answers.Answers, psro_v2.PSROSolver):
         state["oracle"])
     self._policies = [[] for _ in self._policies]
     self.update_meta_strategies()
+    if state.get("certified") is not None:
+      self.certify(state["certified"])
     if state.get("least_exploitable") is None:  # As in version 0.1.
       self._update_least()
     else:

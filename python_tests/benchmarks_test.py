@@ -79,6 +79,27 @@ class CoverageTest(BenchmarkTestCase):
       self.assertEqual(benchmark.covered([]).split(), ["0"])
 
 
+class LargeGamesTest(BenchmarkTestCase):
+
+  @pytest.mark.thorough
+  def test_runs_and_goes_on(self):
+    arguments = (
+        "--game=kuhn_poker", "--methods=sequential,self_play", "--seeds=1",
+        "--time_limit_seconds=300", "--argument=--max_rounds=2",
+        "--argument=--executor=serial", self.output_dir)
+    with mock.patch.dict(os.environ, {"PYTHONPATH": str(testing.ROOT)}):
+      lines = self.call("large_games", *arguments)
+      self.assertEqual([line.split()[:3] for line in lines[1:3]], [
+          ["kuhn_poker", "sequential", "1"], ["kuhn_poker", "self_play", "1"]])
+      for line in lines[1:3]:
+        low, _, high = line.split()[-3:]
+        self.assertLessEqual(float(low), float(high))
+      self.assertTrue((self.path / "run" / "kuhn_poker.png").exists())
+      # What has ended is read, and what has not is played.
+      (self.path / "run/kuhn_poker-sequential-seed1/result.json").unlink()
+      self.assertEqual(self.call("large_games", *arguments)[2], lines[2])
+
+
 class EveryGameTest(BenchmarkTestCase):
 
   @parameterized.parameters(

@@ -14,8 +14,9 @@
 
 """Tests for the policy that a population begins with."""
 
+import dataclasses
 import math
-import time
+from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -26,8 +27,8 @@ import open_spiel_ppsro as ppsro
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro.games import open_game
-from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.oracles import ppo
+from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.runs import first_policy
 import testing
 
@@ -45,31 +46,139 @@ class FirstPolicyTest(parameterized.TestCase):
     super().setUp()
     self.path = testing.make_directory(self)
 
+  def by_self_play(self, game, executor, batches, state=None, stop=None):
+    """Returns what self-play finds in so many batches, or its state."""
+    playing = first_policy.SelfPlay(game, executor, 1, batches, state)
+    while playing.train():
+      if stop is not None and playing.batches >= stop:
+        return playing.state()
+    return playing.end()
+
   @parameterized.product(evaluation=("exact", "sampled"),
                          symmetric=(False, True))
   def test_level_0_is_what_self_play_found(self, evaluation, symmetric):
     game = open_game.open_game("kuhn_poker", evaluation=evaluation)
-    found = first_policy.by_self_play(
-        game, ppsro.SerialExecutor(), 1, time.perf_counter() + 0.5)
-    played = seat_symmetry.symmetrise(game) if symmetric else game
-    _, solver = testing.make_solver(
-        played, SMALL, schemes.Sequential(), evaluation=evaluation,
-        initial_policies=first_policy.per_population(found, played))
-    self.assertAlmostEqual(exploitability(solver.final_policy("meta_nash")),
-                           exploitability(found))
-    self.assertNotAlmostEqual(exploitability(found), 0.4583, places=2)
-    solver.round()  # It can be trained against.
-
-  def test_the_executor_can_be_used_again(self):
-    game = open_game.open_game("kuhn_poker", evaluation="sampled")
-    executor = process_executor.ProcessExecutor(2)
-    found = first_policy.by_self_play(game, executor, 1, 0.0)
     oracle, solver = testing.make_solver(
-        game, SMALL, schemes.Pipeline(2), executor, evaluation="sampled",
-        initial_policies=first_policy.per_population(found, game))
+        game, SMALL, schemes.Sequential(), evaluation=evaluation,
+        seat_symmetric=symmetric)
     with oracle:
-      solver.round()
-    self.assertBetween(len(found.policies[0]), 2, 10)  # One per batch.
+      found = self.by_self_play(oracle.original_game, oracle.executor, 20)
+      solver.begin_with(
+          first_policy.per_population(found, oracle.played_game), 7, 9)
+      self.assertAlmostEqual(exploitability(solver.final_policy("meta_nash")),
+                             exploitability(found))
+      self.assertNotAlmostEqual(exploitability(found), 0.4583, places=2)
+      self.assertEqual((solver.training_episodes, solver.environment_steps),
+                       (7, 9))
+      # It is as if the solver had been made with it.
+      _, other = testing.make_solver(
+          game, SMALL, schemes.Sequential(), evaluation=evaluation,
+          seat_symmetric=symmetric,
+          initial_policies=first_policy.per_population(
+              found, oracle.played_game))
+      for one in (solver, other):
+        one.round()  # It can be trained against.
+      for payoffs in zip(solver.get_meta_game(), other.get_meta_game()):
+        np.testing.assert_array_equal(*payoffs)
+      with self.assertRaisesRegex(ValueError, "no rounds"):
+        solver.begin_with([])
+
+  def test_the_same_bits_with_any_executor_and_after_a_restart(self):
+    game = open_game.open_game("kuhn_poker", evaluation="sampled")
+    found = []
+    for workers, stop in ((1, None), (2, None), (1, 8), (3, 8)):
+      executor = (ppsro.SerialExecutor() if workers == 1
+                  else process_executor.ProcessExecutor(workers))
+      with executor:
+        executor.start(game)
+        state = stop and self.by_self_play(game, executor, 12, stop=stop)
+      with executor:
+        executor.start(game)
+        found.append(self.by_self_play(game, executor, 12, state))
+    self.assertLen(found[0].policies[0], 12)  # One per batch.
+    for other in found[1:]:
+      for ours, theirs in zip(found[0].policies[0], other.policies[0]):
+        np.testing.assert_array_equal(ours.parameters, theirs.parameters)
+
+  @parameterized.parameters(
+      (ppsro.Limits(60.0), 0.5, 900),
+      (ppsro.Limits(60.0), 0.25, 450),
+      (ppsro.Limits(math.inf), 0.5, 900),  # As with the default limit.
+      (ppsro.Limits(math.inf, max_rounds=10), 0.5, 4 * 2 * 10 * 1.4),
+      (ppsro.Limits(60.0, max_rounds=10), 0.75, 3 * 4 * 2 * 10 * 1.4),
+      (ppsro.Limits(math.inf, max_rounds=10 ** 6), 0.5, 10 ** 6 * 8 * 1.4),
+      (ppsro.Limits(60.0, max_rounds=10 ** 6), 0.5, 900),
+      (ppsro.Limits(math.inf, max_iterations=2), 0.5, 20 * 8 * 1.4),
+      (ppsro.Limits(math.inf, max_episodes=10 ** 5), 0.5, 27),
+      (ppsro.Limits(math.inf, max_episodes=1), 0.5, 1))
+  def test_limits_say_how_many_batches(self, limits, share, batches):
+    oracle, solver = testing.make_solver(
+        "kuhn_poker", SMALL, schemes.Pipeline(), evaluation="sampled")
+    with oracle:
+      self.assertEqual(first_policy.budget(
+          limits, share, solver.scheme, oracle), int(batches))
+    self.assertBetween(first_policy.latest_end(limits, share),
+                       share * limits.time_limit_seconds,
+                       0.8 * limits.time_limit_seconds)
+
+  @parameterized.parameters("pipeline", "rectified", "neupl", "self_play")
+  def test_what_a_run_begins_with_by_default(self, scheme):
+    found = []
+
+    def look(solver, result):
+      del result
+      found.append(type(solver.population.members(0)[0].snapshot.policy))
+
+    config = None
+    if scheme in ("pipeline", "rectified"):
+      config = SMALL
+    ppsro.run("kuhn_poker", scheme, config, evaluation="sampled",
+              exploiter_steps=0, evaluation_share=0,
+              output_dir=self.path / scheme,
+              limits=ppsro.Limits(max_rounds=1), callbacks=[look])
+    settings = ppsro.read_config(self.path / scheme)
+    if scheme == "self_play":
+      self.assertNotIn("initial_policy", settings)
+    else:
+      self.assertEqual(settings["initial_policy"], "self_play")
+      self.assertGreater(settings["self_play_batches"], 0)
+      self.assertNotIn(sampled.UniformPolicy, found)
+
+  @parameterized.parameters(
+      ("kuhn_poker", "exact", "uniform"),
+      ("kuhn_poker", "sampled", "self_play"),
+      ("kuhn_poker(players=3)", "sampled", "uniform"),
+      ("first_sealed_auction", "sampled", "uniform"))
+  def test_the_default_depends_on_the_game(self, game, evaluation, name):
+    self.assertEqual(first_policy.default(
+        open_game.open_game(game, evaluation=evaluation), False), name)
+
+  def test_a_run_resumes_in_the_middle_of_self_play(self):
+    options = {
+        "evaluation": "sampled", "exploiter_steps": 0, "evaluation_share": 0,
+        "limits": ppsro.Limits(max_rounds=2), "config": SMALL}
+    whole = ppsro.run("kuhn_poker", output_dir=self.path / "whole", **options)
+    train, calls = first_policy.SelfPlay.train, []
+
+    def train_and_die(self):
+      calls.append(self.batches)
+      if len(calls) == 4:
+        raise RuntimeError("dead")
+      return train(self)
+
+    options.update(output_dir=self.path / "dead", checkpoint_seconds=0)
+    with mock.patch.object(first_policy.SelfPlay, "train", train_and_die):
+      with self.assertRaisesRegex(RuntimeError, "dead"):
+        ppsro.run("kuhn_poker", **options)
+    with self.assertRaisesRegex(ValueError, "oracle clip is 0.2 there"):
+      ppsro.run("kuhn_poker", resume=True, **{
+          **options, "config": dataclasses.replace(SMALL, clip=0.3)})
+    resumed = ppsro.run("kuhn_poker", resume=True, **options)
+    self.assertEqual(resumed.rounds, 2)
+    self.assertEqual(resumed.episodes, whole.episodes)
+    self.assertEqual(
+        (whole.path / "final_policy.npz").read_bytes(),
+        (resumed.path / "final_policy.npz").read_bytes())
 
   @parameterized.parameters("exact", "sampled")
   @pytest.mark.slow
@@ -110,8 +219,6 @@ class FirstPolicyTest(parameterized.TestCase):
       ({"self_play_share": 1.0}, "self_play_share is 1"),
       ({"initial_policy": "self_play", "initial_policies": [None, None]},
        "give one of them"),
-      ({"initial_policy": "self_play", "limits": ppsro.Limits(math.inf, 3)},
-       "give a limit"),
       ({"initial_policy": "nowhere"}, "initial_policy is 'nowhere'"))
   def test_refusals(self, options, message):
     with self.assertRaisesRegex(ValueError, message) as caught:

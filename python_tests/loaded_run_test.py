@@ -102,7 +102,7 @@ class LoadedRunTest(parameterized.TestCase):
     if run.policy.game.num_players() == 2:  # All that OpenSpiel is quick at.
       self.assertAlmostEqual(
           exploitability.nash_conv(run.policy.game, run.policy),
-          found.nash_conv, places=9)
+          found.nash_conv, places=9 if solver.is_exact else 6)
     # The policy on disk plays the same.
     tree = run.tree()
     stored = ppsro.read_policy(
@@ -128,10 +128,12 @@ class LoadedRunTest(parameterized.TestCase):
     self.assertEqual(before.mixture.joint is None, run.mixture.joint is None)
     # Both answer with what the run was told to, or has by default.
     self.assertEqual(run.mixtures, solver.answers)
-    self.assertEqual(before.mixtures, solver.answers)
+    # A sampled run may find its second answer as late as at its end.
+    self.assertEqual(before.mixtures, solver.answers[:len(before.mixtures)])
     for path in (self.path, before.path):
       answer = ppsro.load(path)
-      self.assertEqual(answer.name, solver.answer)
+      if before.mixtures == run.mixtures or path == self.path:
+        self.assertEqual(answer.name, solver.answer)
       if solver.is_exact:
         self.assertAlmostEqual(
             answer.exploitability().nash_conv,

@@ -135,11 +135,36 @@ class WholeRunTest(RunTestCase):
         "checkpoint_00000000.npz", "checkpoint_00000009.npz"])
 
 
+class CertifiedMixtureTest(parameterized.TestCase):
+
+  @parameterized.parameters(
+      # Of each population the lower upper bound counts.
+      (([1.0], [1.0]), (.1, .2), (.3, .4),
+       ([.5, .5], [0, 1]), (.0, .1), (.2, .5),
+       ([.5, .5], [1]), (.0, .2), (.2, .4)),
+      # Of the same mixture all that was measured.
+      (([1.0], [1.0]), (.1, .2), (.3, .4),
+       ([1.0, 0.0], [1.0]), (.2, .1), (.5, .3),
+       ([1.0, 0.0], [1.0]), (.2, .2), (.3, .3)))
+  def test_better(self, *numbers):
+    ours, theirs, expected = (interval_watch.CertifiedMixture(
+        tuple(np.array(own, float) for own in weights), lows, highs)
+                              for weights, lows, highs in (
+                                  numbers[:3], numbers[3:6], numbers[6:]))
+    found = ours.better(theirs)
+    for own, wanted in zip(found.weights, expected.weights):
+      np.testing.assert_array_equal(own, wanted)
+    self.assertEqual((found.lows, found.highs), (expected.lows, expected.highs))
+    self.assertAlmostEqual(found.high, sum(expected.highs) / 2)
+    self.assertLessEqual(found.high, min(ours.high, theirs.high))
+
+
 class MeasuredRunTest(RunTestCase):
 
   draws = measures = True
 
   def run_sampled(self, **options):
+    options.setdefault("initial_policy", "uniform")
     with mock.patch.object(interval_watch, "_LAST_SECONDS", 300.0):
       return ppsro.run(
           "kuhn_poker", "pipeline", PPO, evaluation="sampled",
@@ -179,6 +204,45 @@ class MeasuredRunTest(RunTestCase):
     self.assertAlmostEqual(metrics["exploitability_low"][1], 0.4583333333)
     self.assertAlmostEqual(metrics["exploitability_high"][1], 0.4583333333)
     self.assertEqual(summary.exploitability_round, 3)
+
+  @pytest.mark.slow
+  def test_the_answer_never_gets_worse(self):
+    # A population that begins with an equilibrium stays there.
+    answers = []
+
+    def wait(solver, result):
+      del result
+      testing.wait_until(lambda: not watches[0]._answers.empty(), "an answer")
+      answers.append(solver.answer)
+
+    watches, enter = [], interval_watch.IntervalWatch.__enter__
+
+    def entered(watch):
+      watches.append(watch)
+      watch._share = 1e9
+      return enter(watch)
+
+    with mock.patch.object(interval_watch.IntervalWatch, "__enter__", entered):
+      summary = self.run_sampled(
+          initial_policy="self_play", callbacks=[wait],
+          plateau={"min_steps": 1, "max_steps": 1})
+    metrics = ppsro.read_metrics(self.run_path)
+    highs = [high for high in metrics["answer_high"] if high == high]
+    self.assertNotEmpty(highs)
+    self.assertEqual(highs, sorted(highs, reverse=True))
+    self.assertLessEqual(summary.answer_high, highs[-1])
+    self.assertLessEqual(summary.answer_high, summary.exploitability_high)
+    self.assertLessEqual(summary.answer_low, summary.answer_high)
+    self.assertEqual(answers[-1], "least_exploitable")
+    self.assertEqual(summary.answer, "least_exploitable")
+    for answer, expected in ((None, summary.answer_high),
+                             ("meta_nash", summary.exploitability_high)):
+      pi = ppsro.read_policy(self.run_path, answer)
+      self.assertAlmostEqual(exploitability.exploitability(pi.game, pi),
+                             expected)
+      found = ppsro.load(self.run_path, answer)
+      self.assertAlmostEqual(
+          exploitability.exploitability(pi.game, found.policy), expected)
 
   @parameterized.parameters(
       # What only this process knows cannot be read in another.

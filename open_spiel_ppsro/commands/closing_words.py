@@ -60,7 +60,11 @@ def _strength(summary):
   if summary.exploitability_low is not None:
     return (f"exploitability certainly from {summary.exploitability_low:.3g} "
             f"to {summary.exploitability_high:.3g}, of the meta-strategy after "
-            f"round {summary.exploitability_round}")
+            f"round {summary.exploitability_round}" + (
+                "" if summary.answer_high is None else
+                f"; from {summary.answer_low:.3g} to "
+                f"{summary.answer_high:.3g}, of the least exploitable mixture "
+                f"that was measured; the answer is {summary.answer}"))
   if summary.nash_conv_lower_bound is None:
     return "not known, as nothing measured it"
   return (f"NashConv at least {summary.nash_conv_lower_bound:.3g} (standard "

@@ -118,14 +118,16 @@ def _define_method():
       "coarse correlated equilibrium, a joint distribution) for all.")
 
   flags.DEFINE_string(
-      "initial_policy", "uniform",
+      "initial_policy", None,
       "What a population begins with: uniform, random play; self_play, what "
-      "self-play finds in --self_play_share of the time; or a run directory, "
-      "what that run has found.")
+      "self-play finds in --self_play_share of the run; or a run directory, "
+      "what that run has found. If not given self_play on sampled two-player "
+      "zero-sum games, else uniform.")
   flags.DEFINE_float(
       "self_play_share", None,
-      "Of --initial_policy=self_play: the share of the time limit that "
-      "self-play has; 0.5 if not given.")
+      "Of --initial_policy=self_play: the share of the run that self-play "
+      "has; 0.5 if not given. The limits say how many batches that is, and "
+      "the clock ends them only where a machine is too slow.")
 
 
 def _define_details():
@@ -322,8 +324,9 @@ def _define_limits():
       "Which policy is the answer, that read_policy returns; both are kept. "
       "meta_nash: the meta-strategy over frozen policies. least_exploitable: "
       "the mixture of these policies that loses least to exact best "
-      "responses; the default where there is one, in enumerated two-player "
-      "zero-sum games.")
+      "responses, or on a sampled game the one with the least upper bound that "
+      "was measured; the default where there is one, in two-player zero-sum "
+      "games.")
 
 
 def define_one_run(output_dir_help):
@@ -462,7 +465,8 @@ def check(scheme_names):
   if FLAGS.free_running and FLAGS.executor == "serial":
     raise ValueError("--free_running does nothing with --executor=serial; it "
                      "is for processes and ray")
-  if FLAGS.self_play_share is not None and FLAGS.initial_policy != "self_play":
+  if FLAGS.self_play_share is not None and FLAGS.initial_policy not in (
+      None, "self_play"):
     raise ValueError("--self_play_share does nothing with --initial_policy="
                      f"{FLAGS.initial_policy}; it is for self_play")
   if FLAGS.max_staleness is not None and not FLAGS.free_running:

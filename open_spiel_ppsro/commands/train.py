@@ -142,7 +142,8 @@ def _line_of_all(summaries: Sequence[dict], path) -> str:
   pairs["seeds"] = ",".join(str(found["seed"]) for found in summaries)
   for name in ("nash_conv", "exploitability", "exploitability_least",
                "best_nash_conv", "cce_gap", "exploitability_low",
-               "exploitability_high", "nash_conv_lower_bound"):
+               "exploitability_high", "answer_low", "answer_high",
+               "nash_conv_lower_bound"):
     values = [found[name] for found in summaries]
     if all(value is not None and not math.isnan(value) for value in values):
       pairs[name] = f"{sum(values) / len(values):.6g}"

@@ -76,6 +76,9 @@ class Evaluator(abc.ABC):
         depend on it.
     """
 
+  def forget(self) -> None:
+    """Forgets all payoffs, as if it were new."""
+
   def set_importance(self, importance: list[np.ndarray]) -> None:
     """Sets where precise payoffs matter; exact evaluators ignore it.
 

@@ -59,6 +59,10 @@ class ExactEvaluator(evaluator_lib.Evaluator):
     self._mixed: list[list[int]] = [[] for _ in self._plans]
     self._changed: list[set[int]] = [set() for _ in self._plans]
 
+  def forget(self) -> None:
+    self._plans = [plans[:0] for plans in self._plans]
+    self._begin_least_exploitable()
+
   def measure(self, population: population_lib.Population,
               meta_game: meta_game_lib.MetaGame,
               changed: Sequence[population_lib.PolicyId],

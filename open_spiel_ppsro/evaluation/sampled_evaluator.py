@@ -86,19 +86,12 @@ class SampledEvaluator(evaluator_lib.Evaluator):
         returns that are there.
     """
     self.game = game
-    self.episodes = 0
     self._executor = executor
     self._seed = seed
-    self._calls = 0
     self._payoff_episodes = payoff_episodes
     n = game.num_players
-    # Every cell has the weight of its episodes, and per player the weighted
-    # sums of their returns and of their squared returns.
-    self._weight = np.zeros((0,) * n)
-    self._sums = np.zeros((2, n) + (0,) * n)
     # Of a two-player zero-sum game the returns of one player are enough.
     self._estimated = 1 if n == 2 and game.is_zero_sum else n
-    self._drift = drift_lib.Drift(self._estimated, n)
     self._names = [("match", worker) for worker in range(
         executor.num_workers)]
     self._wait = wait
@@ -110,6 +103,18 @@ class SampledEvaluator(evaluator_lib.Evaluator):
         population_lib.PolicyId, int]] = {}
     for name in self._names:
       executor.create(name, match.Match)
+    self.forget()
+
+  def forget(self) -> None:
+    self._collect_returns()
+    self.episodes = self._calls = 0
+    n = self.game.num_players
+    # Every cell has the weight of its episodes, and per player the weighted
+    # sums of their returns and of their squared returns.
+    self._weight = np.zeros((0,) * n)
+    self._sums = np.zeros((2, n) + (0,) * n)
+    self._drift = drift_lib.Drift(self._estimated, n)
+    for name in self._names:
       self._stored[name] = {}
 
   def set_importance(self, importance: list[np.ndarray]) -> None:

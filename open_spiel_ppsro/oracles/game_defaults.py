@@ -189,6 +189,20 @@ def of_dqn(config: Any, game: game_lib.Game) -> dict[str, Any]:
           else _DQN_OF_EPISODES)
 
 
+def begins_with_self_play(game: game_lib.Game) -> bool:
+  """Returns whether a population begins with what self-play has found.
+
+  On a sampled two-player zero-sum game self-play finds in half the time what is
+  less exploitable than all that a run finds that begins with random play. On an
+  enumerated game the rounds do it in less time.
+
+  Args:
+    game: a `GameTree` or a `StateGame`.
+  """
+  return (not game.is_enumerated and game.num_players == 2
+          and game.is_zero_sum)
+
+
 def settings_of_0_1(settings: dict[str, Any]) -> dict[str, Any]:
   """Returns the settings of a solver of version 0.1 with all of today's fields.
 

@@ -26,6 +26,7 @@ The last policy still circles, so what is handed out is an average over the
 training, see `policy_average`.
 """
 
+from collections.abc import Sequence
 import dataclasses
 import math
 from typing import Any
@@ -267,6 +268,30 @@ def _by_depth(row, next_row, num_rows):
   return np.split(order, np.flatnonzero(np.diff(of_entry[order])) + 1)
 
 
+def of_team(states: Sequence[dict[str, Any]]) -> dict[str, Any]:
+  """Returns the states of the workers of a team as that of a single one."""
+  return {**states[0], "rngs": [rng for state in states
+                                for rng in state["rngs"]]}
+
+
+def of_worker(state: dict[str, Any], rank: int, size: int) -> dict[str, Any]:
+  """Returns what a worker of a team has of a state that `of_team` returned.
+
+  Args:
+    state: of all streams.
+    rank: the number of the worker.
+    size: of the team, which divides the number of streams.
+  """
+  own = len(state["rngs"]) // size
+  return {**state, "rngs": state["rngs"][own * rank:own * (rank + 1)]}
+
+
+def _scale(batch):
+  """Returns the root mean square of the returns in a batch."""
+  return float(np.sqrt(batch.count @ batch.mean_return ** 2
+                       / batch.count.sum())) or 1.0
+
+
 def distinct(observations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Returns int `[V]` and `[U]`: distinct rows, and which of them each row is.
 
@@ -289,14 +314,28 @@ class SelfPlayLearner(learner_lib.Learner):
 
   def __init__(self, game: game_lib.Game, player: int, config: SelfPlayConfig,
                seed_sequence: np.random.SeedSequence,
-               team: data_parallel.SingleWorker):
+               team: data_parallel.SingleWorker, streams: int = 1):
+    """Makes a learner.
+
+    Args:
+      game: one that plays all seats.
+      player: 0.
+      config: a `SelfPlayConfig`.
+      seed_sequence: of everything random.
+      team: the workers that train together.
+      streams: how many streams of episodes the team plays, each with random
+        numbers and minibatches of its own; at least one per worker. Of two
+        streams the bits do not depend on whether one worker plays them or two.
+    """
     networks.pin_threads()
     self._team = team
     self._config = config
     self._simulator = of_game.make_simulator(game, player)
-    self._num_episodes = -(-config.num_episodes(game) // team.size)
-    network_seed, episode_seed = learner_lib.seeds(seed_sequence, team)
-    self._rng = np.random.default_rng(episode_seed)
+    own = max(1, streams // team.size)
+    self._num_episodes = -(-config.num_episodes(game) // (own * team.size))
+    network_seed, *episode_seeds = seed_sequence.spawn(1 + own * team.size)
+    self._rngs = [np.random.default_rng(seed) for seed in
+                  episode_seeds[own * team.rank:own * (team.rank + 1)]]
     num_actions = self._simulator.num_actions
     self._network = networks.Network(
         (self._simulator.num_features, *config.hidden_sizes, num_actions + 1),
@@ -332,7 +371,7 @@ class SelfPlayLearner(learner_lib.Learner):
             "magnet": (None if self._magnet is None
                        else networks.as_array(self._magnet.parameters)),
             "average": self._average.state(),
-            "rng": self._rng.bit_generator.state}
+            "rngs": [rng.bit_generator.state for rng in self._rngs]}
 
   def restore(self, state: dict[str, Any]) -> None:
     self._network.parameters.copy_(torch.from_numpy(state["parameters"]))
@@ -342,26 +381,37 @@ class SelfPlayLearner(learner_lib.Learner):
     if state["magnet"] is not None:
       self._move_magnet(torch.from_numpy(state["magnet"]))
     self._average.restore(state["average"])
-    self._rng.bit_generator.state = state["rng"]
+    for rng, own in zip(self._rngs, state["rngs"]):
+      rng.bit_generator.state = own
 
   def train(self, opponents: Any, num_steps: int,
             stationary: bool) -> learner_lib.TrainingReport:
     del opponents, stationary  # Its only opponent is itself, as it is now.
     totals = np.zeros(3)  # The entries are steps, episodes, summed returns.
     while totals[0] < num_steps:
-      batch = self._simulator.play_itself(
-          self.current, self._num_episodes, self._rng)
-      everyone = self._team.gather(batch.num_steps, batch.num_episodes,
-                                   batch.num_episodes * batch.episode_return)
-      self._update(self._samples(batch))
-      learner_lib.check_finite(self._network.parameters, batch.episode_return)
+      batches = [self._simulator.play_itself(
+          self.current, self._num_episodes, rng) for rng in self._rngs]
+      everyone = self._team.gather(*np.sum([
+          (batch.num_steps, batch.num_episodes,
+           batch.num_episodes * batch.episode_return) for batch in batches],
+                                           axis=0))
+      if self._return_scale is None:
+        scale = np.mean([_scale(batch) for batch in batches])
+        self._return_scale = float(self._team.gather(scale).mean())
+      self._update([self._samples(batch) for batch in batches])
+      for batch in batches:
+        learner_lib.check_finite(self._network.parameters, batch.episode_return)
       totals += everyone.sum(axis=0)
     steps, episodes, total_return = totals.tolist()
     # The first worker of a team speaks for all.
-    policy: Any = self._average.policy() if self._team.rank == 0 else None
+    policy: Any = self.answer() if self._team.rank == 0 else None
     return learner_lib.TrainingReport(
         policy=policy, mean_return=total_return / episodes,
         steps=int(steps), episodes=int(episodes))
+
+  def answer(self) -> policy_lib.Policy | None:
+    """Returns what it hands out, the average; None before any training."""
+    return self._average.policy()
 
   def current(self, observations: np.ndarray,
               mask: np.ndarray) -> np.ndarray:
@@ -373,10 +423,6 @@ class SelfPlayLearner(learner_lib.Learner):
 
   def _samples(self, batch):
     """Returns the `Samples` of a batch, without unvisited observations."""
-    if self._return_scale is None:
-      scale = float(np.sqrt(batch.count @ batch.mean_return ** 2
-                            / batch.count.sum())) or 1.0
-      self._return_scale = float(self._team.gather(scale).mean())
     if "observations" in self._simulator.constants:
       first = np.unique(batch.row[batch.count > 0])
       group = np.zeros(len(batch.observations), int)
@@ -419,24 +465,25 @@ class SelfPlayLearner(learner_lib.Learner):
         value_target=as_tensor(
             summed(gain + value[batch.row]).sum(axis=1) / visits))
 
-  def _update(self, samples):
-    """Takes the passes over a batch."""
+  def _update(self, streams):
+    """Takes the passes over a batch, given as the `Samples` of each stream."""
     config = self._config
     # The weaker the magnet, the less it damps what noise and circling do to the
     # policy; so the learning rate falls faster than the magnet.
     share = 1 / (1 + self._updates / config.decay_updates)
     magnet = config.magnet * math.sqrt(share)
     learning_rate = config.learning_rate * share
-    num_rows = len(samples.observations)
     for _ in range(config.epochs):
-      for rows in np.array_split(self._rng.permutation(num_rows),
-                                 config.minibatches):
-        part = samples.rows(torch.as_tensor(rows))
-        output = self._network.module(part.observations)
-        # The weights of a minibatch sum to its share of the batch.
-        gradient = self._team.mean(self._network.backward(
-            output, config.minibatches * loss_gradient(
-                output.detach(), part, config, magnet)))
+      parts = [np.array_split(rng.permutation(len(samples.observations)),
+                              config.minibatches)
+               for rng, samples in zip(self._rngs, streams)]
+      for rows_of_streams in zip(*parts):
+        # A network may return its gradients in one and the same tensor.
+        gradients = [
+            self._gradient(samples.rows(torch.as_tensor(rows)), magnet).clone()
+            for samples, rows in zip(streams, rows_of_streams)]
+        gradient = self._team.mean(
+            sum(gradients[1:], gradients[0]) / len(gradients))
         norm = float(gradient.norm())
         if norm > _LARGEST_GRADIENT:
           gradient *= _LARGEST_GRADIENT / norm
@@ -445,6 +492,14 @@ class SelfPlayLearner(learner_lib.Learner):
     self._average.add(self.current, self._updates)
     if config.magnet_updates and not self._updates % config.magnet_updates:
       self._move_magnet(self._network.parameters)
+
+  def _gradient(self, part, magnet):
+    """Returns the gradient by the network's parameters on a minibatch."""
+    output = self._network.module(part.observations)
+    # The weights of a minibatch sum to its share of the batch.
+    return self._network.backward(
+        output, self._config.minibatches * loss_gradient(
+            output.detach(), part, self._config, magnet))
 
   def _move_magnet(self, parameters):
     if self._magnet is None:

@@ -124,9 +124,14 @@ class MemberMixture:
           game.game, dict(enumerate(zip(game.infostates, self.tables(game)))),
           frozen=True)
     assert isinstance(game, state_game.StateGame)
-    return sampled.MixturePolicy(
-        game, [[_function(member) for member in members]
-               for members in self.members], self.probabilities)
+    policies, weights = [], []
+    for members, probabilities in zip(self.members, self.probabilities):
+      parts = [sampled.members(_function(member)) for member in members]
+      policies.append([one for own, _ in parts for one in own])
+      weights.append(np.concatenate([
+          probability * own for probability, (_, own)
+          in zip(probabilities, parts)]))
+    return sampled.MixturePolicy(game, policies, weights)
 
   def member_tables(self, tree: game_tree.GameTree,
                     player: int) -> np.ndarray:
@@ -142,9 +147,15 @@ class MemberMixture:
     infostates = tree.infostates[player]
     observations = self.game.with_seats(
         infostates.observations, np.full(len(infostates), player))
-    return np.stack([_function(member)(observations,
-                                       infostates.legal_actions_mask)
-                     for member in self.members[player]])
+    tables = []
+    for member in self.members[player]:
+      parts, probabilities = sampled.members(_function(member))
+      own = np.stack([part(observations, infostates.legal_actions_mask)
+                      for part in parts])
+      tables.append(own[0] if len(own) == 1 else sequence_form.behaviour(
+          tree, sequence_form.mixture_table_plan(
+              tree, own, probabilities, player), player))
+    return np.stack(tables)
 
   def plans(self, tree: game_tree.GameTree) -> list[np.ndarray]:
     """Returns per player the realization plans `[K_p, S_p]` of its members."""

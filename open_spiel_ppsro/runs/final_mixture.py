@@ -158,24 +158,16 @@ def _with_rows(member, rows):
 def of_solver(solver: Any) -> FinalMixture:
   """Returns what a `PipelinePSROSolver` has found."""
   game = solver.played_game
-  found: dict[str, Sequence[population_lib.Mixture]] = {
-      answer: solver.final_mixtures(answer) for answer in solver.answers}
-  weights = {name: Weights(
-      [[snapshot.policy_id.index for snapshot in mixture.snapshots]
-       for mixture in mixtures],
-      [np.asarray(mixture.probabilities, float) for mixture in mixtures])
-             for name, mixtures in found.items()}
-  joint = solver.final_joint()
-  if joint is not None:
-    support = [np.flatnonzero(marginal)
-               for marginal in solver.get_meta_strategies()]
-    weights[META_NASH] = dataclasses.replace(
-        weights[META_NASH], joint=joint[np.ix_(*support)])
-  snapshots: list[dict[int, policy_lib.Policy]] = [{} for _ in game.roles]
-  for mixtures in found.values():
-    for members, mixture in zip(snapshots, mixtures):
-      members.update({snapshot.policy_id.index: snapshot.policy
-                      for snapshot in mixture.snapshots})
+  found = {answer: solver.final_strategy(answer) for answer in solver.answers}
+  weights = {
+      name: _weights(game.roles, strategy.indices, strategy.probabilities,
+                     strategy.joint) for name, strategy in found.items()}
+  snapshots: list[dict[int, policy_lib.Policy]] = [
+      {index: solver.population[
+          population_lib.PolicyId(role, index)].snapshot.policy
+       for index in sorted(set().union(*(
+           mixture.indices[player] for mixture in weights.values())))}
+      for player, role in enumerate(game.roles)]
   # A round that was broken off may have frozen some more.
   indices = [
       list(solver.population.frozen_indices()[role][:solver.num_policies[role]]
@@ -241,9 +233,10 @@ def of_checkpoint(checkpoint: dict[str, Any], answer: str | None = None,
     solution, least = found[-1], state.get("least_exploitable")
     weights = {META_NASH: _weights(
         game.roles, indices, solution["probabilities"], solution["joint"])}
-    if least is not None:
-      weights[LEAST_EXPLOITABLE] = _weights(game.roles, indices,
-                                            least["weights"])
+    certified = state.get("certified") if least is None else least["weights"]
+    if certified is not None:
+      weights[LEAST_EXPLOITABLE] = _weights(game.roles, indices, certified)
+    answer = state.get("answer", answer)
     if answer not in weights:
       answer = list(weights)[-1]
     snapshots = [

@@ -18,75 +18,247 @@ Uniformly random play is the least that one can begin with. What self-play has
 found, or another run, is far stronger on large games.
 """
 
-from collections.abc import Callable
 from collections.abc import Sequence
 import dataclasses
+import math
 import os
-import time
 from typing import Any
 
 import numpy as np
 from open_spiel.python import policy as openspiel_policy
 
 from open_spiel_ppsro import population as population_lib
+from open_spiel_ppsro import schemes
+from open_spiel_ppsro.evaluation.interval import least_mixture
 from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.games import state_game
-from open_spiel_ppsro.oracles import learner as learner_lib
+from open_spiel_ppsro.oracles import data_parallel
+from open_spiel_ppsro.oracles import game_defaults
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import self_play
 from open_spiel_ppsro.policies import networks
 from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.policies import storage
+from open_spiel_ppsro.policies import tabular
+from open_spiel_ppsro.runs import limits as limits_lib
 
 # Names that a user gives in place of a directory.
 UNIFORM = "uniform"
 SELF_PLAY = "self_play"
+# Self-play plays so many batches for each second of its share. Two idle cores
+# manage more on phantom_ttt or Leduc poker, so that the clock decides nothing.
+# With a smaller number fast machines have more time left for rounds.
+_BATCHES_PER_SECOND = 30
+# A slow machine may take so many times its share before the clock ends
+# self-play, and this part of the time is left for rounds.
+_PATIENCE = 1.5
+_LEAST_LEFT = 0.2
+# For so many rounds or iterations as a limit allows, self-play has as many
+# batches as their policies; an iteration takes about so many rounds.
+_ROUNDS_PER_ITERATION = 10
+# Two streams of episodes, for the same bits with any number of workers. More
+# than two workers spend their time waiting for each other.
+_STREAMS = 2
+# For each second that self-play has, the search for the best weights of its
+# snapshots has so much, for each player. Of 20 equal weights that takes away a
+# fifth of the exploitability on Leduc poker and liar's dice.
+_WEIGHING_SHARE = 0.15
 # Batches between two looks at the clock.
-_BATCHES_PER_CALL = 4.0
-# More workers than this spend their time waiting for each other.
-_MOST_WORKERS = 4
+_BATCHES_PER_CALL = 4
 
 
-def by_self_play(game: game_lib.Game, executor: executor_lib.Executor,
-                 seed: int, until: float,
-                 show: Callable[[float], None] = lambda share: None
-                 ) -> openspiel_policy.Policy:
-  """Returns what self-play finds; how much that is depends on the clock.
+def budget(limits: limits_lib.Limits, share: float, scheme: schemes.Scheme,
+           oracle: pipelined.PipelinedOracle) -> int:
+  """Returns how many batches self-play has; the clock has no say in it.
+
+  The limit that would end the run first decides; without any it is as with the
+  default time limit.
 
   Args:
-    game: the game of the run.
-    executor: one that is not started; it trains, and is closed again.
-    seed: of everything random.
-    until: the `time.perf_counter()` at which training ends.
-    show: takes the share of the time that has gone by, after every round.
-
-  Raises:
-    ValueError: if the game is not two-player zero-sum.
+    limits: of the run.
+    share: of the run that is self-play.
+    scheme: of the run.
+    oracle: of the run.
   """
-  start = time.perf_counter()
-  symmetric = seat_symmetry.symmetrise(game.original)
-  # Where episodes cost nothing, several workers do not pay.
-  workers = 1 if game.is_enumerated else min(executor.num_workers,
-                                             _MOST_WORKERS)
-  with pipelined.PipelinedOracle(
-      symmetric, self_play.SelfPlayConfig(), executor, seed,
-      workers_per_level=workers) as oracle:
-    policy_id = population_lib.PolicyId(0, 1)
-    num_steps = int(_BATCHES_PER_CALL
-                    * oracle.config.steps_per_batch(symmetric))
-    oracle.open([policy_id])
-    report = None
-    while report is None or time.perf_counter() < until:
-      report, = oracle.train([learner_lib.Assignment(
-          policy_id, (), num_steps, False)])
-      show(min(1.0, (time.perf_counter() - start) / (until - start)))
-    if isinstance(symmetric, state_game.StateGame):
-      members, probabilities = sampled.members(report.policy)
-      return sampled.MixturePolicy(symmetric, [members] * 2,
-                                   [probabilities] * 2)
-    return oracle.policy(0, report.policy)
+  found = []
+  rounds = [limits.max_rounds]
+  if limits.max_iterations is not None:
+    rounds.append(limits.max_iterations * (
+        _ROUNDS_PER_ITERATION if scheme.freezes else 1))
+  for number in rounds:
+    if number is not None:
+      found.append(share / (1 - share) * number * scheme.batches_per_round
+                   * scheme.num_levels * oracle.played_game.num_populations)
+  if limits.max_episodes is not None:
+    found.append(share * limits.max_episodes
+                 / self_play.SelfPlayConfig().num_episodes(oracle.played_game))
+  seconds = limits.time_limit_seconds
+  if seconds == math.inf and not found:
+    seconds = limits_lib.Limits().time_limit_seconds
+  if seconds < math.inf:
+    found.append(share * seconds * _BATCHES_PER_SECOND)
+  return max(1, int(min(found)))
+
+
+def latest_end(limits: limits_lib.Limits, share: float) -> float:
+  """Returns after how many seconds of a run the clock ends self-play."""
+  return limits.time_limit_seconds * max(
+      share, min(_PATIENCE * share, 1 - _LEAST_LEFT))
+
+
+class _Worker:
+  """A worker of self-play."""
+
+  def __init__(self, shared, seed_sequence, rendezvous):
+    game = seat_symmetry.symmetrise(shared.original)
+    self._learner = self_play.SelfPlayLearner(
+        game, 0, self_play.SelfPlayConfig(), seed_sequence,
+        data_parallel.join(rendezvous), _STREAMS)
+
+  def train(self, num_batches):
+    """Returns how many environment steps and episodes some batches took."""
+    reports = [self._learner.train((), 1, False) for _ in range(num_batches)]
+    return (sum(report.steps for report in reports),
+            sum(report.episodes for report in reports))
+
+  def answer(self):
+    """Returns the policy that it has found."""
+    return self._learner.answer()
+
+  def state(self):
+    """Returns the state of the learner."""
+    return self._learner.state()
+
+  def restore(self, state):
+    """Sets the state of the learner."""
+    self._learner.restore(state)
+
+
+class _Weigher:
+  """A worker that weighs the snapshots of self-play."""
+
+  def __init__(self, shared):
+    self._game = seat_symmetry.symmetrise(shared.original)
+
+  def weigh(self, members, player, seconds):
+    """Returns weights of the members with which a player loses less, or None.
+
+    Args:
+      members: policies of both seats.
+      player: who plays them.
+      seconds: what it may take, see `least_mixture`.
+    """
+    try:
+      found = least_mixture.least_mixture(
+          self._game, [members, members], player, seconds)
+    except ValueError:  # There is no walk for this game.
+      return None
+    return None if found is None else found.weights
+
+
+class SelfPlay:
+  """Self-play in the workers of a run, before its first round.
+
+  The same seed and number of batches give the same bits, with any executor and
+  any number of workers.
+
+  Attributes:
+    num_batches: how many batches it is to play.
+    batches: how many it has played.
+    steps: how many environment steps that took.
+    episodes: how many episodes.
+  """
+
+  def __init__(self, game: game_lib.Game, executor: executor_lib.Executor,
+               seed: int, num_batches: int,
+               state: dict[str, Any] | None = None):
+    """Makes the learner.
+
+    Args:
+      game: of the run; the executor has been started with it.
+      executor: of the run.
+      seed: of the run.
+      num_batches: how many batches to play, unless `state` says.
+      state: of another one, to go on from; None to begin.
+
+    Raises:
+      ValueError: if the game is not two-player zero-sum.
+    """
+    self._game: Any = seat_symmetry.symmetrise(game.original)
+    self._executor = executor
+    state = state or {"num_batches": num_batches, "batches": 0, "steps": 0,
+                      "episodes": 0, "learner": None}
+    self.num_batches: int = state["num_batches"]
+    self.batches: int = state["batches"]
+    self.steps: int = state["steps"]
+    self.episodes: int = state["episodes"]
+    # Where episodes cost nothing, several workers do not pay.
+    size = 1 if game.is_enumerated else min(executor.num_workers, _STREAMS)
+    self._names = [(SELF_PLAY, rank) for rank in range(size)]
+    # Workers meet in it as long as they train.
+    self._store = (None if size == 1
+                   else data_parallel.RendezvousStore(executor.host))
+    places = [None] if self._store is None else self._store.of(SELF_PLAY, size)
+    for rank, (name, place) in enumerate(zip(self._names, places)):
+      executor.create(
+          name, _Worker,
+          np.random.SeedSequence(seed, spawn_key=(
+              population_lib.SELF_PLAY_SEED_KEY,)), place,
+          apart_from=self._names[:rank],
+          state=state["learner"] and self_play.of_worker(
+              state["learner"], rank, size))
+
+  def train(self) -> bool:
+    """Plays some batches; returns whether there are more to play."""
+    count = min(_BATCHES_PER_CALL, self.num_batches - self.batches)
+    if count > 0:
+      self._executor.save_if_due()
+      (steps, episodes), *_ = self._executor.call(
+          [executor_lib.Task(name, "train", (count,)) for name in self._names])
+      self.batches += count
+      self.steps += steps
+      self.episodes += episodes
+    return self.batches < self.num_batches
+
+  def state(self) -> dict[str, Any]:
+    """Returns its state, for another one to go on from."""
+    return {"num_batches": self.num_batches, "batches": self.batches,
+            "steps": self.steps, "episodes": self.episodes,
+            "learner": self_play.of_team(self._executor.states(self._names))}
+
+  def end(self, per_player: bool = False) -> openspiel_policy.Policy:
+    """Ends the learner and returns what it has found, for all seats.
+
+    Args:
+      per_player: whether the players may have other weights of the snapshots.
+    """
+    policy, *_ = self._executor.call(
+        [executor_lib.Task(self._names[0], "answer", ())])
+    for name in self._names:
+      self._executor.discard(name)
+    if isinstance(self._game, state_game.StateGame):
+      members, probabilities = sampled.members(policy)
+      weights = [probabilities] * 2
+      if per_player and len(members) > 1:
+        names = [("weigher", player) for player in range(2)]
+        for name in names:
+          self._executor.create(name, _Weigher)
+        seconds = _WEIGHING_SHARE * self.batches / _BATCHES_PER_SECOND
+        weights = [probabilities if found is None else found
+                   for found in self._executor.call([
+                       executor_lib.Task(name, "weigh", (
+                           members, player, seconds))
+                       for player, name in enumerate(names)])]
+        for name in names:
+          self._executor.discard(name)
+      return sampled.MixturePolicy(self._game, [members] * 2, weights)
+    tables = dict(enumerate(self._game.seat_tables([policy.table])))
+    original = self._game.original
+    return tabular.BestResponsePolicy(
+        original.game, {player: (original.infostates[player], table)
+                        for player, table in tables.items()}, frozen=True)
 
 
 def of_run(path: str | os.PathLike,
@@ -157,18 +329,29 @@ def _seated(policy: Any, player: int) -> sampled.FunctionPolicy:
                    "be the initial policy of one of them")
 
 
-def check(initial_policy: str | os.PathLike, share: float,
+def default(game: game_lib.Game, plays_itself: bool) -> str:
+  """Returns what a population begins with unless the user says.
+
+  Args:
+    game: the game of the run.
+    plays_itself: whether the run is self-play.
+  """
+  return SELF_PLAY if game_defaults.begins_with_self_play(game) and (
+      not plays_itself) else UNIFORM
+
+
+def check(initial_policy: str | os.PathLike | None, share: float,
           policies: Sequence[Any] | None) -> None:
   """Raises ValueError unless what a user asks for can be.
 
   Args:
-    initial_policy: `uniform`, `self_play` or a run directory.
+    initial_policy: `uniform`, `self_play`, a run directory, or None.
     share: of the time that self-play has.
     policies: the initial policies that were given as objects, if any.
   """
   if not 0 < share < 1:
     raise ValueError(f"self_play_share is {share}; it takes a number between "
                      "0 and 1")
-  if policies is not None and initial_policy != UNIFORM:
+  if policies is not None and initial_policy not in (None, UNIFORM):
     raise ValueError(f"initial_policy is {initial_policy!r}, and "
                      "initial_policies are given too: give one of them")

@@ -20,7 +20,8 @@ on standard output, until its input ends, as it does when the run ends or dies.
 
     {"imports": ["my_games"]}                       first of all, no answer
     {"policy": "/path/of/policy.npz", "seconds": 2} then
-    {"low": 0.01, "high": 0.03, "seconds": 1.9}     is the answer
+    {"low": 0.01, "high": 0.03, "seconds": 1.9,
+     "best_responses": [[0.2, 0.22], [-0.18, -0.16]]}     is the answer
     {"error": "one line"}                           or this
 """
 
@@ -59,7 +60,8 @@ def _answer(request):
   policy = storage.read_policy(request["policy"])
   found = interval.exploitability_interval(
       policy.state_game, policy, seconds=request["seconds"])
-  return {"low": found.low, "high": found.high, "seconds": found.seconds}
+  return {"low": found.low, "high": found.high, "seconds": found.seconds,
+          "best_responses": found.best_responses}
 
 
 if __name__ == "__main__":

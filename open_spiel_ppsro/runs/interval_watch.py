@@ -18,6 +18,10 @@ NashConv of a game that is too large to enumerate is not known, but the exact
 interval of exploitability is certain. A process of its own computes it for the
 policy of one round after another, and takes no more than a stated share of the
 time of a core. What it finds arrives some rounds later.
+
+What a run answers with never gets worse. Each measurement bounds the best
+response to the mixture of each population apart; of every population the
+mixture stays whose upper bound is the least.
 """
 
 import dataclasses
@@ -33,6 +37,7 @@ import threading
 import time
 from typing import Any
 
+import numpy as np
 import pyspiel
 
 from open_spiel_ppsro.policies import storage
@@ -69,6 +74,51 @@ class MeasuredInterval:
   seconds: float
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class CertifiedMixture:
+  """The mixtures of frozen policies that are certain to lose least.
+
+  Attributes:
+    weights: per population `[K]`, of its policies in the order in which they
+      froze; those that have frozen since have none.
+    lows: per population, what a best response to its mixture gets at least; of
+      one population for both players, twice the exploitability.
+    highs: what it gets at most.
+  """
+  weights: tuple[np.ndarray, ...]
+  lows: tuple[float, ...]
+  highs: tuple[float, ...]
+
+  @property
+  def low(self) -> float:
+    """The exploitability is at least so much, in game utility."""
+    return max(0.0, sum(self.lows) / 2)
+
+  @property
+  def high(self) -> float:
+    """It is at most so much."""
+    return max(0.0, sum(self.highs) / 2)
+
+  def better(self, other: "CertifiedMixture") -> "CertifiedMixture":
+    """Returns the better mixture of each population, of these and others.
+
+    Args:
+      other: the bounds of others, or further bounds of the same.
+    """
+    chosen = []
+    for ours, theirs in zip(*(zip(one.weights, one.lows, one.highs)
+                              for one in (self, other))):
+      size = max(len(ours[0]), len(theirs[0]))
+      if np.array_equal(np.pad(ours[0], (0, size - len(ours[0]))),
+                        np.pad(theirs[0], (0, size - len(theirs[0])))):
+        chosen.append((theirs[0], max(ours[1], theirs[1]),
+                       min(ours[2], theirs[2])))
+      else:
+        chosen.append(theirs if theirs[2] < ours[2] else ours)
+    weights, lows, highs = zip(*chosen)
+    return CertifiedMixture(weights, lows, highs)
+
+
 def applies(game: pyspiel.Game) -> bool:
   """Returns whether the exact interval exists for a game."""
   kind = game.get_type()
@@ -83,6 +133,8 @@ class IntervalWatch:
 
   Attributes:
     latest: the newest `MeasuredInterval`; None before the first.
+    certified: the `CertifiedMixture` of all that was measured; None before the
+      first, where policies do not freeze, and of games that are not zero-sum.
   """
 
   def __init__(self, share: float, limits: limits_lib.Limits,
@@ -97,6 +149,7 @@ class IntervalWatch:
       progress: of the run.
     """
     self.latest: MeasuredInterval | None = None
+    self.certified: CertifiedMixture | None = None
     self._share = share
     self._limits = limits
     self._imports = imports
@@ -106,8 +159,9 @@ class IntervalWatch:
     self._has_ended = False
     self._process: subprocess.Popen[str] | None = None
     self._answers: queue.Queue[str | None] = queue.Queue()
-    # The round that is being measured, and since when.
-    self._asked: tuple[int, float] | None = None
+    # What is being measured: the round, or None of a mixture that was found
+    # earlier, and its weights; and since when.
+    self._asked: tuple[int | None, Any, float] | None = None
     self._new: MeasuredInterval | None = None
 
   def __enter__(self) -> "IntervalWatch":
@@ -162,7 +216,7 @@ class IntervalWatch:
       The `MeasuredInterval` that came since the last call, or None.
     """
     try:
-      self._take(self._answers.get_nowait())
+      self._take(self._answers.get_nowait(), solver)
     except queue.Empty:
       pass
     new, self._new = self._new, None
@@ -173,15 +227,20 @@ class IntervalWatch:
       self._ask(solver, seconds)
     return new
 
-  def _ask(self, solver, seconds):
+  def _ask(self, solver, seconds, answer="meta_nash"):
     if self._process is None:
       self._begin()
     path = pathlib.Path(self._directory.name) / "policy.npz"
-    storage.write_policy(path, solver.final_policy())
-    self._asked = solver.rounds, time.perf_counter()
+    storage.write_policy(path, solver.final_policy(answer))
+    if answer == "meta_nash":
+      asked = solver.rounds, solver.get_meta_strategies()
+    else:
+      assert self.certified is not None
+      asked = None, self.certified.weights
+    self._asked = *asked, time.perf_counter()
     self._send({"policy": str(path), "seconds": seconds})
 
-  def _take(self, line):
+  def _take(self, line, solver):
     """Takes a line of the process, or None if it has ended."""
     answer: dict[str, Any] = (
         {"error": "its process ended"} if line is None else json.loads(line))
@@ -192,11 +251,27 @@ class IntervalWatch:
       self._asked = None
       return
     assert self._asked is not None
-    number, since = self._asked
+    number, weights, since = self._asked
     self._asked = None
     self._spent += time.perf_counter() - since
-    self._new = self.latest = MeasuredInterval(
-        number, answer["low"], answer["high"], answer["seconds"])
+    if number is not None:
+      self._new = self.latest = MeasuredInterval(
+          number, answer["low"], answer["high"], answer["seconds"])
+    if solver.scheme.freezes and solver.played_game.is_zero_sum:
+      self._certify(solver, weights, answer["best_responses"])
+
+  def _certify(self, solver, weights, best_responses):
+    """Keeps the better mixture of each population."""
+    bounds = [[best_responses[1 - player] for player in
+               solver.played_game.players_of(population)]
+              for population in range(len(weights))]
+    found = CertifiedMixture(
+        tuple(np.array(own, float) for own in weights),
+        tuple(sum(low for low, _ in own) for own in bounds),
+        tuple(sum(high for _, high in own) for own in bounds))
+    self.certified = (found if self.certified is None
+                      else self.certified.better(found))
+    solver.certify(self.certified.weights)
 
   def reserve(self) -> float:
     """Returns how many seconds of the time limit are for the last walk."""
@@ -209,6 +284,8 @@ class IntervalWatch:
            signals: signals_lib.Signals) -> MeasuredInterval | None:
     """Measures the final policy, shows that it does, and ends in time.
 
+    What is left of the time narrows the bounds of the certified mixture.
+
     Args:
       solver: of the run, after its last round.
       seconds_left: until the time is over.
@@ -220,6 +297,7 @@ class IntervalWatch:
     """
     end = time.perf_counter() + min(
         seconds_left, self.reserve() or _LAST_SECONDS)
+    has_narrowed = False
     with self._progress.phase("measuring exploitability"):
       while not self._has_ended and not signals.received:
         left = end - time.perf_counter()
@@ -227,13 +305,27 @@ class IntervalWatch:
           walk = left - _BESIDE_SECONDS
           is_measured = (self.latest is not None
                          and self.latest.round == solver.rounds)
-          if is_measured or walk <= 0:
+          if walk <= 0 or is_measured and (
+              has_narrowed or self.certified is None):
             break
-          self._ask(solver, walk)
+          if is_measured:
+            has_narrowed = True
+            self._ask(solver, walk, "least_exploitable")
+          elif self._is_certified(solver.get_meta_strategies()):
+            has_narrowed = True
+            self._ask(solver, walk)
+          else:
+            self._ask(solver, walk / 2)
         elif left <= 0:
           break
         try:
-          self._take(self._answers.get(timeout=_LOOK_SECONDS))
+          self._take(self._answers.get(timeout=_LOOK_SECONDS), solver)
         except queue.Empty:
           pass
     return self.latest
+
+  def _is_certified(self, weights):
+    """Returns whether weights are those that are certified, or none are."""
+    return self.certified is None or all(
+        np.array_equal(own, np.pad(known, (0, len(own) - len(known))))
+        for own, known in zip(weights, self.certified.weights))

@@ -53,6 +53,11 @@ METRICS = {
     "exploitability_high": "it is certainly no more",
     "exploitability_round": "the round whose meta-strategy was measured; it is "
                             "measured beside the run, so it is an earlier one",
+    "answer_low": "of a sampled two-player zero-sum game: the exploitability "
+                  "of the least exploitable mixture that has been measured is "
+                  "certainly no less; nan in rounds that brought no "
+                  "measurement",
+    "answer_high": "it is certainly no more; it never rises",
     "cce_gap_frozen": "of --meta_strategy=cce, exact: the sum over players of "
                       "what the best deviation gains from the joint "
                       "distribution over frozen policies; nan of all others",

@@ -95,11 +95,19 @@ class Recorder:
       ValueError: if it is not one of this run.
     """
     try:
-      state, seconds = checkpoint["solver"], checkpoint["wall_seconds"]
+      seconds = checkpoint["wall_seconds"]
+      if "self_play" in checkpoint:
+        self._solver.check_settings(checkpoint["settings"])
+        self.seconds_before = seconds
+        return
+      state = checkpoint["solver"]
     except (KeyError, TypeError) as error:
       raise ValueError(f"the checkpoint in {self.directory.path} is not one of "
                        f"a run: {error} is missing") from error
     self._solver.restore(state)
+    if self._watch is not None and checkpoint.get("certified") is not None:
+      self._watch.certified = interval_watch.CertifiedMixture(
+          **checkpoint["certified"])
     self.seconds_before = seconds
     best = checkpoint.get("best")  # Version 0.1 kept none.
     if best is not None:
@@ -120,6 +128,9 @@ class Recorder:
       self.row |= {"exploitability_low": measured.low,
                    "exploitability_high": measured.high,
                    "exploitability_round": measured.round}
+      if self.certified is not None:
+        self.row |= {"answer_low": self.certified.low,
+                     "answer_high": self.certified.high}
     self.directory.append_metrics(self.row, result.level_rows())
     line = history.line_of(self._solver, result)
     if line is not None:
@@ -137,6 +148,11 @@ class Recorder:
     return None if self._watch is None else self._watch.latest
 
   @property
+  def certified(self) -> interval_watch.CertifiedMixture | None:
+    """The least exploitable mixture that was measured, of a sampled game."""
+    return None if self._watch is None else self._watch.certified
+
+  @property
   def is_save_due(self) -> bool:
     """Whether it is time for a checkpoint."""
     return self._checkpoint_seconds is not None and (
@@ -151,8 +167,22 @@ class Recorder:
         self._solver.rounds,
         {"solver": self._solver.state(),
          "wall_seconds": self.seconds,
+         "certified": self.certified and dataclasses.asdict(self.certified),
          "best": None if self.best is None else dataclasses.asdict(self.best)},
         self._keep_checkpoints)
+
+  def save_self_play(self, state: dict[str, Any]) -> None:
+    """Writes a checkpoint of a run whose first round is still to come.
+
+    Args:
+      state: of its `first_policy.SelfPlay`.
+    """
+    if self._checkpoint_seconds is None:
+      return
+    self._saved_at = time.perf_counter()
+    self.directory.write_checkpoint(0, {
+        "self_play": state, "settings": self._solver.settings(),
+        "wall_seconds": self.seconds}, self._keep_checkpoints)
 
   def write_policies(self) -> None:
     """Writes the policies that the run has found."""

@@ -19,7 +19,6 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
 import dataclasses
-import math
 import os
 import time
 from typing import Any
@@ -77,7 +76,7 @@ def run(game: str | pyspiel.Game | game_lib.Game,
         max_histories: int = game_tree.DEFAULT_MAX_HISTORIES,
         workers_per_level: int = 1,
         meta_strategy="nash",
-        initial_policy: str | os.PathLike = first_policy.UNIFORM,
+        initial_policy: str | os.PathLike | None = None,
         self_play_share: float = 0.5,
         plateau: plateau_lib.PlateauRule | Mapping[str, Any] | None = None,
         evaluation_share: float | None = None,
@@ -118,9 +117,11 @@ def run(game: str | pyspiel.Game | game_lib.Game,
     meta_strategy: how a meta-game is solved: a name in `METHODS` or a psro_v2
       callable.
     initial_policy: what the population begins with: `uniform`, random play;
-      `self_play`, what self-play finds in a share of the time, which depends on
-      the clock; or the directory of another run, what that run has found.
-    self_play_share: that share of the time limit.
+      `self_play`, what self-play finds in a share of the run; or the directory
+      of another run, what that run has found. By default self-play on sampled
+      two-player zero-sum games, and else random play.
+    self_play_share: that share. The number of batches follows from it and the
+      limits; only on a machine that is too slow does the clock end them.
     plateau: when a policy freezes: a `PlateauRule`, or those of its fields
       that are not to be as in `default_plateau`.
     evaluation_share: of a sampled two-player game, the share of the time of one
@@ -179,18 +180,21 @@ def run(game: str | pyspiel.Game | game_lib.Game,
                                          progress.done)
         _check_evaluation(opened, limits, exploiter_steps, evaluation_share,
                           solver_options)
-      found = None
-      if checkpoint is None:  # A checkpoint has the initial policy, too.
-        found = _initial_policy(
-            initial_policy, opened, executor, seed,
-            start + self_play_share * limits.time_limit_seconds, progress)
+      if initial_policy is None:
+        initial_policy = (
+            first_policy.UNIFORM if "initial_policies" in solver_options
+            else first_policy.default(opened, scheme.plays_itself))
+      begins_with = (first_policy.of_run(initial_policy, opened)
+                     if checkpoint is None and initial_policy not in (
+                         first_policy.UNIFORM, first_policy.SELF_PLAY)
+                     else None)
       with progress.phase("starting workers"):
         oracle = stack.enter_context(_make_oracle(
             opened, scheme, config, executor, seed, workers_per_level))
         _check_limits(limits, oracle)
-        if found is not None:
+        if begins_with is not None:
           solver_options["initial_policies"] = first_policy.per_population(
-              found, oracle.played_game)
+              begins_with, oracle.played_game)
         solver = solver_lib.PipelinePSROSolver(
             opened.game, oracle, scheme, meta_strategy,
             plateau=_plateau(plateau, oracle), answer=answer, **solver_options)
@@ -211,7 +215,8 @@ def run(game: str | pyspiel.Game | game_lib.Game,
           solver, oracle, limits, checkpoint_seconds=checkpoint_seconds,
           keep_checkpoints=keep_checkpoints, max_histories=max_histories,
           exploiter_steps=exploiter_steps, evaluation_share=evaluation_share,
-          **_initial_settings(initial_policy, self_play_share),
+          **_initial_settings(initial_policy, self_play_share, limits, solver,
+                              oracle),
           **{"game_name": _game_name(game), **(settings or {})})
       # Only now, so that what is refused leaves no directory behind.
       if checkpoint is None or output_dir is None:
@@ -224,6 +229,12 @@ def run(game: str | pyspiel.Game | game_lib.Game,
       with progress.phase("reading the checkpoint"):
         _begin(solver, recorder, settings, checkpoint, limits)
       progress.say(_beginning(solver, recorder, checkpoint))
+      if "self_play" in checkpoint if checkpoint else (
+          initial_policy == first_policy.SELF_PLAY):
+        _play_itself(solver, recorder, oracle, limits, self_play_share,
+                     checkpoint, signals, progress)
+      if watch and initial_policy != first_policy.UNIFORM:
+        watch.look(solver)  # It measures what the run begins with.
       if scheme.one_population:
         progress.say(
             f"{settings['scheme']} trains one population for both seats of "
@@ -253,8 +264,11 @@ def run(game: str | pyspiel.Game | game_lib.Game,
     with progress.phase("writing the policy"):
       recorder.write_policies()
     if watch and solver.rounds:
+      before = solver.certified
       watch.last(solver, limits.time_limit_seconds - recorder.seconds
                  - (budget.reserve() if budget else 0.0), signals)
+      if solver.certified is not before:
+        recorder.write_policies()
     with progress.phase("drawing"):
       recorder.plot()
     bound = None
@@ -306,36 +320,54 @@ def _check_arguments(limits, keep_checkpoints, callbacks):
                      "functions of (solver, result) and of ppsro.callbacks")
 
 
-def _initial_policy(name, opened, executor, seed, until, progress):
-  """Returns the policy that a run begins with; None for random play.
+def _play_itself(solver, recorder, oracle, limits, share, checkpoint, signals,
+                 progress):
+  """Lets self-play find the initial policy of a run.
 
   Args:
-    name: `uniform`, `self_play` or a run directory.
-    opened: the game.
-    executor: not started.
-    seed: of the run.
-    until: the `time.perf_counter()` at which self-play ends.
+    solver: of the run; takes what is found.
+    recorder: of the run; keeps how far self-play is.
+    oracle: of the run, whose workers train.
+    limits: of the run.
+    share: of it that is self-play.
+    checkpoint: to go on from, or None.
+    signals: of the run, entered; one ends it, and resuming goes on with it.
     progress: shows how far it is.
   """
-  if name == first_policy.UNIFORM:
-    return None
-  if name != first_policy.SELF_PLAY:
-    return first_policy.of_run(name, opened)
-  if until == math.inf:
-    raise ValueError("initial_policy is 'self_play', for a share of the time "
-                     "limit: give a limit")
+  playing = first_policy.SelfPlay(
+      oracle.original_game, oracle.executor, oracle.seed,
+      first_policy.budget(limits, share, solver.scheme, oracle),
+      checkpoint and checkpoint["self_play"])
+  end = first_policy.latest_end(limits, share)
   with progress.phase("self-play for the initial policy"):
-    return first_policy.by_self_play(opened, executor, seed, until,
-                                     progress.done)
+    while playing.train():
+      progress.done(playing.batches / playing.num_batches)
+      if recorder.seconds >= end:
+        progress.say(
+            f"self-play ended after {playing.batches} of {playing.num_batches} "
+            f"batches, because {end:.0f} s were over; on a faster machine, or "
+            "with a smaller self_play_share, the run would be another")
+        break
+      if signals.received or recorder.is_save_due:
+        recorder.save_self_play(playing.state())
+      if signals.received:
+        raise signals_lib.Interrupted
+    solver.begin_with(
+        first_policy.per_population(
+            playing.end(per_player=not oracle.played_game.plays_all_seats),
+            oracle.played_game), playing.episodes, playing.steps)
 
 
-def _initial_settings(initial_policy, self_play_share):
-  """Returns the settings that say how a run begins, if not as by default."""
+def _initial_settings(initial_policy, share, limits, solver, oracle):
+  """Returns the settings that say how a run begins, if not with random play."""
   if initial_policy == first_policy.UNIFORM:
     return {}
-  return {"initial_policy": str(initial_policy), **(
-      {"self_play_share": self_play_share}
-      if initial_policy == first_policy.SELF_PLAY else {})}
+  settings = {"initial_policy": str(initial_policy)}
+  if initial_policy == first_policy.SELF_PLAY:
+    settings |= {"self_play_share": share,
+                 "self_play_batches": first_policy.budget(
+                     limits, share, solver.scheme, oracle)}
+  return settings
 
 
 def _scheme(scheme: str | schemes.Scheme) -> schemes.Scheme:
@@ -418,6 +450,9 @@ def _begin(solver, recorder, settings, checkpoint, limits):
     directory.start(settings)
     return
   recorder.restore(checkpoint)
+  if "self_play" in checkpoint:
+    directory.resume(settings, 0)
+    return
   reached = limits.reached(solver, recorder.seconds)
   if reached and run_directory.has_ended(directory.path):
     raise ValueError(
@@ -459,6 +494,8 @@ def _summary(solver, recorder, settings, stopped_by, bound):
       exploitability_low=recorder.interval and recorder.interval.low,
       exploitability_high=recorder.interval and recorder.interval.high,
       exploitability_round=recorder.interval and recorder.interval.round,
+      answer_low=recorder.certified and recorder.certified.low,
+      answer_high=recorder.certified and recorder.certified.high,
       answer=solver.answer,
       cce_gap=found.cce_gap,
       best_nash_conv=None if best is None else best.nash_conv,

@@ -52,6 +52,9 @@ class RunSummary:
       `exploitability_round` is certainly no less; None if it was not measured.
     exploitability_high: it is certainly no more.
     exploitability_round: the round, the last one if there was time for it.
+    answer_low: of a sampled game: the exploitability of the least exploitable
+      mixture that was measured is certainly no less; None if none was.
+    answer_high: it is certainly no more.
     answer: which of `answers.ANSWERS` `read_policy` returns.
     cce_gap: exact, of the joint distribution that was found, in game utility;
       None where players draw independently.
@@ -84,6 +87,8 @@ class RunSummary:
   exploitability_low: float | None = None
   exploitability_high: float | None = None
   exploitability_round: int | None = None
+  answer_low: float | None = None
+  answer_high: float | None = None
   answer: str = "meta_nash"
   cce_gap: float | None = None
   best_nash_conv: float | None = None
@@ -123,6 +128,8 @@ class RunSummary:
         "exploitability_low": _text(self.exploitability_low, ".6g"),
         "exploitability_high": _text(self.exploitability_high, ".6g"),
         "exploitability_round": self.exploitability_round,
+        "answer_low": _text(self.answer_low, ".6g"),
+        "answer_high": _text(self.answer_high, ".6g"),
         "answer": self.answer,
         "best_nash_conv": _text(self.best_nash_conv, ".6g"),
         "best_round": self.best_round,

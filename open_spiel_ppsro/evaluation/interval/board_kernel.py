@@ -53,6 +53,10 @@ class OwnSequences(NamedTuple):
     edge_plan: float `[E]`, the plan after this try.
     if_placed: int32 `[E]`, the node if the cell is free, `WIN` or `DRAW`.
     if_refused: int32 `[E]`, the node if it is not.
+    members: float32 `[N, K]`, `plan` of each member of the mixture; K is 0 if
+      it is not asked for.
+    edge_members: float32 `[E, K]`, `edge_plan` of each.
+    pruned_members: float32 `[N, K]`, `pruned` of each.
   """
   placed: np.ndarray
   plan: np.ndarray
@@ -62,11 +66,14 @@ class OwnSequences(NamedTuple):
   edge_plan: np.ndarray
   if_placed: np.ndarray
   if_refused: np.ndarray
+  members: np.ndarray
+  edge_members: np.ndarray
+  pruned_members: np.ndarray
 
 
 @numba.njit(cache=True)
 def _opponent_moves(sequences, node, stones, end_of_turn, full, entries, end,
-                    weight, low, high):
+                    weight, low, high, members):
   """Lets the opponent move at a node; appends where it ends its turn.
 
   Args:
@@ -80,12 +87,16 @@ def _opponent_moves(sequences, node, stones, end_of_turn, full, entries, end,
     weight: of the entries appended so far.
     low: what has ended so far is worth to the responder, at least.
     high: at most.
+    members: float `[K]`, `low` against each member of the opponent's mixture;
+      it is brought up to date in place.
 
   Returns:
-    The last four, brought up to date.
+    The four before it, brought up to date.
   """
   low -= sequences.pruned[node]
   high += sequences.pruned[node]
+  for member in range(len(members)):
+    members[member] -= sequences.pruned_members[node, member]
   for edge in range(sequences.first_edge[node],
                     sequences.first_edge[node + 1]):
     plan = sequences.edge_plan[edge]
@@ -98,12 +109,14 @@ def _opponent_moves(sequences, node, stones, end_of_turn, full, entries, end,
       else:
         end, weight, low, high = _opponent_moves(
             sequences, after, stones, end_of_turn, full, entries, end, weight,
-            low, high)
+            low, high, members)
     else:
       after = sequences.if_placed[edge]
       if after == WIN:
         low -= plan
         high -= plan
+        for member in range(len(members)):
+          members[member] -= sequences.edge_members[edge, member]
       elif after != DRAW and (stones | sequences.placed[after]) != full:
         entries[end] = after
         end += 1
@@ -113,7 +126,7 @@ def _opponent_moves(sequences, node, stones, end_of_turn, full, entries, end,
 
 @numba.njit(cache=True)
 def respond(sequences, wins, num_cells, moves_first, abrupt, full,
-            first_cell, max_entries):
+            first_cell, max_entries, before_members, first_members):
   """Returns bounds of a best response that begins with a given try.
 
   Args:
@@ -125,6 +138,10 @@ def respond(sequences, wins, num_cells, moves_first, abrupt, full,
     full: the bits of a board that is drawn; 0 if there is none.
     first_cell: the responder tries it first.
     max_entries: it gives up after so many.
+    before_members: float `[K]`, zeros; becomes what the opponent's first turn
+      is worth against each member of its mixture.
+    first_members: the same of what the responder's best play is worth after
+      its first try, by the lower bound.
 
   Returns:
     Lower and upper bounds of what the opponent's first turn ends, then of what
@@ -158,6 +175,10 @@ def respond(sequences, wins, num_cells, moves_first, abrupt, full,
   best_low = np.full(num_cells + 1, _UNKNOWN)
   best_high = np.full(num_cells + 1, _UNKNOWN)
   best_cell = np.zeros(num_cells + 1, np.int64)
+  # What the try, and the best one, are worth against each member.
+  num_members = len(before_members)
+  members = np.zeros((num_cells + 1, num_members))
+  best_members = np.zeros((num_cells + 1, num_members))
   # What was best at the last information state of this depth is tried first:
   # more of the others are then cut. A third less to walk on dark_hex.
   favourite = np.zeros(num_cells + 1, np.int64)
@@ -168,7 +189,8 @@ def respond(sequences, wins, num_cells, moves_first, abrupt, full,
     stop[0] = 1
   else:
     stop[0], _, before_low, before_high = _opponent_moves(
-        sequences, 0, 0, abrupt, full, entries, 0, 0.0, 0.0, 0.0)
+        sequences, 0, 0, abrupt, full, entries, 0, 0.0, 0.0, 0.0,
+        before_members)
   room[0] = stop[0]
   # At the root no other cell is tried.
   closed[0] = (1 << num_cells) - 1 - (1 << first_cell)
@@ -205,6 +227,8 @@ def respond(sequences, wins, num_cells, moves_first, abrupt, full,
     if low[depth] > best_low[depth]:
       best_low[depth] = low[depth]
       best_cell[depth] = cell[depth]
+      for member in range(num_members):
+        best_members[depth, member] = members[depth, member]
     best_high[depth] = max(best_high[depth], high[depth])
     trying = favourite[depth]
     if (closed[depth] >> trying) & 1:
@@ -214,10 +238,14 @@ def respond(sequences, wins, num_cells, moves_first, abrupt, full,
     if trying == num_cells:
       favourite[depth] = best_cell[depth]
       if depth == 0:
+        for member in range(num_members):
+          first_members[member] = best_members[0, member]
         return before_low, before_high, best_low[0], best_high[0], num_met
       depth -= 1
       low[depth] += best_low[depth + 1]
       high[depth] += best_high[depth + 1]
+      for member in range(num_members):
+        members[depth, member] += best_members[depth + 1, member]
       continue
 
     # The try meets every entry.
@@ -228,6 +256,7 @@ def respond(sequences, wins, num_cells, moves_first, abrupt, full,
     if num_met > max_entries:
       return before_low, before_high, _UNKNOWN, np.inf, -num_met
     mine = stones[depth]
+    members[depth] = 0
     sum_low = sum_high = weight = 0.0
     last = room[depth]
     for index in range(start[depth], stop[depth]):
@@ -236,7 +265,7 @@ def respond(sequences, wins, num_cells, moves_first, abrupt, full,
         if abrupt:
           last, weight, sum_low, sum_high = _opponent_moves(
               sequences, node, mine, abrupt, full, entries, last, weight,
-              sum_low, sum_high)
+              sum_low, sum_high, members[depth])
         else:
           entries[last] = node
           last += 1
@@ -253,10 +282,12 @@ def respond(sequences, wins, num_cells, moves_first, abrupt, full,
         if is_won:
           sum_low += sequences.plan[node]
           sum_high += sequences.plan[node]
+          for member in range(num_members):
+            members[depth, member] += sequences.members[node, member]
         elif (mine | placed) != full:
           last, weight, sum_low, sum_high = _opponent_moves(
               sequences, node, mine, abrupt, full, entries, last, weight,
-              sum_low, sum_high)
+              sum_low, sum_high, members[depth])
     end[depth] = last
     placed_weight[depth] = weight
     low[depth] = sum_low

@@ -29,6 +29,7 @@ import time
 import numpy as np
 import pyspiel
 
+from open_spiel_ppsro.evaluation.interval import budget as budget_lib
 from open_spiel_ppsro.evaluation.interval import seat_policy
 from open_spiel_ppsro.evaluation.interval import walk
 
@@ -61,6 +62,8 @@ def _num_hands(game):
 
 class DiceWalk(walk.Walk):
   """Best responses on the public tree, to mixtures of functions."""
+
+  nodes_per_second = 3e5
 
   def __init__(self, game: pyspiel.Game,
                seats: Sequence[seat_policy.SeatPolicy]):
@@ -97,6 +100,20 @@ class DiceWalk(walk.Walk):
       bounds.append(self._come_up(player, calls, lost))
     return walk.Part(walk.Bounds(0, 0), (walk.Bounds(bounds[0], bounds[-1]),),
                      budget.nodes, budget.seconds)
+
+  def respond_to_members(self, player, threshold, budget):
+    probabilities = self._seats[1 - player].probabilities
+    if len(probabilities) * len(self._size) * len(self._hands) > _MOST_NUMBERS:
+      raise budget_lib.OutOfBudget  # The arrays of all members are too large.
+    found = [self._go_down(player, threshold, budget, [member])
+             for member in range(len(probabilities))]
+    calls, lost = (np.sum(arrays, axis=0) for arrays in zip(*found))
+    bounds = walk.Bounds(self._come_up(player, calls, -lost),
+                         self._come_up(player, calls, lost))
+    chosen = self._choices(player, calls, -lost)
+    return bounds, np.array([
+        self._come_up(player, own, -own_lost, chosen) / probability
+        for (own, own_lost), probability in zip(found, probabilities)])
 
   def exact_cost(self, player):
     opponent = 1 - player
@@ -153,13 +170,14 @@ class DiceWalk(walk.Walk):
     """Returns bool `[n]`, at which public states a player decides."""
     return self._size[sets] % 2 == player
 
-  def _go_down(self, player, threshold, budget):
+  def _go_down(self, player, threshold, budget, members=None):
     """Returns what calling is worth, and what was pruned, by public state.
 
     Args:
       player: who responds.
       threshold: a member's plan for a set and a hand is followed above it.
       budget: what it may cost.
+      members: of the mixture, those that count; None for all.
 
     Returns:
       Float `[S, H]`: if a call follows a set, the responder's return with each
@@ -171,6 +189,8 @@ class DiceWalk(walk.Walk):
     calls = np.zeros((len(self._size), len(self._hands)))
     lost = np.zeros(len(calls))
     for member, probability in enumerate(opponent.probabilities):
+      if members is not None and member not in members:
+        continue
       plan = np.zeros_like(calls)
       plan[0] = probability
       for highest in range(-1, self._num_bids):
@@ -211,23 +231,44 @@ class DiceWalk(walk.Walk):
     mask[:, -1] = highest >= 0
     return self._seats[player].member_probabilities(member, observations, mask)
 
-  def _come_up(self, player, calls, pruned):
-    """Returns the value of a best response.
+  def _come_up(self, player, calls, pruned, chosen=None):
+    """Returns the value of a best response, or of a given one.
 
     Args:
       player: who responds.
       calls: of `_go_down`.
       pruned: float `[S]`, what the pruned play is worth.
+      chosen: what `_choices` returned; None for a best response.
     """
     values = calls.copy()
     for highest in reversed(range(-1, self._num_bids)):
       sets = self._sets(highest)
-      best = (calls[sets].copy() if highest >= 0
-              else np.full_like(calls[sets], -np.inf))
-      total = calls[sets] + pruned[sets, None]
-      for bid in range(highest + 1, self._num_bids):
-        further = values[sets.start + (1 << bid):sets.stop + (1 << bid)]
-        np.maximum(best, further, out=best)
-        total += further
+      options, total = self._options(values, calls, pruned, highest)
+      best = (options.max(axis=0) if chosen is None else
+              np.take_along_axis(options, chosen[sets][None], axis=0)[0])
       values[sets] = np.where(self._decides(sets, player)[:, None], best, total)
     return float(values[0] @ self._prior)
+
+  def _choices(self, player, calls, pruned):
+    """Returns int `[S, H]`, which of `_options` is best; see `_come_up`."""
+    values, chosen = calls.copy(), np.zeros(calls.shape, np.int64)
+    for highest in reversed(range(-1, self._num_bids)):
+      sets = self._sets(highest)
+      options, total = self._options(values, calls, pruned, highest)
+      chosen[sets] = options.argmax(axis=0)
+      values[sets] = np.where(self._decides(sets, player)[:, None],
+                              options.max(axis=0), total)
+    return chosen
+
+  def _options(self, values, calls, pruned, highest):
+    """Returns `[n, U, H]`, the value of each action, and `[U, H]`, of all.
+
+    The first action is to call, which nobody can before there is a bid.
+    """
+    sets = self._sets(highest)
+    options = [calls[sets] if highest >= 0
+               else np.full_like(calls[sets], -np.inf)]
+    options += [values[sets.start + (1 << bid):sets.stop + (1 << bid)]
+                for bid in range(highest + 1, self._num_bids)]
+    total = calls[sets] + pruned[sets, None] + sum(options[1:])
+    return np.stack(options), total

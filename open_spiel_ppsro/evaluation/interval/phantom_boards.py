@@ -44,7 +44,8 @@ _ENTRIES_PER_ANSWER = 100
 
 def own_sequences(board: phantom_board.PhantomBoard,
                   seat: seat_policy.SeatPolicy, threshold: float,
-                  budget: budget_lib.Budget) -> board_kernel.OwnSequences:
+                  budget: budget_lib.Budget, by_member: bool = False
+                  ) -> board_kernel.OwnSequences:
   """Returns the trie of a mixture, as far as it goes with some probability.
 
   Args:
@@ -52,10 +53,12 @@ def own_sequences(board: phantom_board.PhantomBoard,
     seat: the mixture.
     threshold: tries whose plan is not above are not followed.
     budget: what it may cost.
+    by_member: whether the plans of the members are there, too.
 
   Raises:
     OutOfBudget: if it costs more.
   """
+  num_members = len(seat.members) if by_member else 0
   player, size = seat.player, board.num_cells
   bits = 1 << np.arange(size)
   count = np.array([mask.bit_count() for mask in range(2 ** size)])
@@ -76,6 +79,7 @@ def own_sequences(board: phantom_board.PhantomBoard,
     else:
       decides = 2 * count[stones] + player < size
     pruned = np.zeros(len(cells))
+    pruned_members = np.zeros((len(cells), num_members), np.float32)
     found = []
     rows_at_once = max(1, _ANSWERS_AT_ONCE // len(reach))
     deciding = np.flatnonzero(decides)
@@ -91,6 +95,9 @@ def own_sequences(board: phantom_board.PhantomBoard,
       followed = plans > threshold
       pruned[rows] = (own - asked).sum(axis=0) + np.where(
           followed, 0, plans).sum(axis=1)
+      if by_member:
+        pruned_members[rows] = ((own - asked) + np.where(
+            followed, 0, further).sum(axis=2)).T
       row, cell = np.nonzero(followed)
       found.append((rows[row], cell, further[:, row, cell]))
     parent = np.concatenate([part[0] for part in found] or [np.zeros(0, int)])
@@ -116,7 +123,9 @@ def own_sequences(board: phantom_board.PhantomBoard,
     if_refused[goes_on[1]] = numbers[goes_on[0].sum():]
     levels.append((stones, reach.sum(axis=0), pruned,
                    np.bincount(parent, minlength=len(cells)), cell,
-                   after.sum(axis=0), if_placed, if_refused))
+                   after.sum(axis=0), if_placed, if_refused,
+                   *(of_members[:num_members].T.astype(np.float32)
+                     for of_members in (reach, after)), pruned_members))
 
     parents = np.concatenate([parent[chosen] for chosen in goes_on])
     is_placed = np.arange(len(numbers)) < goes_on[0].sum()
@@ -126,16 +135,19 @@ def own_sequences(board: phantom_board.PhantomBoard,
     placed = np.concatenate([placed[parents], is_placed[:, None]], axis=1)
     stones = stones[parents] | np.where(is_placed, bits[last], 0)
     refused = refused[parents] | np.where(is_placed, 0, bits[last])
-  (all_stones, plan, pruned, degree, cell, edge_plan, if_placed,
-   if_refused) = map(np.concatenate, zip(*levels))
+  (all_stones, plan, pruned, degree, cell, edge_plan, if_placed, if_refused,
+   members, edge_members, pruned_members) = map(np.concatenate, zip(*levels))
   return board_kernel.OwnSequences(
       all_stones.astype(np.uint16), plan, pruned,
       np.concatenate([[0], degree.cumsum()]), cell.astype(np.uint8), edge_plan,
-      if_placed.astype(np.int32), if_refused.astype(np.int32))
+      if_placed.astype(np.int32), if_refused.astype(np.int32), members,
+      edge_members, pruned_members)
 
 
 class BoardWalk(walk.Walk):
   """Best responses on a phantom board, to mixtures of functions."""
+
+  nodes_per_second = 2e7
 
   def __init__(self, board: phantom_board.PhantomBoard,
                seats: Sequence[seat_policy.SeatPolicy]):
@@ -163,7 +175,8 @@ class BoardWalk(walk.Walk):
     *found, entries = board_kernel.respond(
         sequences, self._board.wins[player], self._board.num_cells,
         player == 0, self._board.abrupt, self._board.drawn,
-        part, budget.nodes_left(self._entries_per_second))
+        part, budget.nodes_left(self._entries_per_second), np.zeros(0),
+        np.zeros(0))
     if entries > 1e6:
       self._entries_per_second = entries / (budget.seconds - before)
     budget.spend(abs(entries))
@@ -171,6 +184,25 @@ class BoardWalk(walk.Walk):
       raise budget_lib.OutOfBudget
     return walk.Part(walk.Bounds(*found[:2]), (walk.Bounds(*found[2:]),),
                      budget.nodes, budget.seconds)
+
+  def respond_to_members(self, player, threshold, budget):
+    seat = self._seats[1 - player]
+    sequences = own_sequences(self._board, seat, threshold, budget, True)
+    best, members = walk.Bounds(-np.inf, -np.inf), None
+    for cell in range(self._board.num_cells):
+      before, after = np.zeros((2, len(seat.members)))
+      *bounds, entries = board_kernel.respond(
+          sequences, self._board.wins[player], self._board.num_cells,
+          player == 0, self._board.abrupt, self._board.drawn, cell,
+          budget.nodes_left(self._entries_per_second), before, after)
+      budget.spend(abs(entries))
+      if entries < 0:
+        raise budget_lib.OutOfBudget
+      low, high = bounds[0] + bounds[2], bounds[1] + bounds[3]
+      if low > best.low:
+        members = before + after
+      best = walk.Bounds(max(best.low, low), max(best.high, high))
+    return best, members / seat.probabilities
 
   def _opponent_sequences(self, opponent, threshold, budget):
     """Returns the own sequences of an opponent, made once for all parts.

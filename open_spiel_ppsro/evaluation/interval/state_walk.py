@@ -82,6 +82,20 @@ class _Answer(NamedTuple):
   reach: list[np.ndarray]
 
 
+class _Best(NamedTuple):
+  """The best action at an information state.
+
+  Attributes:
+    low: its value at least.
+    high: the value of any action at most.
+    members: `[K]`, what the action of `low` gets from each member of the
+      opponent's mixture; 0 if it is not asked for.
+  """
+  low: float
+  high: float
+  members: Any
+
+
 class _Group:
   """All visits at one information state of the responder."""
 
@@ -135,8 +149,21 @@ class StateWalk(walk.Walk):
       actions.append(legal[(part - dealt) % _NUM_PARTS::_NUM_PARTS])
       dealt += len(legal)
     roots = descent.values(groups, actions)
-    return walk.Part(walk.Bounds(lows[0], highs[0]), tuple(roots),
-                     budget.nodes, budget.seconds)
+    return walk.Part(
+        walk.Bounds(lows[0], highs[0]),
+        tuple(walk.Bounds(root.low, root.high) for root in roots),
+        budget.nodes, budget.seconds)
+
+  def respond_to_members(self, player, threshold, budget):
+    descent = _Descent(self, player, player, threshold, budget, True)
+    groups, lows, highs = descent.settle([self._root(player)], 1)
+    low, high, members = lows[0], highs[0], descent.members[0]
+    for best in descent.values(groups, [
+        group.visits[0][0].legal_actions() for group in groups]):
+      low, high = low + best.low, high + best.high
+      members = members + best.members
+    return (walk.Bounds(low, high),
+            members / self._seats[1 - player].probabilities)
 
   def expect(self, player, threshold, budget):
     descent = _Descent(self, _NOBODY, player, threshold, budget)
@@ -240,7 +267,8 @@ class StateWalk(walk.Walk):
 class _Descent:
   """One pass of a responder down the game, at one threshold."""
 
-  def __init__(self, states, responder, beneficiary, threshold, budget):
+  def __init__(self, states, responder, beneficiary, threshold, budget,
+               by_member=False):
     """Makes a descent.
 
     Args:
@@ -249,7 +277,12 @@ class _Descent:
       beneficiary: whose returns count.
       threshold: what is no more probable is pruned.
       budget: what it may cost.
+      by_member: whether `members` is filled.
     """
+    # What `settle` found last, per slot: `[K]`, what comes of each member of
+    # the opponent's mixture, of which its lower bound is the sum.
+    self.members: list[Any] = []
+    self._by_member = by_member
     self._walk = states
     self._responder = responder
     self._beneficiary = beneficiary
@@ -272,6 +305,8 @@ class _Descent:
     known, asked, answers = self._walk.known, self._walk.asked, self._answers
     groups = {}
     lows, pruned = [0.0] * num_slots, [0.0] * num_slots
+    by_member = self._by_member
+    members = self.members = [0.0] * num_slots
     waiting, num_waiting, nodes = {}, 0, 0
     while visits or waiting:
       if nodes >= _NODES_AT_ONCE:
@@ -304,6 +339,9 @@ class _Descent:
           further = weight * share
           if further <= threshold:
             pruned[slot] += further
+            if by_member:
+              members[slot] = members[slot] + (
+                  self._walk.lowest_utility * further / after.sum()) * after
           else:
             visits.append((
                 state.child(action), further,
@@ -313,10 +351,18 @@ class _Descent:
           further = weight * probability
           if further <= threshold:
             pruned[slot] += further
+            if by_member:
+              own = reach[1 - responder]
+              members[slot] = members[slot] + (
+                  self._walk.lowest_utility * further / own.sum()) * own
           else:
             visits.append((state.child(action), further, reach, slot))
       else:
-        lows[slot] += weight * state.player_return(self._beneficiary)
+        value = weight * state.player_return(self._beneficiary)
+        lows[slot] += value
+        if by_member:
+          own = reach[1 - responder]
+          members[slot] = members[slot] + value / own.sum() * own
       nodes += 1
     self._budget.spend(nodes)
     highs = [value + self._walk.highest_utility * weight
@@ -326,7 +372,7 @@ class _Descent:
     return list(groups.values()), lows, highs
 
   def values(self, groups, actions):
-    """Returns the `Bounds` of the best actions at information states.
+    """Returns the `_Best` of each of some information states.
 
     Args:
       groups: the information states; their visits are used up.
@@ -353,12 +399,15 @@ class _Descent:
         slot += 1
       group.visits.clear()
     below, lows, highs = self.settle(visits, len(slots))
-    for group, (low, high) in zip(below, self.values(
+    members = self.members
+    for group, found in zip(below, self.values(
         below, [group.visits[0][0].legal_actions() for group in below])):
-      lows[group.slot] += low
-      highs[group.slot] += high
-    best = [walk.Bounds(-np.inf, -np.inf)] * len(groups)
-    for index, low, high in zip(slots, lows, highs):
-      best[index] = walk.Bounds(max(best[index].low, low),
-                                max(best[index].high, high))
+      lows[group.slot] += found.low
+      highs[group.slot] += found.high
+      members[group.slot] = members[group.slot] + found.members
+    best = [_Best(-np.inf, -np.inf, 0.0)] * len(groups)
+    for index, low, high, own in zip(slots, lows, highs, members):
+      was = best[index]
+      best[index] = _Best(max(was.low, low), max(was.high, high),
+                          own if low > was.low else was.members)
     return best

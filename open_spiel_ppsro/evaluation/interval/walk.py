@@ -26,6 +26,8 @@ from collections.abc import Sequence
 import dataclasses
 from typing import NamedTuple
 
+import numpy as np
+
 from open_spiel_ppsro.evaluation.interval import budget as budget_lib
 
 
@@ -72,9 +74,13 @@ class Walk(abc.ABC):
 
   Attributes:
     num_parts: into so many parts a best response is cut.
+    nodes_per_second: about so many nodes are visited by `respond_to_members`
+      with a mixture of 20 networks, on one idle core; for budgets that no clock
+      decides.
   """
 
   num_parts = 1
+  nodes_per_second = 3e4
 
   @abc.abstractmethod
   def respond(self, player: int, part: int, threshold: float,
@@ -97,6 +103,26 @@ class Walk(abc.ABC):
 
     Only games that are not zero-sum need it, and a walk of a zero-sum game need
     not have it; `respond` explains the arguments.
+
+    Raises:
+      OutOfBudget: if it has cost too much.
+    """
+    raise NotImplementedError
+
+  def respond_to_members(
+      self, player: int, threshold: float, budget: budget_lib.Budget
+  ) -> tuple[Bounds, np.ndarray]:
+    """Walks a whole best response, and sees what it gets from each member.
+
+    Args:
+      player: who responds.
+      threshold: see `respond`.
+      budget: see there.
+
+    Returns:
+      The bounds of the response's value, and float `[K]`: what the response of
+      the lower bound gets at least if the other player plays each of the
+      members of its mixture. Weighted as the mixture it is that lower bound.
 
     Raises:
       OutOfBudget: if it has cost too much.

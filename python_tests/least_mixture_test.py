@@ -1,0 +1,131 @@
+# Copyright 2026 The open_spiel_ppsro Authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Tests for mixtures that lose least, by walks."""
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+
+from open_spiel_ppsro.evaluation import least_exploitable
+from open_spiel_ppsro.evaluation.interval import budget as budget_lib
+from open_spiel_ppsro.evaluation.interval import interval
+from open_spiel_ppsro.evaluation.interval import least_mixture
+from open_spiel_ppsro.evaluation.interval import seat_policy
+from open_spiel_ppsro.games import game_tree
+from open_spiel_ppsro.games import loading
+from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.games import state_game
+from open_spiel_ppsro.policies import networks
+
+DICE = "liars_dice(dice_sides=3)"
+
+
+def make_networks(name, count, scale=1.0):
+  """Returns per player some random networks of a game."""
+  game = state_game.state_game(loading.load_game(name))
+  sizes = (game.num_features, 8, game.num_actions + 1)
+  found = []
+  for player in range(2):
+    found.append([])
+    for seed in range(count):
+      parameters = networks.MLP(
+          sizes, networks.generator(np.random.SeedSequence(
+              (player, seed))), "cpu", last_gain=scale)
+      found[-1].append(networks.NetworkPolicy(
+          sizes, networks.as_array(parameters.parameters), game.num_actions))
+  return game.game, found
+
+
+class MembersTest(parameterized.TestCase):
+
+  @parameterized.product(
+      name=("kuhn_poker", DICE, "phantom_ttt",
+            "phantom_ttt(gameversion=abrupt)", "dark_hex(board_size=2)"),
+      player=(0, 1))
+  def test_what_a_response_gets_from_each_member(self, name, player):
+    thresholds = (0.0, 1e-2)
+    if name.startswith("phantom_ttt"):
+      thresholds = (1e-2,)
+    game, policies = make_networks(name, 3, 3.0)
+    weights = np.array([0.5, 0.3, 0.2])
+    seats = seat_policy.seat_policies(game, [(own, weights)
+                                             for own in policies])
+    walk = interval.make_walk(game, seats)
+    for threshold in thresholds:
+      bounds, members = walk.respond_to_members(
+          player, threshold, budget_lib.Budget())
+      found = interval.exploitability_interval(
+          game, [(own, weights) for own in policies], seconds=None,
+          threshold=threshold).best_responses[player]
+      np.testing.assert_allclose(bounds, found, atol=1e-6)
+      self.assertAlmostEqual(weights @ members, bounds.low, places=5)
+      for member, value in enumerate(members):  # No response gets more.
+        alone = [(own, np.eye(3)[member]) for own in policies]
+        best = interval.exploitability_interval(
+            game, alone, seconds=None, threshold=threshold
+        ).best_responses[player]
+        self.assertLessEqual(value, best.high + 1e-5)
+
+  def test_out_of_budget(self):
+    for name in ("kuhn_poker", DICE, "dark_hex(board_size=2)"):
+      game, policies = make_networks(name, 2)
+      seats = seat_policy.seat_policies(game, policies_of(policies))
+      with self.assertRaises(budget_lib.OutOfBudget):
+        interval.make_walk(game, seats).respond_to_members(
+            0, 0.0, budget_lib.Budget(nodes=5))
+      self.assertIsNone(least_mixture.least_mixture(
+          game, policies, 0, 1e-6))
+
+
+def policies_of(policies):
+  """Returns per player its policies with equal weights."""
+  return [(own, np.full(len(own), 1 / len(own))) for own in policies]
+
+
+class LeastMixtureTest(parameterized.TestCase):
+
+  @parameterized.parameters("kuhn_poker", DICE)
+  def test_is_what_it_is_on_the_enumerated_game(self, name):
+    game, policies = make_networks(name, 5, 3.0)
+    tree = game_tree.enumerate_game(game)
+    exact = least_exploitable.LeastExploitableMixture(tree)
+    for player, own in enumerate(policies):
+      seen = tree.infostates[player]
+      exact.update(player, range(len(own)), sequence_form.realization_plan(
+          tree, np.stack([policy(seen.observations, seen.legal_actions_mask)
+                          for policy in own]), player))
+    expected = exact.solve(1e-9)
+    found = [least_mixture.least_mixture(game, policies, player, 1e3)
+             for player in range(2)]
+    upper = sum(one.bounds.high for one in found) / 2
+    uniform = sum(one.uniform.high for one in found) / 2
+    measured = interval.exploitability_interval(
+        game, [(own, one.weights) for own, one in zip(policies, found)],
+        seconds=None)
+    self.assertAlmostEqual(measured.high, upper, places=6)
+    self.assertEqual([one.threshold for one in found], [0.0, 0.0])
+    self.assertGreater(upper, expected.upper - 1e-9)
+    self.assertLess(upper - expected.upper, 0.2 * (uniform - expected.upper))
+
+  def test_the_upper_bound_is_never_above_that_of_equal_weights(self):
+    game, policies = make_networks("dark_hex(board_size=2)", 3)
+    for player in range(2):
+      found = least_mixture.least_mixture(game, policies, player, 1.0)
+      self.assertLessEqual(found.bounds.high, found.uniform.high)
+      self.assertAlmostEqual(found.weights.sum(), 1)
+
+
+if __name__ == "__main__":
+  absltest.main()
