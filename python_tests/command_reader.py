@@ -33,6 +33,7 @@ import open_spiel_ppsro as ppsro
 from open_spiel_ppsro.commands import command_line
 from open_spiel_ppsro.commands import common_flags
 from open_spiel_ppsro.commands import evaluate
+from open_spiel_ppsro.commands import launch
 
 FLAGS = flags.FLAGS
 
@@ -48,7 +49,7 @@ def only_parse(main, argv, flags_parser):
 
 def read(words):
   """Reads one command line; raises or exits where something is wrong."""
-  common_flags.app.run = only_parse
+  launch.app.run = only_parse
   sys.argv = words
   if words[0] == "ppsro":
     command_line.main()

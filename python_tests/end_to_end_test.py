@@ -115,7 +115,7 @@ class PipelineExampleTest(ExampleTestCase):
       self.assertRegex(errors, r"round 1 .* NashConv .* episodes/s .* s left")
 
       self.assertCountEqual(os.listdir(path), [
-          "config.json", "metrics.csv", "history.jsonl",
+          "config.json", "metrics.csv", "levels.csv", "history.jsonl",
           "final_policy.npz", "final_mixture.npz", "best_policy.npz",
           "nash_conv.png", "result.json",
           *(p.name for p in run_directory.checkpoint_paths(path))])

@@ -214,9 +214,9 @@ class KillPointsTest(parameterized.TestCase):
     deaths = 0
     append = run_directory.RunDirectory.append_metrics
 
-    def append_and_kill(directory, row):
+    def append_and_kill(directory, row, levels):
       nonlocal deaths
-      append(directory, row)
+      append(directory, row, levels)
       if deaths < 4:
         child = multiprocessing.active_children()[deaths % 2]
         os.kill(child.pid, signal.SIGKILL)

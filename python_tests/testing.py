@@ -125,8 +125,8 @@ def without_clocks(results):
 
   Texts are equal where numbers are, to the last bit, and where both are NaN.
   """
-  return [str(dataclasses.replace(
-      result, training_seconds=0, evaluation_seconds=0, round_seconds=0))
+  return [str(dataclasses.asdict(dataclasses.replace(
+      result, training_seconds=0, evaluation_seconds=0, round_seconds=0)))
           for result in results]
 
 

@@ -44,11 +44,11 @@ import signal
 import sys
 import time
 
-from absl import app
 from absl import flags
 
 import cells as cells_lib
 import open_spiel_ppsro as ppsro
+from open_spiel_ppsro.commands import launch
 import play_cell
 import table
 
@@ -145,9 +145,7 @@ def _end(process):
   process.join()
 
 
-def main(argv: Sequence[str]) -> None:
-  if len(argv) > 1:
-    raise app.UsageError(f"unexpected argument {argv[1]!r}")
+def main() -> int:
   study = cells_lib.read(_STUDY.value)
   cells = cells_lib.cells_of(study)
   if _SMOKE.value:
@@ -167,14 +165,14 @@ def main(argv: Sequence[str]) -> None:
       outcome = table.outcome(directory, cell)
       print(f"{cell.block:<16}{cell.max_core_seconds:>6.0f}  {cell.name}  "
             f"{outcome['state'] if outcome else ''}")
-    return
+    return 0
   directory.mkdir(parents=True, exist_ok=True)
   _import_once()
   with open(directory / ".lock", "w", encoding="utf-8") as lock:
     try:
       fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-      raise app.UsageError(f"another process plays in {directory}") from None
+      raise ValueError(f"another process plays in {directory}") from None
     # SIGTERM ends it as Ctrl-C does, with its runs.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -186,7 +184,8 @@ def main(argv: Sequence[str]) -> None:
   print(f"result: runs={len(chosen)} "
         f"ended={sum(table.has_ended(directory, cell) for cell in chosen)} "
         f"whole={'yes' if is_whole else 'no'} table={directory}/results.csv")
+  return 0
 
 
 if __name__ == "__main__":
-  app.run(main)
+  launch.start(main)

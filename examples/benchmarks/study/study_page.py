@@ -36,13 +36,13 @@ import re
 import shutil
 import sys
 
-from absl import app
 from absl import flags
 import numpy as np
 from scipy import stats
 
 import cells as cells_lib
 import figures
+from open_spiel_ppsro.commands import launch
 from open_spiel_ppsro.runs import plots
 import table
 
@@ -342,9 +342,7 @@ def contents_of(folder: pathlib.Path, drawn: Sequence[str],
       cells_lib.cells_of(cells_lib.read()), drawn, figures_folder)
 
 
-def main(argv: Sequence[str]) -> None:
-  if len(argv) > 1:
-    raise app.UsageError(f"unexpected argument {argv[1]!r}")
+def main() -> int:
   folder, page = pathlib.Path(_TABLE.value), pathlib.Path(_PAGE.value)
   if _RUNS.value:
     folder.mkdir(parents=True, exist_ok=True)
@@ -355,10 +353,12 @@ def main(argv: Sequence[str]) -> None:
   text = fill(page.read_text(encoding="utf-8"), contents_of(
       folder, drawn, pathlib.Path(_FIGURES.value).name))
   page.write_text(text, encoding="utf-8")
-  for mistake in mistakes(text, runs):
+  wrong = mistakes(text, runs)
+  for mistake in wrong:
     print(f"error: {mistake}", file=sys.stderr)
   print(f"result: runs={len(runs)} figures={len(drawn)} page={page}")
+  return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-  app.run(main)
+  launch.start(main)
