@@ -144,7 +144,7 @@ def run(cell: cells.Cell, directory: pathlib.Path,
     number = len(rows)
     rows.append((number, f"{wall - measured[0]:.3f}", number,
                  number * training_episodes + sims * int(np.prod(sizes)), "",
-                 "/".join(map(str, sizes)), found, least))
+                 sum(sizes), found, least))
     seconds.append((number, f"{core - measured[1]:.3f}"))
     measured[0] += time.perf_counter() - start - wall
     measured[1] += time.process_time() - core

@@ -177,7 +177,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
       is_whole = play_all(waiting, directory, _CORES.value,
-                          60 * (_MINUTES.value or float("inf")))
+                          float("inf") if _MINUTES.value is None
+                          else 60 * _MINUTES.value)
     except KeyboardInterrupt:
       is_whole = False
     table.write(study, cells, directory, directory)

@@ -60,6 +60,8 @@ LEVELS = (0.5, 0.1, 0.05, 0.01)
 _EPISODES = (100_000, 300_000, 500_000, 700_000, 1_000_000)
 _DEFAULTS = {"budget": "seconds", "oracle": "ppo", "meta_strategy": "nash"}
 _NOTHING = "–"
+# Exploitability below this is rounding, and shown as 0.
+_ROUNDING = 1e-9
 CAPTIONS = {
     "seconds": "Exploitability over seconds of one core",
     "episodes": "Exploitability over episodes",
@@ -76,8 +78,14 @@ def number(value: float) -> str:
   return f"{value:.0f}" if abs(value) >= 100 else f"{value:.2g}"
 
 
+def _rounded(value):
+  """Returns 0 for what is no more than rounding errors."""
+  return 0.0 if abs(value) < _ROUNDING else value
+
+
 def spread(values: Sequence[float]) -> str:
   """Returns mean and range as the page has them."""
+  values = [_rounded(value) for value in values]
   if not len(values) or not np.isfinite(values).all():
     return _NOTHING
   low, high = number(min(values)), number(max(values))
@@ -120,7 +128,7 @@ def ranks(runs: Sequence[table.Run], budget: str, y: str = table.FOUND) -> str:
   games, methods = figures.names(shown, "game"), _methods(shown)
   places = np.full((len(methods), len(games)), np.nan)
   for column, game in enumerate(games):
-    found = [np.mean([run.last(y) for run in of]) if (
+    found = [np.mean([_rounded(run.last(y)) for run in of]) if (
         of := _of(shown, game, name)) else np.nan for name in methods]
     places[:, column] = stats.rankdata(found, nan_policy="omit")
   means = np.nanmean(places, axis=1) if places.size else np.zeros(len(methods))
