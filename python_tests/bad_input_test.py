@@ -96,7 +96,7 @@ class BadInputTest(parameterized.TestCase):
       ("--device=abacus", "abacus"),
       ("--network=mpl", "use mlp, resnet, conv"),
       ("--network=nowhere:net", "cannot import 'nowhere'"),
-      ("--network=os.path:join --game_name=kuhn_poker", "torch.nn.Module"),
+      ("--network=operator:add --game_name=kuhn_poker", "torch.nn.Module"),
       ("--network=conv --game_name=kuhn_poker", "planes, rows and columns"),
       ("--network=mlp --oracle=exact", "it is for ppo, dqn"),
       ("--num_workers=0", "num_workers"),

@@ -167,7 +167,9 @@ class TrainTest(CommandsTestCase):
          r"NashConv at least .* \(standard error .*, by exploiters that "
          "trained 200 steps"),
         (("--exploiter_steps=0",), "exploitability certainly from .* to .*, of "
-         "the meta-strategy after round 1$"),
+         "the meta-strategy after round 1; from .* to .*, of the least "
+         "exploitable mixture that was measured; the answer is "
+         "least_exploitable$"),
         (("--exploiter_steps=0", "--evaluation_share=0"),
          "not known, as nothing measured it$")):
       _, errors = self.train(

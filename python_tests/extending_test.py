@@ -292,7 +292,9 @@ class OwnLearnerTest(ExtensionTestCase):
 
     def run(name, rounds, **options):
       if evaluation == "sampled":
-        options.update(payoff_episodes=16, exploiter_steps=0)
+        # How long self-play goes on depends on the limit.
+        options.update(payoff_episodes=16, exploiter_steps=0,
+                       initial_policy="uniform")
       return ppsro.run("kuhn_poker", ppsro.Pipeline(2), TiltConfig(),
                        output_dir=self.path / name, evaluation=evaluation,
                        plateau={"min_steps": 30, "delta": 9.0},

@@ -24,6 +24,7 @@ import open_spiel_ppsro as ppsro
 from open_spiel_ppsro.evaluation import head_to_head
 from open_spiel_ppsro.evaluation import weak_points
 from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.policies import sampled as sampled_lib
 import testing
 
 GAMES = ("kuhn_poker", "leduc_poker", "kuhn_poker(players=3)",
@@ -51,6 +52,28 @@ class HeadToHeadTest(parameterized.TestCase):
           tree.game.new_initial_state(), policies)[seat]
       self.assertAlmostEqual(found.means[seat], expected, places=12)
     self.assertAlmostEqual(found.mean, found.means.mean())
+
+  def test_members_that_draw_stand_for_themselves(self):
+    game = ppsro.open_game("kuhn_poker", evaluation="sampled")
+    tree = ppsro.enumerate_game("kuhn_poker")
+    rng = np.random.default_rng(5)
+    one, two = (ppsro.NetworkPolicy(
+        (game.num_features, 2), rng.normal(
+            size=2 * game.num_features + 2).astype(np.float32), 2)
+                for _ in range(2))
+    drawing = sampled_lib.MixedPolicy([one, two], [0.25, 0.75])
+    mixture = ppsro.MemberMixture(
+        game, [[0, 3]] * 2, [[drawing, ppsro.UniformPolicy()]] * 2,
+        [np.array([0.4, 0.6])] * 2, joint=np.array([[0.4, 0.0], [0.0, 0.6]]))
+    flat = mixture.flat()
+    self.assertEqual(flat.indices, [[0, 0, 3]] * 2)
+    for probabilities in flat.probabilities:
+      np.testing.assert_allclose(probabilities, [0.1, 0.3, 0.6])
+    np.testing.assert_allclose(flat.joint.sum(axis=0), [0.1, 0.3, 0.6])
+    np.testing.assert_allclose(flat.joint[:2, :2], 0.4 * np.outer(
+        [0.25, 0.75], [0.25, 0.75]))
+    for ours, theirs in zip(flat.tables(tree), mixture.tables(tree)):
+      np.testing.assert_allclose(ours, theirs, atol=1e-12)
 
   def test_sampled_returns_are_near_exact_ones(self):
     tree, game = ppsro.enumerate_game("kuhn_poker"), ppsro.open_game(

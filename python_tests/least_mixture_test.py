@@ -40,7 +40,7 @@ def make_networks(name, count, scale=1.0):
   for player in range(2):
     found.append([])
     for seed in range(count):
-      parameters = networks.MLP(
+      parameters = networks.Network(
           sizes, networks.generator(np.random.SeedSequence(
               (player, seed))), "cpu", last_gain=scale)
       found[-1].append(networks.NetworkPolicy(

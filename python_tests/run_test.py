@@ -130,7 +130,8 @@ class WholeRunTest(RunTestCase):
       self.assertAlmostEqual(exploitability.nash_conv(pi.game, pi), nash_conv,
                              places=9)
     self.assertCountEqual(os.listdir(self.run_path), [
-        "config.json", "metrics.csv", "history.jsonl", "final_policy.npz",
+        "config.json", "metrics.csv", "levels.csv", "history.jsonl",
+        "final_policy.npz",
         "best_policy.npz", "final_mixture.npz", "nash_conv.png", "result.json",
         "checkpoint_00000000.npz", "checkpoint_00000009.npz"])
 
@@ -456,7 +457,7 @@ class DirectoryTest(RunTestCase):
     (self.run_path / "config.json").write_text("[]")
     with self.assertRaisesRegex(
         ppsro.OccupiedError, "holds best_policy.npz, checkpoint_00000000.npz, "
-        "checkpoint_00000001.npz and 7 more"):
+        "checkpoint_00000001.npz and 8 more"):
       self.play(output_dir=self.run_path)
     # What is not the run's own stays.
     self.play(output_dir=self.run_path, overwrite=True)

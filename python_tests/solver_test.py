@@ -222,7 +222,7 @@ class AnswersTest(parameterized.TestCase):
     self.assertAlmostEqual(solver.exploitability().exploitability, least.upper)
     for result in results:
       found = result.least_exploitable
-      self.assertLessEqual(found.lower, found.upper)
+      self.assertLessEqual(found.lower, found.upper + 1e-9)
       self.assertLessEqual(found.upper, result.of_frozen.exploitability + 1e-9)
     # No other mixture is below the lower bound.
     rng = np.random.default_rng(0)

@@ -145,7 +145,8 @@ class CellsTest(parameterized.TestCase):
     cell = dataclasses.replace(cell, amount=5000)
     code, _, errors = testing.call_example(
         "pipeline_psro_example", *shlex.split(cell.command())[2:],
-        f"--output_dir={directory / 'command'}")
+        # On a busy machine the clock is not to end it.
+        f"--output_dir={directory / 'command'}", "--time_limit_seconds=1e6")
     self.assertEqual(code, 0, errors)
     with testing._what_examples_define():  # pylint: disable=protected-access
       path = directory / cell.name

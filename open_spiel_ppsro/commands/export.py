@@ -99,7 +99,7 @@ def main(arguments: list[str]) -> int:
   if run.has_not:
     print(f"members.npz is left out: {run.has_not[0]}", file=sys.stderr)
   else:
-    mixture = run.mixture
+    mixture = run.mixture.flat()
     policy_export.write_members(path / "members.npz", mixture)
     exported["files"]["members.npz"] = "the members of the mixture"
     exported["members"] = [
@@ -126,8 +126,12 @@ def _write_members(path, mixture, exported):
                     if isinstance(game, ppsro.GameTree) else None)
     width = game.num_features if observations is None else (
         observations.shape[1])
+    indices = list(mixture.indices[player])
     for number, member in enumerate(members):
-      name = f"player{player}_policy{mixture.indices[player][number]}.onnx"
+      name = f"player{player}_policy{indices[number]}"
+      if indices.count(indices[number]) > 1:  # One of a policy that draws.
+        name += f"_{number - indices.index(indices[number])}"
+      name += ".onnx"
       onnx_export.write_onnx(path / name, member, width, game.num_actions,
                              observations)
       exported["members"][player][number]["onnx"] = name

@@ -83,6 +83,7 @@ def exact_returns(tree: game_tree.GameTree, ours: Sequence[np.ndarray],
 
 def side_of(mixture: member_mixture.MemberMixture) -> Side:
   """Returns a mixture of a sampled game as a side."""
+  mixture = mixture.flat()
   game = mixture.game
   assert isinstance(game, state_game.StateGame)
   return [([_Seated(game, player, member) for member in members], weights)

@@ -124,14 +124,36 @@ class MemberMixture:
           game.game, dict(enumerate(zip(game.infostates, self.tables(game)))),
           frozen=True)
     assert isinstance(game, state_game.StateGame)
-    policies, weights = [], []
-    for members, probabilities in zip(self.members, self.probabilities):
-      parts = [sampled.members(_function(member)) for member in members]
-      policies.append([one for own, _ in parts for one in own])
-      weights.append(np.concatenate([
-          probability * own for probability, (_, own)
-          in zip(probabilities, parts)]))
-    return sampled.MixturePolicy(game, policies, weights)
+    flat = self.flat()
+    return sampled.MixturePolicy(
+        game, [[_function(member) for member in members]
+               for members in flat.members], flat.probabilities)
+
+  def flat(self) -> "MemberMixture":
+    """Returns the same mixture of members that draw nothing themselves.
+
+    The members of a `MixedPolicy` take its place, each with its number.
+    """
+    if isinstance(self.game, game_tree.GameTree):
+      return self
+    indices, members, shares = [], [], []
+    for numbers, policies in zip(self.indices, self.members):
+      parts = [sampled.members(_function(policy)) for policy in policies]
+      counts = [len(own) for own, _ in parts]
+      indices.append([number for number, count in zip(numbers, counts)
+                      for _ in range(count)])
+      members.append([one for own, _ in parts for one in own])
+      # `[K_p, ...]`, how a member is divided.
+      shares.append(np.repeat(np.eye(len(parts)), counts, axis=1)
+                    * np.concatenate([weights for _, weights in parts]))
+    joint = self.joint
+    if joint is not None:
+      for share in shares:  # The axis of each player comes first in turn.
+        joint = np.tensordot(joint, share, axes=(0, 0))
+    return dataclasses.replace(
+        self, indices=indices, members=members, joint=joint,
+        probabilities=[weights @ share for weights, share
+                       in zip(self.probabilities, shares)])
 
   def member_tables(self, tree: game_tree.GameTree,
                     player: int) -> np.ndarray:

@@ -340,16 +340,16 @@ def default(game: game_lib.Game, plays_itself: bool) -> str:
       not plays_itself) else UNIFORM
 
 
-def check(initial_policy: str | os.PathLike | None, share: float,
+def check(initial_policy: str | os.PathLike | None, share: float | None,
           policies: Sequence[Any] | None) -> None:
   """Raises ValueError unless what a user asks for can be.
 
   Args:
     initial_policy: `uniform`, `self_play`, a run directory, or None.
-    share: of the time that self-play has.
+    share: of the time that self-play has, if it is given.
     policies: the initial policies that were given as objects, if any.
   """
-  if not 0 < share < 1:
+  if share is not None and not 0 < share < 1:
     raise ValueError(f"self_play_share is {share}; it takes a number between "
                      "0 and 1")
   if policies is not None and initial_policy not in (None, UNIFORM):

@@ -77,7 +77,7 @@ def run(game: str | pyspiel.Game | game_lib.Game,
         workers_per_level: int = 1,
         meta_strategy="nash",
         initial_policy: str | os.PathLike | None = None,
-        self_play_share: float = 0.5,
+        self_play_share: float | None = None,
         plateau: plateau_lib.PlateauRule | Mapping[str, Any] | None = None,
         evaluation_share: float | None = None,
         exploiter_steps: int | None = None,
@@ -120,8 +120,9 @@ def run(game: str | pyspiel.Game | game_lib.Game,
       `self_play`, what self-play finds in a share of the run; or the directory
       of another run, what that run has found. By default self-play on sampled
       two-player zero-sum games, and else random play.
-    self_play_share: that share. The number of batches follows from it and the
-      limits; only on a machine that is too slow does the clock end them.
+    self_play_share: that share, 0.5 by default. The number of batches follows
+      from it and the limits; only on a machine that is too slow does the clock
+      end them.
     plateau: when a policy freezes: a `PlateauRule`, or those of its fields
       that are not to be as in `default_plateau`.
     evaluation_share: of a sampled two-player game, the share of the time of one
@@ -161,6 +162,8 @@ def run(game: str | pyspiel.Game | game_lib.Game,
     _check_arguments(limits, keep_checkpoints, callbacks)
     first_policy.check(initial_policy, self_play_share,
                        solver_options.get("initial_policies"))
+    has_share = self_play_share is not None
+    self_play_share = 0.5 if self_play_share is None else self_play_share
     name = output_directory.run_name(
         _game_name(game), settings_lib.scheme_name(scheme),
         settings_lib.oracle_name(config), seed)
@@ -184,6 +187,10 @@ def run(game: str | pyspiel.Game | game_lib.Game,
         initial_policy = (
             first_policy.UNIFORM if "initial_policies" in solver_options
             else first_policy.default(opened, scheme.plays_itself))
+      if has_share and initial_policy != first_policy.SELF_PLAY:
+        raise ValueError(
+            f"self_play_share={self_play_share:g} does nothing with "
+            f"initial_policy={initial_policy}; it is for self_play")
       begins_with = (first_policy.of_run(initial_policy, opened)
                      if checkpoint is None and initial_policy not in (
                          first_policy.UNIFORM, first_policy.SELF_PLAY)
