@@ -147,6 +147,8 @@ class FirstPolicyTest(parameterized.TestCase):
   @parameterized.parameters(
       ("kuhn_poker", "exact", "uniform"),
       ("kuhn_poker", "sampled", "self_play"),
+      ("phantom_ttt", "auto", "self_play"),
+      ("dark_hex(board_size=3)", "auto", "uniform"),
       ("kuhn_poker(players=3)", "sampled", "uniform"),
       ("first_sealed_auction", "sampled", "uniform"))
   def test_the_default_depends_on_the_game(self, game, evaluation, name):

@@ -122,7 +122,7 @@ def _define_method():
       "What a population begins with: uniform, random play; self_play, what "
       "self-play finds in --self_play_share of the run; or a run directory, "
       "what that run has found. If not given self_play on sampled two-player "
-      "zero-sum games, else uniform.")
+      "zero-sum games other than dark hex, else uniform.")
   flags.DEFINE_float(
       "self_play_share", None,
       "Of --initial_policy=self_play: the share of the run that self-play "
