@@ -34,7 +34,7 @@ import time
 from absl import flags
 
 import open_spiel_ppsro as ppsro
-from open_spiel_ppsro.commands import common_flags
+from open_spiel_ppsro.commands import launch
 
 _GAMES = flags.DEFINE_multi_string(
     "game", ["phantom_ttt"], "A game; give the flag several times.")
@@ -152,4 +152,4 @@ def main():
 
 
 if __name__ == "__main__":
-  common_flags.start(main)
+  launch.start(main)
