@@ -21,6 +21,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import shlex
 import signal
 import time
