@@ -86,7 +86,7 @@ class Answers:
     Args:
       answer: which of `ANSWERS`; by default that of the run.
     """
-    return self._evaluator.exploitability(self._result(answer))
+    return self._evaluator.exploitability(self.final_strategy(answer))
 
   def least_exploitable(self) -> least_exploitable.LeastExploitable | None:
     """Returns the least exploitable mixture of the frozen policies.
@@ -120,8 +120,9 @@ class Answers:
     if self._takes_certified:
       self.answer = "least_exploitable"
 
-  def _result(self, answer=None):
-    """Returns the run's result as a `MetaStrategy`.
+  def final_strategy(self, answer: str | None = None
+                     ) -> meta_game_lib.MetaStrategy:
+    """Returns the run's result as a `MetaStrategy`, by number of policy.
 
     Args:
       answer: which of `ANSWERS`; by default that of the run.
@@ -154,15 +155,6 @@ class Answers:
     """
     return self._of_frozen.joint
 
-  def final_strategy(self, answer: str | None = None
-                     ) -> meta_game_lib.MetaStrategy:
-    """Returns the run's result as a `MetaStrategy`, by number of policy.
-
-    Args:
-      answer: which of `ANSWERS`; by default that of the run.
-    """
-    return self._result(answer)
-
   def final_mixtures(self, answer: str | None = None
                      ) -> tuple[population_lib.Mixture, ...]:
     """Returns the run's result as a `Mixture` per player.
@@ -174,7 +166,7 @@ class Answers:
       answer: which of `ANSWERS`; by default that of the run.
     """
     return evaluator_lib.mixtures(
-        self.played_game.roles, self._result(answer), self._population)
+        self.played_game.roles, self.final_strategy(answer), self._population)
 
   def lower_bound(self, exploiter_steps: int, num_episodes: int | None = None,
                   **options: Any) -> lower_bound_lib.LowerBound:
@@ -216,7 +208,7 @@ class Answers:
                        "tables: final_policy() and final_mixtures() work")
     assert isinstance(self._evaluator, exact_evaluator.ExactEvaluator)
     return self._evaluator.game.seat_tables(
-        self._evaluator.mixture_tables(self._result(answer)))
+        self._evaluator.mixture_tables(self.final_strategy(answer)))
 
   def final_policy(self, answer: str | None = None
                    ) -> openspiel_policy.Policy:

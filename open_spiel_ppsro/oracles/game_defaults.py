@@ -192,9 +192,11 @@ def of_dqn(config: Any, game: game_lib.Game) -> dict[str, Any]:
 def begins_with_self_play(game: game_lib.Game) -> bool:
   """Returns whether a population begins with what self-play has found.
 
-  On a sampled two-player zero-sum game self-play finds in half the time what is
-  less exploitable than all that a run finds that begins with random play. On an
-  enumerated game the rounds do it in less time. In dark hex a pure strategy of
+  On phantom tic-tac-toe, and on sampled Leduc poker and liar's dice, self-play
+  finds in half the time what is less exploitable than all that a run finds that
+  begins with random play; so it is on other sampled two-player zero-sum games
+  until they are measured. On an enumerated game the rounds do it in less time.
+  In dark hex a pure strategy of
   the first player nearly always wins: on the board of 3 x 3 rounds from random
   play are at 0.095 after 60 s of a busy core, where self-play alone is at 0.54
   after 20 s of it, so that it costs time and brings nothing.

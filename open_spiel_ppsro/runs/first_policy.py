@@ -47,6 +47,8 @@ from open_spiel_ppsro.runs import limits as limits_lib
 # Names that a user gives in place of a directory.
 UNIFORM = "uniform"
 SELF_PLAY = "self_play"
+# The share of a run that is self-play, unless the user says.
+SHARE = 0.5
 # Self-play plays so many batches for each second of its share. Two idle cores
 # manage more on phantom_ttt or Leduc poker, so that the clock decides nothing.
 # With a smaller number fast machines have more time left for rounds.

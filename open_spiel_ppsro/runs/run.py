@@ -163,7 +163,8 @@ def run(game: str | pyspiel.Game | game_lib.Game,
     first_policy.check(initial_policy, self_play_share,
                        solver_options.get("initial_policies"))
     has_share = self_play_share is not None
-    self_play_share = 0.5 if self_play_share is None else self_play_share
+    if self_play_share is None:
+      self_play_share = first_policy.SHARE
     name = output_directory.run_name(
         _game_name(game), settings_lib.scheme_name(scheme),
         settings_lib.oracle_name(config), seed)

@@ -109,6 +109,7 @@ class Walk(abc.ABC):
     """
     raise NotImplementedError
 
+  @abc.abstractmethod
   def respond_to_members(
       self, player: int, threshold: float, budget: budget_lib.Budget
   ) -> tuple[Bounds, np.ndarray]:
@@ -127,7 +128,6 @@ class Walk(abc.ABC):
     Raises:
       OutOfBudget: if it has cost too much.
     """
-    raise NotImplementedError
 
   def exact_cost(self, player: int) -> tuple[float, float] | None:
     """Returns what `respond` at threshold 0 costs; None if that is not known.
