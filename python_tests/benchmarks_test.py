@@ -63,7 +63,7 @@ class ExactCoreTest(BenchmarkTestCase):
 
 class CoverageTest(BenchmarkTestCase):
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_runs(self):
     lines = self.call(
         "coverage_benchmark", "--games=kuhn_poker", "--max_rounds=2",
@@ -237,7 +237,7 @@ class FreeRunningTest(BenchmarkTestCase):
 
 class MatchTest(BenchmarkTestCase):
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_runs(self):
     real, hours = time.perf_counter, 0
 

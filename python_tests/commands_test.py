@@ -161,7 +161,9 @@ class TrainTest(CommandsTestCase):
     for name in ("play", "evaluate"):
       self.assertIn(f"{name}_example.py 'my run'", words[5])
     self.assertLen(lines, 1)
-    # Of a sampled game no more is claimed than is known.
+
+  @pytest.mark.thorough
+  def test_no_more_is_claimed_than_is_known(self):
     for more, strength in (
         (("--exploiter_steps=200", "--evaluation_share=0"),
          r"NashConv at least .* \(standard error .*, by exploiters that "
@@ -407,7 +409,7 @@ class ExportTest(CommandsTestCase):
     path = self.run_of(rounds=4)
     lines, _ = self.call(
         "export_policy_example", path, "out", "--onnx", "--distil",
-        "--updates=300", "--hidden_sizes=16")
+        "--updates=30", "--hidden_sizes=16")
     result = testing.result_of(lines)
     run = ppsro.load(path)
     expected = run.exploitability().nash_conv

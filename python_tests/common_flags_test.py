@@ -222,8 +222,8 @@ class ResumeTest(FlagsTestCase):
   def test_a_default_batch_of_version_0_1_is_drawn(self, evaluation, oracle,
                                                    expected):
     self.play(f"--evaluation={evaluation}", f"--oracle={oracle}",
-              *(["--exploiter_steps=0"] * (evaluation == "sampled")),
-              f"--output_dir={self.run_path}")
+              *(["--exploiter_steps=0", "--evaluation_share=0"] * (
+                  evaluation == "sampled")), f"--output_dir={self.run_path}")
     for value, adopted in ((None, expected), (5, 5)):
       given = adoption._flags_of_0_1(
           {"oracle": oracle, "episodes_per_batch": value}, self.run_path)

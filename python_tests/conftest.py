@@ -68,6 +68,22 @@ def workers_that_have_imported():
     yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def short_starts():
+  """Lets self-play before the rounds of a run be a few batches long.
+
+  A run without a limit of its own would play itself for half a minute first.
+  """
+  from open_spiel_ppsro.runs import first_policy
+  make = first_policy.SelfPlay.__init__
+
+  def make_short(self, game, executor, seed, num_batches, state=None):
+    make(self, game, executor, seed, min(num_batches, 8), state)
+
+  with mock.patch.object(first_policy.SelfPlay, "__init__", make_short):
+    yield
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
   """Makes every thorough test a slow one, so that `not slow` leaves it out."""

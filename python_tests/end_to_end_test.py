@@ -181,7 +181,8 @@ class PipelineExampleTest(ExampleTestCase):
                          "rectified", "neupl", "self_play"))
 
   @parameterized.parameters(
-      ("--game_name=phantom_ttt", "--episodes_per_batch=64"),
+      ("--game_name=phantom_ttt", "--episodes_per_batch=64",
+       "--initial_policy=uniform"),
       ("--game_name=phantom_ttt", "--episodes_per_batch=32",
        "--scheme=neupl", "--num_levels=2"),
       ("--game_name=phantom_ttt", "--episodes_per_batch=32",
@@ -199,7 +200,7 @@ class PipelineExampleTest(ExampleTestCase):
         self.output_dir)
     self.assert_sampled_run(lines, errors)
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_sampled_games_in_processes(self):
     found = []
     for executor in ("serial", "processes"):
@@ -292,7 +293,7 @@ class PipelineExampleTest(ExampleTestCase):
     self.assert_all_end(workers)  # Promised: within 5 seconds, unloaded.
 
   @parameterized.parameters("serial", "processes", "ray")
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_ctrl_c_leaves_a_run_directory_and_no_process(self, executor):
     process = self.start(
         *QUICK, NO_LIMIT, f"--executor={executor}",

@@ -81,12 +81,16 @@ class PageTest(ExtensionTestCase):
   def test_what_uses_the_modules_runs(self, code):
     exec(compile(code, "extend.md", "exec"), {})  # pylint: disable=exec-used
 
-  @parameterized.parameters((), ("--executor=processes", "--num_workers=2"))
   @pytest.mark.slow
-  def test_the_command_runs(self, *flags):
+  def test_the_command_runs(self):
+    self._check_command("--executor=serial")
+
+  @pytest.mark.thorough
+  def test_the_command_runs_in_processes(self):
+    self._check_command("--executor=processes", "--num_workers=2")
+
+  def _check_command(self, *flags):
     _, example, *arguments = COMMAND.split()
-    if not flags:  # Here.
-      flags = ("--executor=serial",)
     self.assertEqual(os.path.basename(example), "pipeline_psro_example.py")
     code, lines, errors = testing.run_example(
         "pipeline_psro_example", *arguments, *flags, "--max_rounds=2",
@@ -158,11 +162,12 @@ class ExampleTest(ExtensionTestCase):
     policy = ppsro.read_policy(self.path / "run")
     self.assertAlmostEqual(sum(policy.action_probability_array[0]), 1)
     result = self.call("extending_example", "--max_rounds=2",
-                       "--evaluation=sampled", "--exploiter_steps=500")
+                       "--evaluation=sampled", "--exploiter_steps=500",
+                       "--evaluation_share=0")
     self.assertEqual(result["nash_conv"], "nan")
     self.assertIn("nash_conv_lower_bound", result)
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_workers_and_other_examples_know_it(self):
     arguments = ("--import_module=extending_example", "--oracle=linear",
                  "--scheme=prioritised", "--meta_strategy=quantal_response",
@@ -294,7 +299,7 @@ class OwnLearnerTest(ExtensionTestCase):
       if evaluation == "sampled":
         # How long self-play goes on depends on the limit.
         options.update(payoff_episodes=16, exploiter_steps=0,
-                       initial_policy="uniform")
+                       evaluation_share=0, initial_policy="uniform")
       return ppsro.run("kuhn_poker", ppsro.Pipeline(2), TiltConfig(),
                        output_dir=self.path / name, evaluation=evaluation,
                        plateau={"min_steps": 30, "delta": 9.0},

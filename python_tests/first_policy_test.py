@@ -62,7 +62,7 @@ class FirstPolicyTest(parameterized.TestCase):
         game, SMALL, schemes.Sequential(), evaluation=evaluation,
         seat_symmetric=symmetric)
     with oracle:
-      found = self.by_self_play(oracle.original_game, oracle.executor, 20)
+      found = self.by_self_play(oracle.original_game, oracle.executor, 8)
       solver.begin_with(
           first_policy.per_population(found, oracle.played_game), 7, 9)
       self.assertAlmostEqual(exploitability(solver.final_policy("meta_nash")),
@@ -86,16 +86,16 @@ class FirstPolicyTest(parameterized.TestCase):
   def test_the_same_bits_with_any_executor_and_after_a_restart(self):
     game = open_game.open_game("kuhn_poker", evaluation="sampled")
     found = []
-    for workers, stop in ((1, None), (2, None), (1, 8), (3, 8)):
+    for workers, stop in ((1, None), (2, None), (1, 4), (3, 4)):
       executor = (ppsro.SerialExecutor() if workers == 1
                   else process_executor.ProcessExecutor(workers))
       with executor:
         executor.start(game)
-        state = stop and self.by_self_play(game, executor, 12, stop=stop)
+        state = stop and self.by_self_play(game, executor, 8, stop=stop)
       with executor:
         executor.start(game)
-        found.append(self.by_self_play(game, executor, 12, state))
-    self.assertLen(found[0].policies[0], 12)  # One per batch.
+        found.append(self.by_self_play(game, executor, 8, state))
+    self.assertLen(found[0].policies[0], 8)  # One per batch.
     for other in found[1:]:
       for ours, theirs in zip(found[0].policies[0], other.policies[0]):
         np.testing.assert_array_equal(ours.parameters, theirs.parameters)
@@ -164,7 +164,7 @@ class FirstPolicyTest(parameterized.TestCase):
 
     def train_and_die(self):
       calls.append(self.batches)
-      if len(calls) == 4:
+      if len(calls) == 2:
         raise RuntimeError("dead")
       return train(self)
 

@@ -171,7 +171,7 @@ class BoardWalkTest(parameterized.TestCase):
   @parameterized.parameters(
       ("phantom_ttt", .1), ("dark_hex(board_size=3,gameversion=adh)", .1),
       (TALL_BOARD, .01), (TALL_BOARD, 0))
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_states_of_larger_boards_agree(self, name, threshold):
     self._check_states_agree(name, threshold)
 

@@ -71,7 +71,7 @@ class LiarsDiceTest(parameterized.TestCase):
     self._check(name)
 
   @parameterized.parameters(*LARGER_GAMES)
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_larger_games(self, name):
     self._check(name)
 

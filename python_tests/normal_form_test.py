@@ -158,7 +158,7 @@ class CounterexamplesTest(parameterized.TestCase):
 
 class RandomGamesTest(absltest.TestCase):
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_more_learners_converge_and_dch_does_not(self):
     # A small version of the paper's first figure.
     def final(scheme):

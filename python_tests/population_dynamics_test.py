@@ -102,7 +102,7 @@ class PropertiesTest(parameterized.TestCase):
       for p in found:
         np.testing.assert_allclose(p, [gamma, 1 - gamma], atol=1e-12)
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_default_steps_come_as_far_as_openspiels(self):
     payoffs = np.random.default_rng(6).uniform(-1, 1, (3, 4, 4, 4))
     theirs = projected_replicator_dynamics.projected_replicator_dynamics(

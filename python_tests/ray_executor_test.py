@@ -43,7 +43,7 @@ class LocalTest(parameterized.TestCase):
     if threads is not None:
       self.addCleanup(os.environ.__setitem__, "OMP_NUM_THREADS", threads)
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_as_the_other_executors_do(self):
     # One start of Ray for all of it: a start takes seconds.
     with ray_executor.RayExecutor(3, imports=["colorsys"]) as executor:

@@ -101,7 +101,7 @@ class ReadmeTest(parameterized.TestCase):
     self.enter_context(contextlib.chdir(testing.make_directory(self)))
     exec(compile(code, "README.md", "exec"), {})  # pylint: disable=exec-used
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_the_tutorial_runs(self):
     path = ROOT / "examples" / "tutorial.ipynb"
     notebook = nbformat.read(path, as_version=4)
@@ -116,7 +116,7 @@ class ReadmeTest(parameterized.TestCase):
              for output in cell.get("outputs", ())]
     self.assertContainsSubset(("display_data", "stream"), kinds)
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_every_command_is_read_by_its_program(self):
     places = {}
     extras = re.findall(r'"(\w+)": \[', text_of("setup.py"))

@@ -354,6 +354,7 @@ class PageTest(parameterized.TestCase):
       ElementTree.fromstring(svg)
       self.assertIn(svg.split(">", 1)[1][:200], text)
 
+  @pytest.mark.thorough
   def test_the_same_runs_make_the_same_report(self):
     again = ppsro.report(
         [self.folder / name for name in ("one", "two", "rectified")],

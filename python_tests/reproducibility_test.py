@@ -74,36 +74,31 @@ class LockstepTest(parameterized.TestCase):
     self.assertEqual(ours[0], theirs[0])
     self.assertEmpty(testing.differences(ours[1], theirs[1]))
 
-  def check_numbers_of_workers(self, *case):
-    """Checks that with 1, 2 and 3 worker processes all is as serially."""
-    serial = play(*case)
+  def check_numbers_of_workers(self, serial, case, *numbers):
+    """Checks that with worker processes all is as serially."""
     # Learners trained; where they can freeze, some did, and others opened.
     members = sum(map(len, serial[1]["population"]["members"]))
     self.assertGreaterEqual(
         members, 2 if case[1].plays_itself else 8 if case[1].freezes else 4)
-    for workers in (1, 2, 3):
+    for workers in numbers:
       self.assert_same(
           play(*case, process_executor.ProcessExecutor(workers)), serial)
 
   @parameterized.named_parameters(
-      (name, *case) for name, case in CASES.items() if "sampled" not in name)
+      (name, *case) for name, case in CASES.items())
   @pytest.mark.slow
-  def test_any_number_of_workers(self, *case):
-    self.check_numbers_of_workers(*case)
-
-  @parameterized.named_parameters(
-      (name, *case) for name, case in CASES.items() if "sampled" in name)
-  @pytest.mark.slow
-  def test_any_number_of_workers_on_sampled_games(self, *case):
-    self.check_numbers_of_workers(*case)
+  def test_in_processes_and_with_another_seed(self, *case):
+    serial = play(*case)
+    self.check_numbers_of_workers(serial, case, 2)
+    self.assertNotEqual(play(*case, seed=1)[0], serial[0])
 
   @parameterized.named_parameters(
       (name, *case) for name, case in CASES.items())
-  @pytest.mark.slow
-  def test_once_more_and_with_another_seed(self, *case):
+  @pytest.mark.thorough
+  def test_once_more_and_with_any_number_of_workers(self, *case):
     serial = play(*case)
     self.assert_same(play(*case), serial)
-    self.assertNotEqual(play(*case, seed=1)[0], serial[0])
+    self.check_numbers_of_workers(serial, case, 1, 3)
 
   @pytest.mark.thorough
   def test_on_ray(self):

@@ -192,7 +192,7 @@ class CalibrationTest(parameterized.TestCase):
       scaling_calibration.rounds_per_freeze([0, 2, 0], 2)
 
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_costs_of_a_sampled_game(self):
     with mock.patch.multiple(scaling_calibration, _LEVELS=(1, 4),
                              _GROWN=(17, 20), _GROWN_ROUNDS=2):

@@ -411,7 +411,7 @@ class SampledTest(parameterized.TestCase):
   @parameterized.parameters(
       (lambda: schemes.Pipeline(2), False), (schemes.Rectified, True),
       (schemes.Sequential, False))
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_exploiters_bound_the_exact_nash_conv_from_below(
       self, scheme, seat_symmetric):
     oracle, solver = testing.make_solver(

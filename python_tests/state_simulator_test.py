@@ -276,19 +276,26 @@ class SampledEvaluatorTest(parameterized.TestCase):
   @parameterized.parameters(
       # game, symmetric, policies, episodes a round, largest standard error
       ("kuhn_poker", False, 3, 9_000, 0.1),
-      ("leduc_poker", False, 3, 9_000, 0.25),
-      ("liars_dice", False, 3, 9_000, 0.1),
       ("kuhn_poker(players=3)", False, 3, 9_000, 0.15),
       ("kuhn_poker", True, 3, 9_000, 0.1),
-      ("leduc_poker", True, 3, 9_000, 0.25),
       # Few episodes a cell: what is expected of it counts.
       ("kuhn_poker", False, 10, 300, 0.6),
-      ("leduc_poker", False, 10, 300, 2),
-      ("leduc_poker", True, 10, 300, 2),
-      ("liars_dice", False, 10, 300, 0.6))
+      ("leduc_poker", True, 10, 300, 2))
   @pytest.mark.slow
-  def test_payoffs_within_standard_errors(self, name, symmetric, count,
-                                          num_episodes, largest):
+  def test_payoffs_within_standard_errors(self, *case):
+    self._check_payoffs(*case)
+
+  @parameterized.parameters(
+      ("leduc_poker", False, 3, 9_000, 0.25),
+      ("liars_dice", False, 3, 9_000, 0.1),
+      ("leduc_poker", True, 3, 9_000, 0.25),
+      ("leduc_poker", False, 10, 300, 2),
+      ("liars_dice", False, 10, 300, 0.6))
+  @pytest.mark.thorough
+  def test_payoffs_of_more_games_within_standard_errors(self, *case):
+    self._check_payoffs(*case)
+
+  def _check_payoffs(self, name, symmetric, count, num_episodes, largest):
     tree, game = both(name, symmetric)
     population = population_lib.Population(game.num_populations)
     ids = [population.open(p).policy_id for p in range(game.num_populations)

@@ -238,6 +238,16 @@ class PipelinedOracle(rl_oracle.RLOracle):
       self._has_checked = True
     return policies
 
+  def try_out(self) -> None:
+    """Makes a learner and ends it.
+
+    Raises:
+      ValueError: if what it gives cannot be kept or saved, see `open`.
+    """
+    trial = population.PolicyId(0, 1)
+    self.open([trial])
+    self.retire(trial)
+
   def check_open(self) -> None:
     """Raises ValueError if the oracle was closed."""
     if self._is_closed:

@@ -99,6 +99,7 @@ class Picture:
   grids: list[tuple[Any, Sequence[Any], Sequence[Any], np.ndarray, str]] = (
       dataclasses.field(default_factory=list))
   _is_laid_out: bool = False
+  _svg: str = ""
 
   def png(self) -> bytes:
     """Returns the picture as PNG."""
@@ -107,12 +108,15 @@ class Picture:
 
   def svg(self) -> str:
     """Returns the picture as SVG whose ids begin with its name."""
+    if self._svg:  # Page and file have the same one.
+      return self._svg
     text = self._saved(format="svg", dpi=_PNG_DPI,
                        metadata={"Date": None, "Creator": None}).decode()
     text = text[text.index("<svg"):]
     text = re.sub(r'\bid="', f'id="{self.name}-', text)
     text = re.sub(r'url\(#', f"url(#{self.name}-", text)
-    return re.sub(r'href="#', f'href="#{self.name}-', text)
+    self._svg = re.sub(r'href="#', f'href="#{self.name}-', text)
+    return self._svg
 
   def _saved(self, **options):
     self._lay_out()

@@ -342,6 +342,7 @@ def _play_itself(solver, recorder, oracle, limits, share, checkpoint, signals,
     signals: of the run, entered; one ends it, and resuming goes on with it.
     progress: shows how far it is.
   """
+  oracle.try_out()  # What is refused is so at once, not when this is over.
   playing = first_policy.SelfPlay(
       oracle.original_game, oracle.executor, oracle.seed,
       first_policy.budget(limits, share, solver.scheme, oracle),
