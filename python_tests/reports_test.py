@@ -334,8 +334,9 @@ class PageTest(parameterized.TestCase):
   def setUpClass(cls):
     super().setUpClass()
     cls.folder = make_class_directory(cls)
-    runs = [play(cls.folder / "one"), play(cls.folder / "two", seed=2),
-            play(cls.folder / "rectified", "rectified")]
+    runs = [play(cls.folder / "one", rounds=12),
+            play(cls.folder / "two", rounds=12, seed=2),
+            play(cls.folder / "rectified", "rectified", rounds=12)]
     cls.page = ppsro.report(runs, cls.folder / "page.html")
     cls.pictures = [*CURVES, *(f"{name}-{scheme}" for name in FIGURES
                                for scheme in ("pipeline", "rectified"))]

@@ -112,14 +112,18 @@ class ResumeTest(parameterized.TestCase):
           testing.without_clocks(results[start:end]))
       self.assertEmpty(testing.differences(resumed.state(), states[end]))
 
-  @parameterized.parameters(
-      (PPO, lambda: schemes.Pipeline(2), {}),
-      (SELF_PLAY, schemes.SelfPlay, {"evaluation": "sampled"}))
   @pytest.mark.slow
-  def test_another_executor_and_several_workers_per_level(
-      self, config, make_scheme, options):
-    options = {"workers_per_level": 2, **options}
-    oracle, whole = make_solver(config, make_scheme(),
+  def test_another_executor_and_several_workers_per_level(self):
+    self._check_another_executor(PPO, schemes.Pipeline(2))
+
+  @pytest.mark.thorough
+  def test_another_executor_and_several_workers_of_self_play(self):
+    self._check_another_executor(SELF_PLAY, schemes.SelfPlay(),
+                                 evaluation="sampled")
+
+  def _check_another_executor(self, config, scheme, **options):
+    options["workers_per_level"] = 2
+    oracle, whole = make_solver(config, scheme,
                                 process_executor.ProcessExecutor(2), **options)
     with oracle:
       for _ in range(2):
@@ -127,9 +131,8 @@ class ResumeTest(parameterized.TestCase):
       state = self.through_a_file(whole.state())
       results = [whole.round() for _ in range(3)]
       end = whole.state()
-    oracle, resumed = make_solver(config, make_scheme(),
-                                  process_executor.ProcessExecutor(3),
-                                  **options)
+    oracle, resumed = make_solver(
+        config, scheme, process_executor.ProcessExecutor(3), **options)
     with oracle:
       resumed.restore(state)
       self.assertEqual(

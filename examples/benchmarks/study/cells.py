@@ -111,8 +111,9 @@ class Cell:
       flags.append(f"--episodes_per_batch={self.episodes_per_batch}")
     if self.is_sampled:
       # It is measured afterwards, at the same times for all methods.
+      # All begin with random play: what self-play finds is one of the methods.
       flags += ["--evaluation=sampled", "--evaluation_share=0",
-                "--exploiter_steps=0"]
+                "--exploiter_steps=0", "--initial_policy=uniform"]
     return [*flags, f"--seed={self.seed}", "--executor=serial"]
 
   def command(self) -> str:
