@@ -15,7 +15,6 @@
 """How pytest runs the tests."""
 
 import contextlib
-import math
 import multiprocessing
 from multiprocessing import forkserver
 import os
@@ -83,11 +82,6 @@ def short_starts():
 
   with mock.patch.object(first_policy.SelfPlay, "__init__", make_short):
     yield
-
-
-def pytest_xdist_auto_num_workers():
-  """Returns how many processes run the tests: some of them wait for others."""
-  return math.ceil(1.5 * len(os.sched_getaffinity(0)))
 
 
 @pytest.hookimpl(tryfirst=True)

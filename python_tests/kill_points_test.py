@@ -187,7 +187,7 @@ class KillPointsTest(parameterized.TestCase):
     # Some learners take no steps of Adam here, and some schemes never freeze.
     self.assertContainsSubset(set(PLACES) - {"training", "freezing"}, killed)
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_everywhere(self):
     self.kill_everywhere(PPO, lambda: schemes.Pipeline(2))
 

@@ -31,7 +31,8 @@ import testing
 
 PPO = ppsro.PPOConfig(episodes_per_batch=128, hidden_sizes=(8,))
 EXACT = ppsro.ExactConfig()
-SAMPLED = {"evaluation": "sampled", "exploiter_steps": 0}
+SAMPLED = {"evaluation": "sampled", "exploiter_steps": 0,
+           "evaluation_share": 0}
 FREEZE = {"plateau": {"min_steps": 300}}
 SIMULTANEOUS = "goofspiel(imp_info=True,num_cards=3,points_order=descending)"
 # Game, scheme, learner, further arguments.

@@ -362,7 +362,7 @@ class CorrelatedTest(parameterized.TestCase):
           weights, joint.sum(axis=tuple(
               axis for axis in range(joint.ndim) if axis != player)))
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_ppo_closes_the_gap_of_three_players(self):
     oracle, solver = testing.make_solver(
         "kuhn_poker(players=3)", SMALL_PPO, schemes.Pipeline(3),
