@@ -28,6 +28,7 @@ from open_spiel_ppsro.games import loading
 from open_spiel_ppsro.games import sequence_form
 from open_spiel_ppsro.games import state_game
 from open_spiel_ppsro.policies import networks
+from open_spiel_ppsro.policies import sampled
 
 DICE = "liars_dice(dice_sides=3)"
 
@@ -110,7 +111,7 @@ class LeastMixtureTest(parameterized.TestCase):
     found = [least_mixture.least_mixture(game, policies, player, 1e3)
              for player in range(2)]
     upper = sum(one.bounds.high for one in found) / 2
-    uniform = sum(one.uniform.high for one in found) / 2
+    uniform = sum(one.first.high for one in found) / 2
     measured = interval.exploitability_interval(
         game, [(own, one.weights) for own, one in zip(policies, found)],
         seconds=None)
@@ -119,11 +120,27 @@ class LeastMixtureTest(parameterized.TestCase):
     self.assertGreater(upper, expected.upper - 1e-9)
     self.assertLess(upper - expected.upper, 0.2 * (uniform - expected.upper))
 
+  @parameterized.parameters(None, ([0.2, 0.3, 0.5],))
+  def test_a_mixed_policy_has_one_weight(self, start):
+    game, policies = make_networks("kuhn_poker", 4, 3.0)
+    shares = np.array([0.25, 0.75])
+    for player, own in enumerate(policies):
+      mixed = [[sampled.MixedPolicy(own[:2], shares), *own[2:]]] * 2
+      found = least_mixture.least_mixture(
+          game, mixed, player, 1e3, start and np.array(start))
+      self.assertLen(found.weights, 3)
+      seats = [(own, np.concatenate([found.weights[0] * shares,
+                                     found.weights[1:]]))] * 2
+      measured = interval.exploitability_interval(
+          game, seats, seconds=None).best_responses[1 - player]
+      np.testing.assert_allclose(found.bounds, measured, atol=1e-6)
+      self.assertLess(found.bounds.high, found.first.high)
+
   def test_the_upper_bound_is_never_above_that_of_equal_weights(self):
     game, policies = make_networks("dark_hex(board_size=2)", 3)
     for player in range(2):
       found = least_mixture.least_mixture(game, policies, player, 1.0)
-      self.assertLessEqual(found.bounds.high, found.uniform.high)
+      self.assertLessEqual(found.bounds.high, found.first.high)
       self.assertAlmostEqual(found.weights.sum(), 1)
 
 

@@ -35,7 +35,9 @@ import pytest
 
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro import solver as solver_lib
+from open_spiel_ppsro.evaluation import least_exploitable
 from open_spiel_ppsro.games import open_game
+from open_spiel_ppsro.games import sequence_form
 from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.runs import interval_watch
 from open_spiel_ppsro.runs import output_directory
@@ -164,12 +166,12 @@ class MeasuredRunTest(RunTestCase):
 
   draws = measures = True
 
-  def run_sampled(self, **options):
+  def run_sampled(self, rounds=3, **options):
     options.setdefault("initial_policy", "uniform")
     with mock.patch.object(interval_watch, "_LAST_SECONDS", 300.0):
       return ppsro.run(
           "kuhn_poker", "pipeline", PPO, evaluation="sampled",
-          limits=limits(max_rounds=3), output_dir=self.run_path,
+          limits=limits(max_rounds=rounds), output_dir=self.run_path,
           exploiter_steps=0, **options)
 
   @pytest.mark.slow
@@ -244,6 +246,28 @@ class MeasuredRunTest(RunTestCase):
       found = ppsro.load(self.run_path, answer)
       self.assertAlmostEqual(
           exploitability.exploitability(pi.game, found.policy), expected)
+
+  @pytest.mark.slow
+  def test_the_answer_is_the_least_exploitable_mixture(self):
+    solvers = []
+    summary = self.run_sampled(
+        rounds=8, evaluation_share=1e-9, plateau={"min_steps": 1,
+                                                  "max_steps": 1},
+        callbacks=[lambda solver, _: solvers.append(solver)])
+    tree = ppsro.enumerate_game("kuhn_poker")
+    least = least_exploitable.LeastExploitableMixture(tree)
+    for player, own in enumerate(solvers[-1].get_policies()):
+      seen = tree.infostates[player]
+      tables = [policy.function(seen.observations, seen.legal_actions_mask)
+                for policy in own]
+      self.assertGreater(len(tables), 3)
+      least.update(player, range(len(own)), sequence_form.realization_plan(
+          tree, np.stack(tables), player))
+    best = least.solve(1e-9).upper
+    self.assertGreater(summary.exploitability_high, best + 0.05)
+    self.assertBetween(
+        summary.answer_high, best - 1e-9,
+        best + 0.2 * (summary.exploitability_high - best))
 
   @parameterized.parameters(
       # What only this process knows cannot be read in another.

@@ -23,6 +23,9 @@ on standard output, until its input ends, as it does when the run ends or dies.
     {"low": 0.01, "high": 0.03, "seconds": 1.9,
      "best_responses": [[0.2, 0.22], [-0.18, -0.16]]}     is the answer
     {"error": "one line"}                           or this
+    {"search": "/path/of/policy.npz", "seconds": 2} looks for better weights of
+    {"found": [{"weights": [0.9, 0.1],              the members of each player,
+                "bounds": [0.2, 0.21]}, null]}      or null
 """
 
 import importlib
@@ -30,7 +33,10 @@ import json
 import os
 import sys
 
+import numpy as np
+
 from open_spiel_ppsro.evaluation.interval import interval
+from open_spiel_ppsro.evaluation.interval import least_mixture
 from open_spiel_ppsro.policies import storage
 
 # It gives way to what trains.
@@ -57,11 +63,27 @@ def _answer(request):
     for name in request["imports"]:
       importlib.import_module(name)
     return None
+  if "search" in request:
+    policy = storage.read_policy(request["search"])
+    return {"found": [_search(policy, player, request["seconds"] / 2)
+                      for player in range(2)]}
   policy = storage.read_policy(request["policy"])
   found = interval.exploitability_interval(
       policy.state_game, policy, seconds=request["seconds"])
   return {"low": found.low, "high": found.high, "seconds": found.seconds,
           "best_responses": found.best_responses}
+
+
+def _search(policy, player, seconds):
+  """Returns the weights of a player's members that lose least, or None."""
+  try:
+    found = least_mixture.least_mixture(
+        policy.state_game, policy.policies, player, seconds,
+        np.array(policy.probabilities[player]))
+  except ValueError:  # There is no walk for this game.
+    found = None
+  return None if found is None else {"weights": found.weights.tolist(),
+                                     "bounds": found.bounds}
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ from typing import Any
 import numpy as np
 import pyspiel
 
+from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.policies import storage
 from open_spiel_ppsro.runs import limits as limits_lib
 from open_spiel_ppsro.runs import progress as progress_lib
@@ -54,6 +55,9 @@ _LAST_SECONDS = 20.0
 # Beside its walk a measurement takes so long: the networks of the policy are
 # read, and a first one waits for imports and the compiler.
 _BESIDE_SECONDS = 2.0
+# A search for better weights ranges over so many policies of each population:
+# those that are played most, then the newest.
+_MOST_CANDIDATES = 32
 # How often a waiting run looks for the answer.
 _LOOK_SECONDS = 0.05
 
@@ -111,8 +115,9 @@ class CertifiedMixture:
       size = max(len(ours[0]), len(theirs[0]))
       if np.array_equal(np.pad(ours[0], (0, size - len(ours[0]))),
                         np.pad(theirs[0], (0, size - len(theirs[0])))):
-        chosen.append((theirs[0], max(ours[1], theirs[1]),
-                       min(ours[2], theirs[2])))
+        high = min(ours[2], theirs[2])
+        # Two walks of the same mixture may differ by rounding.
+        chosen.append((theirs[0], min(max(ours[1], theirs[1]), high), high))
       else:
         chosen.append(theirs if theirs[2] < ours[2] else ours)
     weights, lows, highs = zip(*chosen)
@@ -160,8 +165,13 @@ class IntervalWatch:
     self._process: subprocess.Popen[str] | None = None
     self._answers: queue.Queue[str | None] = queue.Queue()
     # What is being measured: the round, or None of a mixture that was found
-    # earlier, and its weights; and since when.
+    # earlier, and its weights; of a search, the positions of its policies; and
+    # since when.
     self._asked: tuple[int | None, Any, float] | None = None
+    # Searches that found nothing, one after another, and how many measurements
+    # come before the next one.
+    self._fruitless = 0
+    self._pause = 1
     self._new: MeasuredInterval | None = None
 
   def __enter__(self) -> "IntervalWatch":
@@ -224,8 +234,36 @@ class IntervalWatch:
     seconds = _FIRST_SECONDS + _SECONDS_PER_SECOND * elapsed
     if not self._has_ended and self._asked is None and (
         self._spent + seconds <= self._share * elapsed):
-      self._ask(solver, seconds)
+      if self._pause <= 0 and self._can_search(solver):
+        self._search(solver, seconds)
+      else:
+        self._pause -= 1
+        self._ask(solver, seconds)
     return new
+
+  def _can_search(self, solver):
+    """Returns whether players have policies of their own to be weighed."""
+    return (self.certified is not None and len(self.certified.weights) == 2
+            and max(map(len, solver.get_meta_strategies())) > 1)
+
+  def _search(self, solver, seconds):
+    """Asks for weights of frozen policies that lose less."""
+    assert self.certified is not None
+    positions, members, start = [], [], []
+    for own, certain, now in zip(
+        solver.get_policies(), self.certified.weights,
+        solver.get_meta_strategies()):
+      certain = np.pad(certain, (0, len(own) - len(certain)))
+      order = np.lexsort((np.arange(len(own)), np.maximum(certain, now)))
+      chosen = np.sort(order[-_MOST_CANDIDATES:])
+      positions.append(chosen)
+      members.append([own[k].function for k in chosen])
+      start.append(certain[chosen])
+    path = pathlib.Path(self._directory.name) / "candidates.npz"
+    storage.write_policy(path, sampled.MixturePolicy(
+        solver.played_game, members, start))
+    self._asked = None, positions, time.perf_counter()
+    self._send({"search": str(path), "seconds": seconds})
 
   def _ask(self, solver, seconds, answer="meta_nash"):
     if self._process is None:
@@ -254,6 +292,9 @@ class IntervalWatch:
     number, weights, since = self._asked
     self._asked = None
     self._spent += time.perf_counter() - since
+    if "found" in answer:
+      self._take_found(solver, weights, answer["found"])
+      return
     if number is not None:
       self._new = self.latest = MeasuredInterval(
           number, answer["low"], answer["high"], answer["seconds"])
@@ -265,10 +306,30 @@ class IntervalWatch:
     bounds = [[best_responses[1 - player] for player in
                solver.played_game.players_of(population)]
               for population in range(len(weights))]
-    found = CertifiedMixture(
+    self._keep(solver, CertifiedMixture(
         tuple(np.array(own, float) for own in weights),
         tuple(sum(low for low, _ in own) for own in bounds),
-        tuple(sum(high for _, high in own) for own in bounds))
+        tuple(sum(high for _, high in own) for own in bounds)))
+
+  def _take_found(self, solver, positions, answers):
+    """Keeps what a search has found where it is better."""
+    before = self.certified
+    assert before is not None
+    found = list(zip(before.weights, before.lows, before.highs))
+    for population, (chosen, answer) in enumerate(zip(positions, answers)):
+      if answer is not None:
+        weights = np.zeros(chosen.max() + 1)
+        weights[chosen] = answer["weights"]
+        found[population] = weights, *answer["bounds"]
+    self._keep(solver, CertifiedMixture(*zip(*found)))
+    assert self.certified is not None
+    self._fruitless = (
+        0 if self.certified.high < before.high else self._fruitless + 1)
+    self._pause = 2 ** self._fruitless
+
+  def _keep(self, solver, found):
+    """Takes the better mixtures of those known and found as the certain ones.
+    """
     self.certified = (found if self.certified is None
                       else self.certified.better(found))
     solver.certify(self.certified.weights)
@@ -284,7 +345,8 @@ class IntervalWatch:
            signals: signals_lib.Signals) -> MeasuredInterval | None:
     """Measures the final policy, shows that it does, and ends in time.
 
-    What is left of the time narrows the bounds of the certified mixture.
+    What is left of the time searches for better weights, if that was of use
+    so far, and narrows the bounds of the certified mixture.
 
     Args:
       solver: of the run, after its last round.
@@ -297,7 +359,7 @@ class IntervalWatch:
     """
     end = time.perf_counter() + min(
         seconds_left, self.reserve() or _LAST_SECONDS)
-    has_narrowed = False
+    has_narrowed = has_searched = False
     with self._progress.phase("measuring exploitability"):
       while not self._has_ended and not signals.received:
         left = end - time.perf_counter()
@@ -305,17 +367,21 @@ class IntervalWatch:
           walk = left - _BESIDE_SECONDS
           is_measured = (self.latest is not None
                          and self.latest.round == solver.rounds)
-          if walk <= 0 or is_measured and (
-              has_narrowed or self.certified is None):
+          if walk <= 0:
             break
-          if is_measured:
+          if not is_measured:
+            # If it is what is certain already, that is narrowed by the way.
+            has_narrowed = self._is_certified(solver.get_meta_strategies())
+            self._ask(solver, walk if has_narrowed else walk / 2)
+          elif not has_searched and not self._fruitless and (
+              self._can_search(solver)):
+            has_searched, has_narrowed = True, False
+            self._search(solver, walk / 2)
+          elif not has_narrowed and self.certified is not None:
             has_narrowed = True
             self._ask(solver, walk, "least_exploitable")
-          elif self._is_certified(solver.get_meta_strategies()):
-            has_narrowed = True
-            self._ask(solver, walk)
           else:
-            self._ask(solver, walk / 2)
+            break
         elif left <= 0:
           break
         try:

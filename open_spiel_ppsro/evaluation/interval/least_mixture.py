@@ -23,11 +23,13 @@ far; the best response to these is the next one.
 """
 
 from collections.abc import Sequence
+import contextlib
 import dataclasses
 import math
 
 import numpy as np
 import pyspiel
+import scipy.linalg
 
 from open_spiel_ppsro.evaluation.interval import budget as budget_lib
 from open_spiel_ppsro.evaluation.interval import interval
@@ -35,16 +37,19 @@ from open_spiel_ppsro.evaluation.interval import seat_policy
 from open_spiel_ppsro.evaluation.interval import walk as walk_lib
 from open_spiel_ppsro.meta_games import zero_sum
 
-# A share of every mixture that is spread over all policies. A walk sees only
-# where its mixture goes, so without it nothing is learned of policies without
-# weight; more of it keeps the mixture from the best one.
+# A share of the first mixture that is spread over all policies, and so many
+# times less with each further response. A walk sees only where its mixture
+# goes, so without it nothing is learned of policies without weight; more of it
+# keeps the mixture from the best one.
 _SPREAD = 0.05
-# The upper bound may be so much above the lower one, as a share of the spread
-# of the upper bounds seen.
+# In the end, policies that are played less than this are not played at all.
+_LEAST_WEIGHT = 0.01
+# The upper bound may be so much above the lower one, as a share of what is
+# there to gain on the first mixture.
 _RELATIVE_GAP = 0.05
 # Each player's responses, at most. Leduc poker and liar's dice with 20 policies
 # took 10.
-_MOST_RESPONSES = 16
+_MOST_RESPONSES = 24
 # The threshold of a walk falls by this factor while so many walks at the next
 # one would fit into the budget; what one costs is guessed from the last two.
 _STEP = 0.1
@@ -60,96 +65,160 @@ class LeastMixture:
   Attributes:
     weights: `[K]`.
     bounds: of the value of the other player's best response to them.
-    uniform: the same to all policies with equal weights.
+    first: the same to the weights that the search began with.
     threshold: of the walks.
     nodes: how many nodes these have visited.
   """
   weights: np.ndarray
   bounds: walk_lib.Bounds
-  uniform: walk_lib.Bounds
+  first: walk_lib.Bounds
   threshold: float
   nodes: int
 
 
 def least_mixture(game: pyspiel.Game, policies: Sequence[Sequence],
-                  player: int, seconds: float) -> LeastMixture | None:
+                  player: int, seconds: float,
+                  start: np.ndarray | None = None) -> LeastMixture | None:
   """Returns the weights of a player's policies that lose least.
 
   It takes as many nodes whatever the machine, and then gives the same bits.
 
   Args:
     game: two-player zero-sum, with turns and perfect recall, or a `StateGame`.
-    policies: per player, functions of observations.
-    player: whose policies are weighed.
+    policies: per player, functions of observations, or `MixedPolicy` of them,
+      of which each has one weight.
+    player: whose K policies are weighed.
     seconds: what it may take on an idle core, as nodes: no clock is read.
+    start: `[K]`, weights to begin with; by default equal ones. A small share
+      of them is spread over all policies.
 
   Returns:
-    A `LeastMixture`, which is certain to lose less than equal weights, or has
-    equal weights; None if not even a walk at the highest threshold was within
-    the budget.
+    A `LeastMixture`, which is certain to lose less than the first weights, or
+    has these; None if not even a walk at the highest threshold was within the
+    budget.
 
   Raises:
     ValueError: if there is no walk for the game.
   """
-  count = len(policies[player])
-  equal = np.full(count, 1 / count)
-  spent = 0
-  max_nodes = seconds * _make_walk(
-      game, policies, player, equal).nodes_per_second
-
-  def respond(weights, threshold):
-    """Returns bounds, what the response gets from each, and the nodes."""
-    budget = budget_lib.Budget(nodes=max_nodes - spent)
-    found = _make_walk(game, policies, player, weights).respond_to_members(
-        1 - player, threshold, budget)
-    return *found, budget.nodes
-
-  threshold, first, growth = 1.0, None, 1 / _STEP
-  while first is None or (threshold > 0 and (
-      _WALKS * growth * first[2] <= max_nodes - spent)):
-    lower_one = threshold * _STEP
-    # What is exact for one mixture may not be so for the next.
-    if lower_one < _LOWEST_THRESHOLD or (first and not first[0].width):
-      lower_one = 0.0
-    try:
-      found = respond(equal, lower_one)
-    except budget_lib.OutOfBudget:
-      if first is None:
-        return None
-      break
-    spent += found[2]
-    if first is not None:
-      growth = min(max(1.0, found[2] / max(1, first[2])), 1 / _STEP)
-    threshold, first = lower_one, found
-  assert first is not None
-  best, best_bounds = equal, first[0]
-  cuts, lower, worst = [first[1]], -math.inf, first[0].high
+  search = _Search(game, policies, player, seconds)
+  equal = np.full(len(policies[player]), 1 / len(policies[player]))
+  first_weights = equal if start is None else (
+      (1 - _SPREAD) * start / start.sum() + _SPREAD * equal)
+  found = search.lower_threshold(first_weights)
+  if found is None:
+    return None
+  first, cut = found
+  best, best_bounds = first_weights, first
+  cuts, lower = [cut], -math.inf
   while len(cuts) < _MOST_RESPONSES:
     payoffs = np.stack(cuts, axis=1)  # [K, C], of the other player.
     weights, _ = zero_sum.solve_zero_sum(-payoffs)
     lower = max(lower, float((weights @ payoffs).max()))
-    if best_bounds.high - lower <= _RELATIVE_GAP * (worst - lower):
+    if best_bounds.high - lower <= _RELATIVE_GAP * (first.high - lower):
       break
+    spread = _SPREAD / len(cuts)
+    weights = (1 - spread) * weights + spread * equal
     try:
-      bounds, cut, nodes = respond(
-          (1 - _SPREAD) * weights + _SPREAD * equal, threshold)
+      bounds, cut = search.respond(weights)
     except budget_lib.OutOfBudget:
       break
-    spent += nodes
     cuts.append(cut)
-    worst = max(worst, bounds.high)
     if bounds.high < best_bounds.high:
-      best, best_bounds = (1 - _SPREAD) * weights + _SPREAD * equal, bounds
+      best, best_bounds = weights, bounds
+  if best is not first_weights:  # The same without what was spread.
+    played = np.where(best >= _LEAST_WEIGHT, best, 0)
+    played /= played.sum()
+    with contextlib.suppress(budget_lib.OutOfBudget):
+      bounds = search.bounds(played)
+      if bounds.high < best_bounds.high:
+        best, best_bounds = played, bounds
   # The bounds of a mixture are the wider, the more policies it mixes; so a
   # lower upper bound alone does not say that it is better.
-  if best_bounds.high > first[0].low:
-    best, best_bounds = equal, first[0]
-  return LeastMixture(best, best_bounds, first[0], threshold, spent)
+  if best_bounds.high > first.low:
+    best, best_bounds = first_weights, first
+  return LeastMixture(best, best_bounds, first, search.threshold, search.nodes)
 
 
-def _make_walk(game, policies, player, weights):
-  """Returns a walk of a mixture of a player's policies; the other's are any."""
-  seats: list = [(own[:1], [1.0]) for own in policies]
-  seats[player] = policies[player], weights
-  return interval.make_walk(getattr(game, "game", game),
-                            seat_policy.seat_policies(game, seats))
+class _Search:
+  """The walks of a search, within its budget.
+
+  Attributes:
+    threshold: of the walks.
+    nodes: how many these have visited.
+  """
+
+  def __init__(self, game, policies, player, seconds):
+    """Makes a search; see `least_mixture`."""
+    self.threshold = 1.0
+    self.nodes = 0
+    self._game, self._player = game, player
+    columns = [_members(policy) for policy in policies[player]]
+    # Each policy is a distribution, [K, M], over the members of all of them.
+    self._shares = scipy.linalg.block_diag(*(shares for _, shares in columns))
+    self._seats = [([_members(own[0])[0][0]], [1.0]) for own in policies]
+    self._seats[player] = [one for own, _ in columns for one in own], None
+    self._max_nodes = seconds * self._walk(
+        np.ones(len(columns))).nodes_per_second
+
+  def respond(self, weights, threshold=None):
+    """Returns bounds, and what the response gets from each policy, `[K]`.
+
+    Raises:
+      budget_lib.OutOfBudget: if that takes more than what is left.
+    """
+    budget = budget_lib.Budget(nodes=self._max_nodes - self.nodes)
+    bounds, of_members = self._walk(weights).respond_to_members(
+        1 - self._player, self.threshold if threshold is None else threshold,
+        budget)
+    self.nodes += budget.nodes
+    return bounds, self._shares @ of_members
+
+  def bounds(self, weights):
+    """Returns the bounds alone; policies may have no weight."""
+    budget = budget_lib.Budget(nodes=self._max_nodes - self.nodes)
+    found, _ = self._walk(weights).respond_to_members(
+        1 - self._player, self.threshold, budget)
+    self.nodes += budget.nodes
+    return found
+
+  def lower_threshold(self, weights):
+    """Lowers the threshold as far as the budget allows, for many walks.
+
+    Args:
+      weights: `[K]`, what is walked.
+
+    Returns:
+      The answer of `respond` at that threshold; None if there is no room for
+      one at the first.
+    """
+    found, cost, growth = None, 0, 1 / _STEP
+    while found is None or (self.threshold > 0 and (
+        _WALKS * growth * cost <= self._max_nodes - self.nodes)):
+      lower_one = self.threshold * _STEP
+      # What is exact for one mixture may not be so for the next.
+      if lower_one < _LOWEST_THRESHOLD or (found and not found[0].width):
+        lower_one = 0.0
+      before = self.nodes
+      try:
+        found = self.respond(weights, lower_one)
+      except budget_lib.OutOfBudget:
+        break
+      if cost:
+        growth = min(max(1.0, (self.nodes - before) / cost), 1 / _STEP)
+      self.threshold, cost = lower_one, max(1, self.nodes - before)
+    return found
+
+  def _walk(self, weights):
+    """Returns a walk of a mixture; what the other player plays is not asked."""
+    seats = list(self._seats)
+    seats[self._player] = (self._seats[self._player][0],
+                           weights @ self._shares)
+    return interval.make_walk(getattr(self._game, "game", self._game),
+                              seat_policy.seat_policies(self._game, seats))
+
+
+def _members(policy):
+  """Returns the members of a policy, and their probabilities `[1, M]`."""
+  if hasattr(policy, "members"):
+    return policy.members, np.array([policy.probabilities], float)
+  return (policy,), np.ones((1, 1))
