@@ -192,7 +192,7 @@ class ResponderTest(BenchmarkTestCase):
         "responder_benchmark", "--games=kuhn_poker", "--exploitabilities=0.1",
         "--moving=2", "--settled=2", "--seeds=1", "--leave_one_out")
     self.assertContainsSubset(
-        {"mirror", "clipped", "dqn", "mirror, epochs 8"},
+        {"mirror", "clipped", "dqn", "neupl", "mirror, epochs 8"},
         {line[:line.index("  ")] for line in lines[2:]})
     for line in lines[2:]:
       share, seconds = map(float, line.split()[-2:])

@@ -35,7 +35,9 @@ import numpy as np
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro import population
 from open_spiel_ppsro.commands import launch
+from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.oracles import learner
 
 _GAMES = flags.DEFINE_list(
     "games", ["leduc_poker"],
@@ -44,8 +46,8 @@ _EXPLOITABILITIES = flags.DEFINE_list(
     "exploitabilities", ["0.1", "0.04", "0.01", "0.003"],
     "Where double oracle stops.")
 _ORACLES = flags.DEFINE_list(
-    "oracles", ["mirror", "clipped", "dqn"],
-    "What trains: ppo with either loss, dqn.")
+    "oracles", ["mirror", "clipped", "dqn", "neupl"],
+    "What trains: ppo with either loss, dqn, a row of neupl.")
 _MOVING = flags.DEFINE_integer(
     "moving", 12, "Batches against opponents that move.", lower_bound=0)
 _SETTLED = flags.DEFINE_integer(
@@ -117,20 +119,16 @@ def answer(game, config, opponents, moving, settled, seeds):
   returns = sequence_form.expected_returns(game, plans)
   best = sum(sequence_form.best_response_value(game, plans, player)
              - returns[player] for player in range(game.num_players))
-  steps = config.steps_per_batch(game)
+  train = tables_of_row if isinstance(config, ppsro.NeuPLConfig) else (
+      tables_of_learners)
+  is_settled = [False] * moving + [True] * settled
   shares, start = [], time.process_time()
   for seed in range(seeds):
     gain = 0.0
-    for player in range(game.num_players):
-      learner = config.make_learner(
-          game, player, np.random.SeedSequence(seed, spawn_key=(player,)))
-      for _ in range(moving):
-        learner.train(opponents, steps, False)
-      for _ in range(settled):
-        report = learner.train(opponents, steps, True)
+    for player, table in enumerate(
+        train(game, config, opponents, is_settled, seed)):
       own = list(plans)
-      own[player] = sequence_form.realization_plan(
-          game, report.policy.table, player)
+      own[player] = sequence_form.realization_plan(game, table, player)
       gain += (sequence_form.expected_returns(game, own)[player]
                - returns[player])
     shares.append(gain / best)
@@ -138,11 +136,51 @@ def answer(game, config, opponents, moving, settled, seeds):
                 (time.process_time() - start) / seeds / game.num_players)
 
 
+def tables_of_learners(game, config, opponents, is_settled, seed):
+  """Returns the table of each player's best response, `[I, A]`.
+
+  Args:
+    game: a `GameTree`.
+    config: a `LearnerConfig`.
+    opponents: a `Mixture` per player.
+    is_settled: for each batch, whether the opponents stand still.
+    seed: of everything random.
+  """
+  found = []
+  for player in range(game.num_players):
+    trained = config.make_learner(
+        game, player, np.random.SeedSequence(seed, spawn_key=(player,)))
+    for stationary in is_settled:
+      report = trained.train(opponents, config.steps_per_batch(game),
+                             stationary)
+    found.append(report.policy.table)
+  return found
+
+
+def tables_of_row(game, config, opponents, is_settled, seed):
+  """Returns the same of a row of NeuPL, which plays both seats."""
+  drawn_seats = seat_symmetry.symmetrise(game)
+  table = np.empty(drawn_seats.infostates[0].legal_actions_mask.shape)
+  for rows, mixture in zip(drawn_seats.seat_rows, opponents):
+    table[rows] = mixture.tables()[0]
+  sink = population.Mixture((population.Snapshot(
+      population.PolicyId(0, 0), 0, table),), np.ones(1))
+  row = population.PolicyId(0, 1)
+  with ppsro.NeuPLOracle(game, config, seed=seed) as oracle:
+    oracle.open([row])
+    for stationary in is_settled:
+      (report,) = oracle.train([learner.Assignment(
+          row, (sink, sink), config.steps_per_batch(drawn_seats), stationary,
+          (np.ones(1),))])
+  return drawn_seats.seat_tables([report.policy.table])
+
+
 def configurations(oracles, leave_one_out):
   """Returns `{name: LearnerConfig}` of what is compared."""
   known = {"mirror": ppsro.PPOConfig(policy_loss="mirror"),
            "clipped": ppsro.PPOConfig(policy_loss="clipped"),
-           "dqn": ppsro.DQNConfig()}
+           "dqn": ppsro.DQNConfig(),
+           "neupl": ppsro.NeuPLConfig()}
   unknown = [name for name in oracles if name not in known]
   if unknown:
     raise ValueError(f"unknown oracle {unknown[0]!r}; use {', '.join(known)}")
