@@ -27,6 +27,7 @@ import signal
 import time
 from unittest import mock
 
+from absl import logging
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
@@ -244,7 +245,7 @@ class KillPointsTest(parameterized.TestCase):
       savez(file, **arrays)
 
     with mock.patch.object(np, "savez", fill_up):
-      with self.assertLogs(level="WARNING") as logs:
+      with self.assertLogs(logging.get_absl_logger(), "WARNING") as logs:
         play(self.path / "full", False, PPO, schemes.Pipeline(2))
     self.assertIn("No space left on device", logs.output[0])
     self.assertEqual(left(self.path / "full")[:3],
@@ -260,7 +261,7 @@ class KillPointsTest(parameterized.TestCase):
     play(path, False, PPO, schemes.Pipeline(2))
     newest, before = run_directory.checkpoint_paths(path)
     newest.write_bytes(newest.read_bytes()[:1000])
-    with self.assertLogs(level="WARNING") as logs:
+    with self.assertLogs(logging.get_absl_logger(), "WARNING") as logs:
       found = run_directory.read_checkpoint(path)
     self.assertIn(f"{newest} is not a checkpoint, or it is cut short",
                   logs.output[0])

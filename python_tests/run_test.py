@@ -27,6 +27,7 @@ import signal
 import time
 from unittest import mock
 
+from absl import logging
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
@@ -42,6 +43,7 @@ from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.runs import interval_watch
 from open_spiel_ppsro.runs import output_directory
 from open_spiel_ppsro.runs import plots
+from open_spiel_ppsro.runs import run as run_lib
 from open_spiel_ppsro.runs import run_directory
 from open_spiel_ppsro.runs import signals
 import testing
@@ -172,7 +174,7 @@ class MeasuredRunTest(RunTestCase):
       return ppsro.run(
           "kuhn_poker", "pipeline", PPO, evaluation="sampled",
           limits=limits(max_rounds=rounds), output_dir=self.run_path,
-          exploiter_steps=0, **options)
+          **{"exploiter_steps": 0, **options})
 
   @pytest.mark.slow
   def test_the_final_policy_is_measured_as_openspiel_does(self):
@@ -184,6 +186,19 @@ class MeasuredRunTest(RunTestCase):
     self.assertEqual(summary.exploitability_round, 3)
     self.assertIn(f"exploitability_low={expected:.6g} ", summary.line())
     self.assertTrue((self.run_path / "nash_conv.png").exists())
+
+  @pytest.mark.slow
+  def test_exploiters_only_train_where_they_tell_something(self):
+    for share, has_trained in ((0.1, False), (0.0, True)):
+      with mock.patch.object(run_lib, "_EXPLOITER_STEPS", 500):
+        summary = self.run_sampled(exploiter_steps=None, rounds=1,
+                                   evaluation_share=share, overwrite=True)
+      self.assertEqual(summary.nash_conv_lower_bound is not None, has_trained)
+      self.assertEqual(summary.exploitability_low is None, has_trained)
+    # Who asks for them has them.
+    summary = self.run_sampled(exploiter_steps=500, rounds=1, overwrite=True)
+    self.assertIsNotNone(summary.nash_conv_lower_bound)
+    self.assertIsNotNone(summary.exploitability_low)
 
   @pytest.mark.slow
   def test_what_arrives_while_the_run_goes_on_is_in_the_metrics(self):
@@ -597,7 +612,7 @@ class FullDiskTest(RunTestCase):
         self.set_longest_file(
             (self.run_path / "metrics.csv").stat().st_size + 10)
 
-    with self.assertLogs(level="WARNING") as logs:
+    with self.assertLogs(logging.get_absl_logger(), "WARNING") as logs:
       summary = self.play(callbacks=[fill_up])
     self.set_longest_file(self.hard)
     self.assertEqual((summary.nash_conv, summary.rounds),
@@ -625,7 +640,7 @@ class FullDiskTest(RunTestCase):
           (self.run_path / "metrics.csv").stat().st_size + 10
           if result.round in (2, 3) else self.hard)
 
-    with self.assertLogs(level="WARNING"):
+    with self.assertLogs(logging.get_absl_logger(), "WARNING"):
       summary = self.play(callbacks=[fill_up_for_a_while])
     self.assertEqual((summary.exit_code, summary.missing), (0, ()))
     with open(self.run_path / "metrics.csv", newline="") as file:
@@ -635,7 +650,7 @@ class FullDiskTest(RunTestCase):
   def test_what_cannot_be_made_is_missing(self):
     with mock.patch.object(plots, "plot_run",
                            side_effect=ValueError("nothing to draw")):
-      with self.assertLogs(level="WARNING") as logs:
+      with self.assertLogs(logging.get_absl_logger(), "WARNING") as logs:
         summary = self.play()
     self.assertIn("nash_conv.png: nothing to draw. The run", logs.output[0])
     self.assertEqual((summary.missing, summary.exit_code),

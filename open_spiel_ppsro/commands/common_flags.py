@@ -294,7 +294,7 @@ def _define_evaluation():
       "Of a sampled game: environment steps that each exploiter trains after "
       "the last round, or fewer if the time is over before. If not given, 0 "
       "where the bounds of exploitability have a fast walk (phantom_ttt, "
-      "dark_hex, liars_dice), 1,000,000 elsewhere.",
+      "dark_hex, liars_dice) or turn out narrow, 1,000,000 elsewhere.",
       lower_bound=0)
 
 

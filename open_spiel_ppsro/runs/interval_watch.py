@@ -58,6 +58,8 @@ _BESIDE_SECONDS = 2.0
 # A search for better weights ranges over so many policies of each population:
 # those that are played most, then the newest.
 _MOST_CANDIDATES = 32
+# Bounds are narrow if the lower one is at least this share of the upper one.
+_NARROW = 0.5
 # How often a waiting run looks for the answer.
 _LOOK_SECONDS = 0.05
 
@@ -215,6 +217,12 @@ class IntervalWatch:
       self._process.stdin.flush()
     except OSError:  # It has died, and its output says so, too.
       pass
+
+  @property
+  def is_narrow(self) -> bool:
+    """Whether the newest bounds say how exploitable a policy is."""
+    return (self.latest is not None
+            and self.latest.low >= _NARROW * self.latest.high)
 
   def look(self, solver) -> MeasuredInterval | None:
     """Takes what has been measured, and asks for the next if it is time.

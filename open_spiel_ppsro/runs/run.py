@@ -130,7 +130,8 @@ def run(game: str | pyspiel.Game | game_lib.Game,
       run; a tenth by default, 0 for none.
     exploiter_steps: of a sampled game, environment steps that each exploiter
       trains after the last round for a lower bound of NashConv, 0 for no bound.
-      By default none where these bounds have a fast walk, a million elsewhere.
+      By default none where these bounds have a fast walk or are narrow, a
+      million elsewhere.
     answer: which policy `read_policy` returns: `meta_nash`, that of the
       meta-strategy over frozen policies, or `least_exploitable`, that of their
       least exploitable mixture, the default where there is one. Both are kept.
@@ -206,7 +207,7 @@ def run(game: str | pyspiel.Game | game_lib.Game,
         solver = solver_lib.PipelinePSROSolver(
             opened.game, oracle, scheme, meta_strategy,
             plateau=_plateau(plateau, oracle), answer=answer, **solver_options)
-      watch = None
+      watch, needs_exploiters = None, lambda: True
       if not solver.is_exact:
         real_game = solver.original_game.game
         if evaluation_share is None:
@@ -216,6 +217,8 @@ def run(game: str | pyspiel.Game | game_lib.Game,
           watch = stack.enter_context(interval_watch.IntervalWatch(
               evaluation_share, limits, executor.imports, progress))
         if exploiter_steps is None:
+          needs_exploiters = (
+              lambda: watch is None or not watch.is_narrow)
           exploiter_steps = (
               0 if watch and interval.has_fast_walk(real_game)
               else _EXPLOITER_STEPS)
@@ -258,12 +261,16 @@ def run(game: str | pyspiel.Game | game_lib.Game,
     if exploiter_steps:
       budget = exploiter_budget.ExploiterBudget(
           oracle, exploiter_steps, limits)
+
+    def for_exploiters():
+      return budget.reserve() if budget and needs_exploiters() else 0.0
+
     rounds_begin = recorder.seconds
     stopped_by = rounds.play(
         solver, recorder, limits, signals, progress,
         (*([budget.observe] if budget else []),
          *callbacks_lib.as_functions(callbacks, lambda: recorder.row)),
-        lambda: sum(kept.reserve() for kept in (budget, watch) if kept))
+        lambda: for_exploiters() + (watch.reserve() if watch else 0.0))
     if not solver.rounds:
       progress.say(
           "no round was finished: the first one had taken "
@@ -273,14 +280,17 @@ def run(game: str | pyspiel.Game | game_lib.Game,
       recorder.write_policies()
     if watch and solver.rounds:
       before = solver.certified
-      watch.last(solver, limits.time_limit_seconds - recorder.seconds
-                 - (budget.reserve() if budget else 0.0), signals)
+      left = limits.time_limit_seconds - recorder.seconds
+      # Certain bounds come before those of exploiters.
+      watch.last(solver, max(left - for_exploiters(),
+                             min(left, watch.reserve())), signals)
       if solver.certified is not before:
         recorder.write_policies()
     with progress.phase("drawing"):
       recorder.plot()
     bound = None
-    if budget and solver.rounds and not signals.received:
+    if budget and solver.rounds and not signals.received and (
+        needs_exploiters()):
       bound = budget.lower_bound(
           solver, limits.time_limit_seconds - recorder.seconds, signals,
           progress)
