@@ -101,13 +101,13 @@ class FirstPolicyTest(parameterized.TestCase):
         np.testing.assert_array_equal(ours.parameters, theirs.parameters)
 
   @parameterized.parameters(
-      (ppsro.Limits(60.0), 0.5, 900),
-      (ppsro.Limits(60.0), 0.25, 450),
-      (ppsro.Limits(math.inf), 0.5, 900),  # As with the default limit.
+      (ppsro.Limits(60.0), 0.5, 450),
+      (ppsro.Limits(60.0), 0.25, 225),
+      (ppsro.Limits(math.inf), 0.5, 450),  # As with the default limit.
       (ppsro.Limits(math.inf, max_rounds=10), 0.5, 4 * 2 * 10 * 1.4),
       (ppsro.Limits(60.0, max_rounds=10), 0.75, 3 * 4 * 2 * 10 * 1.4),
       (ppsro.Limits(math.inf, max_rounds=10 ** 6), 0.5, 10 ** 6 * 8 * 1.4),
-      (ppsro.Limits(60.0, max_rounds=10 ** 6), 0.5, 900),
+      (ppsro.Limits(60.0, max_rounds=10 ** 6), 0.5, 450),
       (ppsro.Limits(math.inf, max_iterations=2), 0.5, 20 * 8 * 1.4),
       (ppsro.Limits(math.inf, max_episodes=10 ** 5), 0.5, 27),
       (ppsro.Limits(math.inf, max_episodes=1), 0.5, 1))

@@ -32,6 +32,7 @@ from open_spiel_ppsro import schemes
 from open_spiel_ppsro.evaluation.interval import least_mixture
 from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.games import game as game_lib
+from open_spiel_ppsro.games import phantom_board
 from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.games import state_game
 from open_spiel_ppsro.oracles import data_parallel
@@ -49,10 +50,12 @@ UNIFORM = "uniform"
 SELF_PLAY = "self_play"
 # The share of a run that is self-play, unless the user says.
 SHARE = 0.5
-# Self-play plays so many batches for each second of its share. Two idle cores
-# manage more on phantom_ttt or Leduc poker, so that the clock decides nothing.
-# With a smaller number fast machines have more time left for rounds.
+# Self-play plays so many batches for each second of its share, on arrays and on
+# pyspiel states. Two idle cores manage more of phantom_ttt and of Leduc poker,
+# so that the clock decides nothing. With smaller numbers fast machines have more
+# time left for rounds.
 _BATCHES_PER_SECOND = 30
+_BATCHES_PER_SECOND_ON_STATES = 15
 # A slow machine may take so many times its share before the clock ends
 # self-play, and this part of the time is left for rounds.
 _PATIENCE = 1.5
@@ -100,8 +103,13 @@ def budget(limits: limits_lib.Limits, share: float, scheme: schemes.Scheme,
   if seconds == math.inf and not found:
     seconds = limits_lib.Limits().time_limit_seconds
   if seconds < math.inf:
-    found.append(share * seconds * _BATCHES_PER_SECOND)
+    found.append(share * seconds * _batches_per_second(oracle.original_game))
   return max(1, int(min(found)))
+
+
+def _batches_per_second(game):
+  has_arrays = phantom_board.of_string(str(game.original.game)) is not None
+  return _BATCHES_PER_SECOND if has_arrays else _BATCHES_PER_SECOND_ON_STATES
 
 
 def latest_end(limits: limits_lib.Limits, share: float) -> float:
@@ -247,7 +255,8 @@ class SelfPlay:
         names = [("weigher", player) for player in range(2)]
         for name in names:
           self._executor.create(name, _Weigher)
-        seconds = _WEIGHING_SHARE * self.batches / _BATCHES_PER_SECOND
+        seconds = _WEIGHING_SHARE * self.batches / _batches_per_second(
+            self._game)
         weights = [probabilities if found is None else found
                    for found in self._executor.call([
                        executor_lib.Task(name, "weigh", (

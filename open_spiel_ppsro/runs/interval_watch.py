@@ -58,8 +58,8 @@ _BESIDE_SECONDS = 2.0
 # A search for better weights ranges over so many policies of each population:
 # those that are played most, then the newest.
 _MOST_CANDIDATES = 32
-# Bounds are narrow if the lower one is at least this share of the upper one.
-_NARROW = 0.5
+# Bounds are wide if the lower one is less than this share of the upper one.
+_WIDE = 0.5
 # How often a waiting run looks for the answer.
 _LOOK_SECONDS = 0.05
 
@@ -219,10 +219,10 @@ class IntervalWatch:
       pass
 
   @property
-  def is_narrow(self) -> bool:
-    """Whether the newest bounds say how exploitable a policy is."""
+  def is_wide(self) -> bool:
+    """Whether the newest bounds leave open how exploitable a policy is."""
     return (self.latest is not None
-            and self.latest.low >= _NARROW * self.latest.high)
+            and self.latest.low < _WIDE * self.latest.high)
 
   def look(self, solver) -> MeasuredInterval | None:
     """Takes what has been measured, and asks for the next if it is time.

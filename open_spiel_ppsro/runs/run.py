@@ -217,8 +217,7 @@ def run(game: str | pyspiel.Game | game_lib.Game,
           watch = stack.enter_context(interval_watch.IntervalWatch(
               evaluation_share, limits, executor.imports, progress))
         if exploiter_steps is None:
-          needs_exploiters = (
-              lambda: watch is None or not watch.is_narrow)
+          needs_exploiters = lambda: watch is None or watch.is_wide
           exploiter_steps = (
               0 if watch and interval.has_fast_walk(real_game)
               else _EXPLOITER_STEPS)
@@ -290,7 +289,7 @@ def run(game: str | pyspiel.Game | game_lib.Game,
       recorder.plot()
     bound = None
     if budget and solver.rounds and not signals.received and (
-        needs_exploiters()):
+        needs_exploiters() or watch and watch.latest is None):
       bound = budget.lower_bound(
           solver, limits.time_limit_seconds - recorder.seconds, signals,
           progress)
