@@ -143,7 +143,7 @@ class RefusalsTest(parameterized.TestCase):
     game = loading.turn_based(loading.load_game(name))
     if histories is None:
       histories = game_tree.enumerate_game(game).num_histories
-    self.assertBetween(game_tree._estimated_histories(game, 1e9),  # pylint: disable=protected-access
+    self.assertBetween(game_tree.estimated_histories(game, 1e9),
                        (1 - tolerance) * histories,
                        (1 + tolerance) * histories)
 

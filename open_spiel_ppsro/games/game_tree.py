@@ -252,7 +252,7 @@ class GameTree(game_lib.Game):
       stack.extend(state.child(action) for action in state.legal_actions())
 
 
-def _estimated_histories(game, limit):
+def estimated_histories(game: pyspiel.Game, limit: float) -> float:
   """Returns an estimate of how many histories a game has, up to `limit`.
 
   The estimate follows the tree level by level. Where a level has more than
@@ -390,7 +390,7 @@ def enumerate_game(game: pyspiel.Game | str,
       "enumerate for exact evaluation: choose smaller game parameters or raise "
       "max_histories")
   hopeless = _HOPELESS_FACTOR * max_histories
-  estimate = _estimated_histories(game, hopeless)
+  estimate = estimated_histories(game, hopeless)
   if estimate > hopeless:
     raise too_large
   expected = min(estimate, max_histories)

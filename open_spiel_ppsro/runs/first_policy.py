@@ -52,8 +52,8 @@ SELF_PLAY = "self_play"
 SHARE = 0.5
 # Self-play plays so many batches for each second of its share, on arrays and on
 # pyspiel states. Two idle cores manage more of phantom_ttt and of Leduc poker,
-# so that the clock decides nothing. With smaller numbers fast machines have more
-# time left for rounds.
+# so that the clock decides nothing. With smaller numbers fast machines have
+# more time left for rounds.
 _BATCHES_PER_SECOND = 30
 _BATCHES_PER_SECOND_ON_STATES = 15
 # A slow machine may take so many times its share before the clock ends

@@ -50,6 +50,9 @@ from open_spiel_ppsro.runs import signals as signals_lib
 # second of the run. An hour's run then is measured every six minutes.
 _FIRST_SECONDS = 2.0
 _SECONDS_PER_SECOND = 0.01
+# A search has this share of the seconds that a walk would have: it counts
+# nodes, and a slow machine takes longer for them.
+_SEARCH_SHARE = 0.5
 # The walk at the end has the machine for itself, and this long at most.
 _LAST_SECONDS = 20.0
 # Beside its walk a measurement takes so long: the networks of the policy are
@@ -58,8 +61,8 @@ _BESIDE_SECONDS = 2.0
 # A search for better weights ranges over so many policies of each population:
 # those that are played most, then the newest.
 _MOST_CANDIDATES = 32
-# Bounds are wide if the lower one is less than this share of the upper one.
-_WIDE = 0.5
+# Bounds are narrow if the lower one is at least this share of the upper one.
+_NARROW = 0.5
 # How often a waiting run looks for the answer.
 _LOOK_SECONDS = 0.05
 
@@ -219,10 +222,15 @@ class IntervalWatch:
       pass
 
   @property
-  def is_wide(self) -> bool:
-    """Whether the newest bounds leave open how exploitable a policy is."""
+  def is_narrow(self) -> bool:
+    """Whether the newest bounds say how exploitable a policy is."""
     return (self.latest is not None
-            and self.latest.low < _WIDE * self.latest.high)
+            and self.latest.low >= _NARROW * self.latest.high)
+
+  @property
+  def is_wide(self) -> bool:
+    """Whether they leave it open; without bounds that is not known."""
+    return self.latest is not None and not self.is_narrow
 
   def look(self, solver) -> MeasuredInterval | None:
     """Takes what has been measured, and asks for the next if it is time.
@@ -239,9 +247,10 @@ class IntervalWatch:
       pass
     new, self._new = self._new, None
     elapsed = time.perf_counter() - self._start
-    seconds = _FIRST_SECONDS + _SECONDS_PER_SECOND * elapsed
-    if not self._has_ended and self._asked is None and (
-        self._spent + seconds <= self._share * elapsed):
+    left = self._share * elapsed - self._spent
+    # Before the first round, self-play may have left much.
+    seconds = max(_FIRST_SECONDS + _SECONDS_PER_SECOND * elapsed, left / 2)
+    if not self._has_ended and self._asked is None and seconds <= left:
       if self._pause <= 0 and self._can_search(solver):
         self._search(solver, seconds)
       else:
@@ -271,7 +280,7 @@ class IntervalWatch:
     storage.write_policy(path, sampled.MixturePolicy(
         solver.played_game, members, start))
     self._asked = None, positions, time.perf_counter()
-    self._send({"search": str(path), "seconds": seconds})
+    self._send({"search": str(path), "seconds": _SEARCH_SHARE * seconds})
 
   def _ask(self, solver, seconds, answer="meta_nash"):
     if self._process is None:
@@ -380,7 +389,7 @@ class IntervalWatch:
           if not is_measured:
             # If it is what is certain already, that is narrowed by the way.
             has_narrowed = self._is_certified(solver.get_meta_strategies())
-            self._ask(solver, walk if has_narrowed else walk / 2)
+            self._ask(solver, walk if has_narrowed else walk / 3)
           elif not has_searched and not self._fruitless and (
               self._can_search(solver)):
             has_searched, has_narrowed = True, False

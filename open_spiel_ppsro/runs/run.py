@@ -217,7 +217,10 @@ def run(game: str | pyspiel.Game | game_lib.Game,
           watch = stack.enter_context(interval_watch.IntervalWatch(
               evaluation_share, limits, executor.imports, progress))
         if exploiter_steps is None:
-          needs_exploiters = lambda: watch is None or watch.is_wide
+          # A game that is sampled because somebody says so may be small, and
+          # its bounds narrow in the end.
+          needs_exploiters = lambda: watch is None or (
+              watch.is_wide and evaluation != "sampled")
           exploiter_steps = (
               0 if watch and interval.has_fast_walk(real_game)
               else _EXPLOITER_STEPS)
@@ -289,7 +292,7 @@ def run(game: str | pyspiel.Game | game_lib.Game,
       recorder.plot()
     bound = None
     if budget and solver.rounds and not signals.received and (
-        needs_exploiters() or watch and watch.latest is None):
+        needs_exploiters() or watch and not watch.is_narrow):
       bound = budget.lower_bound(
           solver, limits.time_limit_seconds - recorder.seconds, signals,
           progress)

@@ -37,6 +37,7 @@ import pyspiel
 
 from open_spiel_ppsro.evaluation.interval import seat_policy
 from open_spiel_ppsro.evaluation.interval import walk
+from open_spiel_ppsro.games import game_tree
 
 _CHANCE = int(pyspiel.PlayerId.CHANCE)
 # The responder of a walk in which both players play their mixtures; it is
@@ -57,6 +58,11 @@ _NODES_AT_ONCE = 1_000
 # as many as come to so many information states: a fraction of a second.
 _NUM_PROBES = 100
 _PROBED_INFOSTATES = 20_000
+# A game of more histories is not known to be walked whole in seconds.
+_FEW = 200_000
+# Such a walk costs so many times what it would at the usual speed, at most: a
+# budget that ends in the middle of it has brought nothing.
+_CAUTION = 3.0
 _TINY = np.finfo(float).tiny
 
 
@@ -131,6 +137,7 @@ class StateWalk(walk.Walk):
           "information states")
     self._game = game
     self._seats = seats
+    self._histories: float | None = None
     self._observer = None
     if kind.provides_information_state_tensor:
       self._observer = observation.make_observation(
@@ -138,6 +145,15 @@ class StateWalk(walk.Walk):
     self.lowest_utility = game.min_utility()
     self.highest_utility = game.max_utility()
     self._check_recall()
+
+  def exact_cost(self, player):
+    if self._histories is None:
+      self._histories = game_tree.estimated_histories(self._game, _FEW)
+    if self._histories > _FEW:
+      return None
+    members = len(self._seats[1 - player].members)
+    return (_CAUTION * self._histories, _CAUTION * self._histories
+            / self.nodes_per_second * max(1.0, members / 20))
 
   def respond(self, player, part, threshold, budget):
     descent = _Descent(self, player, player, threshold, budget)
