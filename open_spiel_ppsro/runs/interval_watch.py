@@ -362,8 +362,8 @@ class IntervalWatch:
            signals: signals_lib.Signals) -> MeasuredInterval | None:
     """Measures the final policy, shows that it does, and ends in time.
 
-    What is left of the time searches for better weights, if that was of use
-    so far, and narrows the bounds of the certified mixture.
+    What is left of the time searches for better weights, if bounds are narrow
+    or searches were of use so far, and narrows those of the certified mixture.
 
     Args:
       solver: of the run, after its last round.
@@ -390,8 +390,8 @@ class IntervalWatch:
             # If it is what is certain already, that is narrowed by the way.
             has_narrowed = self._is_certified(solver.get_meta_strategies())
             self._ask(solver, walk if has_narrowed else walk / 3)
-          elif not has_searched and not self._fruitless and (
-              self._can_search(solver)):
+          elif not has_searched and self._can_search(solver) and (
+              self.is_narrow or not self._fruitless):
             has_searched, has_narrowed = True, False
             self._search(solver, walk / 2)
           elif not has_narrowed and self.certified is not None:
