@@ -14,6 +14,8 @@
 
 """Tests for mixtures that lose least, by walks."""
 
+from unittest import mock
+
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
@@ -23,6 +25,7 @@ from open_spiel_ppsro.evaluation.interval import budget as budget_lib
 from open_spiel_ppsro.evaluation.interval import interval
 from open_spiel_ppsro.evaluation.interval import least_mixture
 from open_spiel_ppsro.evaluation.interval import seat_policy
+from open_spiel_ppsro.evaluation.interval import tree_responses
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import loading
 from open_spiel_ppsro.games import sequence_form
@@ -80,6 +83,7 @@ class MembersTest(parameterized.TestCase):
         self.assertLessEqual(value, best.high + 1e-5)
 
   def test_out_of_budget(self):
+    self.enter_context(without_trees())
     for name in ("kuhn_poker", DICE, "dark_hex(board_size=2)"):
       game, policies = make_networks(name, 2)
       seats = seat_policy.seat_policies(game, policies_of(policies))
@@ -90,6 +94,12 @@ class MembersTest(parameterized.TestCase):
           game, policies, 0, 1e-6))
 
 
+def without_trees():
+  """Lets no game be small."""
+  return mock.patch.object(least_mixture.tree_responses, "small_tree",
+                           lambda name: None)
+
+
 def policies_of(policies):
   """Returns per player its policies with equal weights."""
   return [(own, np.full(len(own), 1 / len(own))) for own in policies]
@@ -97,8 +107,10 @@ def policies_of(policies):
 
 class LeastMixtureTest(parameterized.TestCase):
 
-  @parameterized.parameters("kuhn_poker", DICE)
-  def test_is_what_it_is_on_the_enumerated_game(self, name):
+  @parameterized.product(name=("kuhn_poker", DICE), has_tree=(True, False))
+  def test_is_what_it_is_on_the_enumerated_game(self, name, has_tree):
+    if not has_tree:
+      self.enter_context(without_trees())
     game, policies = make_networks(name, 5, 3.0)
     tree = game_tree.enumerate_game(game)
     exact = least_exploitable.LeastExploitableMixture(tree)
@@ -120,8 +132,10 @@ class LeastMixtureTest(parameterized.TestCase):
     self.assertGreater(upper, expected.upper - 1e-9)
     self.assertLess(upper - expected.upper, 0.2 * (uniform - expected.upper))
 
-  @parameterized.parameters(None, ([0.2, 0.3, 0.5],))
-  def test_a_mixed_policy_has_one_weight(self, start):
+  @parameterized.product(start=(None, [0.2, 0.3, 0.5]), has_tree=(True, False))
+  def test_a_mixed_policy_has_one_weight(self, start, has_tree):
+    if not has_tree:
+      self.enter_context(without_trees())
     game, policies = make_networks("kuhn_poker", 4, 3.0)
     shares = np.array([0.25, 0.75])
     for player, own in enumerate(policies):
@@ -135,6 +149,14 @@ class LeastMixtureTest(parameterized.TestCase):
           game, seats, seconds=None).best_responses[1 - player]
       np.testing.assert_allclose(found.bounds, measured, atol=1e-6)
       self.assertLess(found.bounds.high, found.first.high)
+
+  def test_which_games_are_small(self):
+    for name, is_small in (
+        ("kuhn_poker", True), ("leduc_poker", True), ("phantom_ttt", False),
+        ("liars_dice", False), ("tic_tac_toe", False)):
+      self.assertEqual(
+          tree_responses.small_tree(str(loading.load_game(name))) is not None,
+          is_small, name)
 
   def test_the_upper_bound_is_never_above_that_of_equal_weights(self):
     game, policies = make_networks("dark_hex(board_size=2)", 3)

@@ -34,6 +34,7 @@ import scipy.linalg
 from open_spiel_ppsro.evaluation.interval import budget as budget_lib
 from open_spiel_ppsro.evaluation.interval import interval
 from open_spiel_ppsro.evaluation.interval import seat_policy
+from open_spiel_ppsro.evaluation.interval import tree_responses
 from open_spiel_ppsro.evaluation.interval import walk as walk_lib
 from open_spiel_ppsro.meta_games import zero_sum
 
@@ -45,11 +46,13 @@ _SPREAD = 0.05
 # In the end, policies that are played less than this are not played at all.
 _LEAST_WEIGHT = 0.01
 # The upper bound may be so much above the lower one, as a share of what is
-# there to gain on the first mixture.
+# there to gain on the first mixture; where responses cost little, so much.
 _RELATIVE_GAP = 0.05
-# Each player's responses, at most. Leduc poker and liar's dice with 20 policies
-# took 10.
+_RELATIVE_GAP_ON_TREES = 1e-3
+# Each player's responses, at most, by walks and where they cost little. Leduc
+# poker and liar's dice with 20 policies took 10.
 _MOST_RESPONSES = 24
+_MOST_RESPONSES_ON_TREES = 200
 # The threshold of a walk falls by this factor while so many walks at the next
 # one would fit into the budget; what one costs is guessed from the last two.
 _STEP = 0.1
@@ -95,7 +98,7 @@ def least_mixture(game: pyspiel.Game, policies: Sequence[Sequence],
   Returns:
     A `LeastMixture`, which is certain to lose less than the first weights, or
     has these; None if not even a walk at the highest threshold was within the
-    budget.
+    budget. A small game is enumerated, which the budget does not count.
 
   Raises:
     ValueError: if there is no walk for the game.
@@ -110,11 +113,12 @@ def least_mixture(game: pyspiel.Game, policies: Sequence[Sequence],
   first, cut = found
   best, best_bounds = first_weights, first
   cuts, lower = [cut], -math.inf
-  while len(cuts) < _MOST_RESPONSES:
+  while len(cuts) < search.most_responses:
     payoffs = np.stack(cuts, axis=1)  # [K, C], of the other player.
     weights, _ = zero_sum.solve_zero_sum(-payoffs)
     lower = max(lower, float((weights @ payoffs).max()))
-    if best_bounds.high - lower <= _RELATIVE_GAP * (first.high - lower):
+    if best_bounds.high - lower <= search.relative_gap * (
+        first.high - lower):
       break
     spread = _SPREAD / len(cuts)
     weights = (1 - spread) * weights + spread * equal
@@ -145,6 +149,8 @@ class _Search:
   Attributes:
     threshold: of the walks.
     nodes: how many these have visited.
+    relative_gap: where to stop, see `_RELATIVE_GAP`.
+    most_responses: the most responses.
   """
 
   def __init__(self, game, policies, player, seconds):
@@ -156,7 +162,14 @@ class _Search:
     # Each policy is a distribution, [K, M], over the members of all of them.
     self._shares = scipy.linalg.block_diag(*(shares for _, shares in columns))
     self._seats = [([_members(own[0])[0][0]], [1.0]) for own in policies]
-    self._seats[player] = [one for own, _ in columns for one in own], None
+    members = [one for own, _ in columns for one in own]
+    self._seats[player] = members, None
+    tree = tree_responses.small_tree(str(getattr(game, "game", game)))
+    self._on_tree = tree and tree_responses.TreeResponses(
+        tree, game, members, player)
+    self.relative_gap, self.most_responses = (
+        (_RELATIVE_GAP_ON_TREES, _MOST_RESPONSES_ON_TREES) if tree else
+        (_RELATIVE_GAP, _MOST_RESPONSES))
     self._max_nodes = seconds * self._walk(
         np.ones(len(columns))).nodes_per_second
 
@@ -166,18 +179,22 @@ class _Search:
     Raises:
       budget_lib.OutOfBudget: if that takes more than what is left.
     """
-    budget = budget_lib.Budget(nodes=self._max_nodes - self.nodes)
-    bounds, of_members = self._walk(weights).respond_to_members(
-        1 - self._player, self.threshold if threshold is None else threshold,
-        budget)
-    self.nodes += budget.nodes
+    bounds, of_members = self._walk_members(
+        weights, self.threshold if threshold is None else threshold)
     return bounds, self._shares @ of_members
 
   def bounds(self, weights):
     """Returns the bounds alone; policies may have no weight."""
+    return self._walk_members(weights, self.threshold)[0]
+
+  def _walk_members(self, weights, threshold):
+    """Returns bounds, and what the response gets from who plays, `[M]`."""
+    if self._on_tree:
+      value, of_members = self._on_tree.respond(weights @ self._shares)
+      return walk_lib.Bounds(value, value), of_members
     budget = budget_lib.Budget(nodes=self._max_nodes - self.nodes)
-    found, _ = self._walk(weights).respond_to_members(
-        1 - self._player, self.threshold, budget)
+    found = self._walk(weights).respond_to_members(
+        1 - self._player, threshold, budget)
     self.nodes += budget.nodes
     return found
 
@@ -191,6 +208,9 @@ class _Search:
       The answer of `respond` at that threshold; None if there is no room for
       one at the first.
     """
+    if self._on_tree:
+      self.threshold = 0.0
+      return self.respond(weights)
     found, cost, growth = None, 0, 1 / _STEP
     while found is None or (self.threshold > 0 and (
         _WALKS * growth * cost <= self._max_nodes - self.nodes)):
