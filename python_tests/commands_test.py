@@ -406,7 +406,7 @@ class ExportTest(CommandsTestCase):
 
   @pytest.mark.slow
   def test_a_run_is_exported(self):
-    path = self.run_of(rounds=2)
+    path = self.run_of(rounds=4)
     lines, _ = self.call(
         "export_policy_example", path, "out", "--onnx", "--distil",
         "--updates=30", "--hidden_sizes=16")

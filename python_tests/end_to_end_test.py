@@ -97,7 +97,7 @@ class PipelineExampleTest(ExampleTestCase):
     arguments = [*QUICK, NO_LIMIT, "--max_iterations=4"]
     found = []
     for executor, run in (("serial", testing.call_example),
-                          ("processes", testing.call_example)):
+                          ("processes", testing.run_example)):
       path = self.path / executor
       code, lines, errors = run(
           "pipeline_psro_example", *arguments, f"--executor={executor}",

@@ -175,7 +175,7 @@ class OnnxTest(parameterized.TestCase):
     return session.run(None, {"observation": observations,
                               "legal_actions": mask})[0]
 
-  @parameterized.parameters(0, "greedy", "table", "resnet", "conv(5,6)")
+  @parameterized.parameters(0, 1, 2, "greedy", "table", "resnet", "conv(5,6)")
   @pytest.mark.slow
   def test_it_answers_as_the_member(self, which):
     tree = ppsro.enumerate_game("leduc_poker")

@@ -65,7 +65,7 @@ options = st.fixed_dictionaries({
 class PropertiesTest(absltest.TestCase):
 
   @hypothesis.given(options, st.integers(0, 3), st.integers(1, 3))
-  @hypothesis.settings(max_examples=20)
+  @hypothesis.settings(max_examples=40)
   @pytest.mark.slow
   def test_any_options(self, chosen, before, after):
     self.check(chosen, before, after)
