@@ -25,7 +25,7 @@ from open_spiel_ppsro.evaluation.interval import budget as budget_lib
 from open_spiel_ppsro.evaluation.interval import interval
 from open_spiel_ppsro.evaluation.interval import least_mixture
 from open_spiel_ppsro.evaluation.interval import seat_policy
-from open_spiel_ppsro.evaluation.interval import tree_responses
+from open_spiel_ppsro.evaluation.interval import small_game
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import loading
 from open_spiel_ppsro.games import sequence_form
@@ -96,7 +96,7 @@ class MembersTest(parameterized.TestCase):
 
 def without_trees():
   """Lets no game be small."""
-  return mock.patch.object(least_mixture.tree_responses, "small_tree",
+  return mock.patch.object(least_mixture.small_game, "small_tree",
                            lambda name: None)
 
 
@@ -155,7 +155,7 @@ class LeastMixtureTest(parameterized.TestCase):
         ("kuhn_poker", True), ("leduc_poker", True), ("phantom_ttt", False),
         ("liars_dice", False), ("tic_tac_toe", False)):
       self.assertEqual(
-          tree_responses.small_tree(str(loading.load_game(name))) is not None,
+          small_game.small_tree(str(loading.load_game(name))) is not None,
           is_small, name)
 
   def test_the_upper_bound_is_never_above_that_of_equal_weights(self):

@@ -26,6 +26,7 @@ from collections.abc import Sequence
 import contextlib
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pyspiel
@@ -34,7 +35,7 @@ import scipy.linalg
 from open_spiel_ppsro.evaluation.interval import budget as budget_lib
 from open_spiel_ppsro.evaluation.interval import interval
 from open_spiel_ppsro.evaluation.interval import seat_policy
-from open_spiel_ppsro.evaluation.interval import tree_responses
+from open_spiel_ppsro.evaluation.interval import small_game
 from open_spiel_ppsro.evaluation.interval import walk as walk_lib
 from open_spiel_ppsro.meta_games import zero_sum
 
@@ -46,13 +47,11 @@ _SPREAD = 0.05
 # In the end, policies that are played less than this are not played at all.
 _LEAST_WEIGHT = 0.01
 # The upper bound may be so much above the lower one, as a share of what is
-# there to gain on the first mixture; where responses cost little, so much.
+# there to gain on the first mixture.
 _RELATIVE_GAP = 0.05
-_RELATIVE_GAP_ON_TREES = 1e-3
-# Each player's responses, at most, by walks and where they cost little. Leduc
-# poker and liar's dice with 20 policies took 10.
+# Each player's responses, at most. Leduc poker
+# and liar's dice with 20 policies took 10.
 _MOST_RESPONSES = 24
-_MOST_RESPONSES_ON_TREES = 200
 # The threshold of a walk falls by this factor while so many walks at the next
 # one would fit into the budget; what one costs is guessed from the last two.
 _STEP = 0.1
@@ -103,22 +102,32 @@ def least_mixture(game: pyspiel.Game, policies: Sequence[Sequence],
   Raises:
     ValueError: if there is no walk for the game.
   """
-  search = _Search(game, policies, player, seconds)
+  columns = [_members(policy) for policy in policies[player]]
+  members = [one for own, _ in columns for one in own]
+  # Each policy is a distribution, [K, M], over the members of all of them.
+  shares = scipy.linalg.block_diag(*(own for _, own in columns))
   equal = np.full(len(policies[player]), 1 / len(policies[player]))
-  first_weights = equal if start is None else (
-      (1 - _SPREAD) * start / start.sum() + _SPREAD * equal)
+  start = equal if start is None else start / start.sum()
+  tree = small_game.small_tree(str(getattr(game, "game", game)))
+  if tree is not None:
+    weights, value, before = small_game.least_weights(
+        tree, game, members, shares, player, start)
+    return LeastMixture(weights, walk_lib.Bounds(value, value),
+                        walk_lib.Bounds(before, before), 0.0, 0)
+  other = _members(policies[1 - player][0])[0][0]
+  search = _Search(game, members, shares, other, player, seconds)
+  first_weights = (1 - _SPREAD) * start + _SPREAD * equal
   found = search.lower_threshold(first_weights)
   if found is None:
     return None
   first, cut = found
   best, best_bounds = first_weights, first
   cuts, lower = [cut], -math.inf
-  while len(cuts) < search.most_responses:
+  while len(cuts) < _MOST_RESPONSES:
     payoffs = np.stack(cuts, axis=1)  # [K, C], of the other player.
     weights, _ = zero_sum.solve_zero_sum(-payoffs)
     lower = max(lower, float((weights @ payoffs).max()))
-    if best_bounds.high - lower <= search.relative_gap * (
-        first.high - lower):
+    if best_bounds.high - lower <= _RELATIVE_GAP * (first.high - lower):
       break
     spread = _SPREAD / len(cuts)
     weights = (1 - spread) * weights + spread * equal
@@ -149,29 +158,25 @@ class _Search:
   Attributes:
     threshold: of the walks.
     nodes: how many these have visited.
-    relative_gap: where to stop, see `_RELATIVE_GAP`.
-    most_responses: the most responses.
   """
 
-  def __init__(self, game, policies, player, seconds):
-    """Makes a search; see `least_mixture`."""
+  def __init__(self, game, members, shares, other, player, seconds):
+    """Makes a search.
+
+    Args:
+      game: see `least_mixture`.
+      members: M functions of observations.
+      shares: `[K, M]`, each policy as a distribution over them.
+      other: any function that the other player plays; it is not asked.
+      player: whose policies are weighed.
+      seconds: see `least_mixture`.
+    """
     self.threshold = 1.0
     self.nodes = 0
     self._game, self._player = game, player
-    columns = [_members(policy) for policy in policies[player]]
-    # Each policy is a distribution, [K, M], over the members of all of them.
-    self._shares = scipy.linalg.block_diag(*(shares for _, shares in columns))
-    self._seats = [([_members(own[0])[0][0]], [1.0]) for own in policies]
-    members = [one for own, _ in columns for one in own]
-    self._seats[player] = members, None
-    tree = tree_responses.small_tree(str(getattr(game, "game", game)))
-    self._on_tree = tree and tree_responses.TreeResponses(
-        tree, game, members, player)
-    self.relative_gap, self.most_responses = (
-        (_RELATIVE_GAP_ON_TREES, _MOST_RESPONSES_ON_TREES) if tree else
-        (_RELATIVE_GAP, _MOST_RESPONSES))
+    self._members, self._shares, self._other = members, shares, other
     self._max_nodes = seconds * self._walk(
-        np.ones(len(columns))).nodes_per_second
+        np.ones(len(shares))).nodes_per_second
 
   def respond(self, weights, threshold=None):
     """Returns bounds, and what the response gets from each policy, `[K]`.
@@ -189,9 +194,6 @@ class _Search:
 
   def _walk_members(self, weights, threshold):
     """Returns bounds, and what the response gets from who plays, `[M]`."""
-    if self._on_tree:
-      value, of_members = self._on_tree.respond(weights @ self._shares)
-      return walk_lib.Bounds(value, value), of_members
     budget = budget_lib.Budget(nodes=self._max_nodes - self.nodes)
     found = self._walk(weights).respond_to_members(
         1 - self._player, threshold, budget)
@@ -208,9 +210,6 @@ class _Search:
       The answer of `respond` at that threshold; None if there is no room for
       one at the first.
     """
-    if self._on_tree:
-      self.threshold = 0.0
-      return self.respond(weights)
     found, cost, growth = None, 0, 1 / _STEP
     while found is None or (self.threshold > 0 and (
         _WALKS * growth * cost <= self._max_nodes - self.nodes)):
@@ -230,9 +229,8 @@ class _Search:
 
   def _walk(self, weights):
     """Returns a walk of a mixture; what the other player plays is not asked."""
-    seats = list(self._seats)
-    seats[self._player] = (self._seats[self._player][0],
-                           weights @ self._shares)
+    seats: list[Any] = [([self._other], [1.0])] * 2
+    seats[self._player] = self._members, weights @ self._shares
     return interval.make_walk(getattr(self._game, "game", self._game),
                               seat_policy.seat_policies(self._game, seats))
 
