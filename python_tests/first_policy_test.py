@@ -121,6 +121,13 @@ class FirstPolicyTest(parameterized.TestCase):
                        share * limits.time_limit_seconds,
                        0.8 * limits.time_limit_seconds)
 
+  def test_on_arrays_there_are_twice_as_many(self):
+    oracle, solver = testing.make_solver(
+        "phantom_ttt", SMALL, schemes.Pipeline(), evaluation="sampled")
+    with oracle:
+      self.assertEqual(first_policy.budget(
+          ppsro.Limits(60.0), 0.5, solver.scheme, oracle), 900)
+
   @parameterized.parameters("pipeline", "rectified", "neupl", "self_play")
   def test_what_a_run_begins_with_by_default(self, scheme):
     found = []

@@ -202,6 +202,14 @@ class BudgetTest(parameterized.TestCase):
       before = found
     self.assertEqual(found.width, 0)
 
+  def test_a_small_game_is_walked_whole_at_once(self):
+    tree, mixtures, *_ = of_game("leduc_poker")
+    found = ppsro.exploitability_interval(
+        tree.game, mixtures, seconds=None, max_nodes=100_000)
+    self.assertEqual(found.thresholds, (0, 0))
+    once = ppsro.exploitability_interval(tree.game, mixtures, seconds=None)
+    self.assertEqual(found.nodes, once.nodes)
+
   def test_a_pass_that_cost_no_nodes_is_followed_by_another(self):
     # pylint: disable=protected-access
     search = interval._Search(None, None, None, 10, 0.0)

@@ -59,7 +59,7 @@ _LAST_SECONDS = 20.0
 # read, and a first one waits for imports and the compiler.
 _BESIDE_SECONDS = 2.0
 # A search for better weights ranges over so many policies of each population:
-# those that are played most, then the newest.
+# those of the certain mixture, then those of the meta-Nash, then the newest.
 _MOST_CANDIDATES = 32
 # Bounds are narrow if the lower one is at least this share of the upper one.
 _NARROW = 0.5
@@ -214,6 +214,8 @@ class IntervalWatch:
     self._answers.put(None)
 
   def _send(self, request):
+    if self._process is None:
+      self._begin()
     assert self._process is not None and self._process.stdin is not None
     try:
       self._process.stdin.write(json.dumps(request) + "\n")
@@ -271,7 +273,7 @@ class IntervalWatch:
         solver.get_policies(), self.certified.weights,
         solver.get_meta_strategies()):
       certain = np.pad(certain, (0, len(own) - len(certain)))
-      order = np.lexsort((np.arange(len(own)), np.maximum(certain, now)))
+      order = np.lexsort((np.arange(len(own)), now, certain))
       chosen = np.sort(order[-_MOST_CANDIDATES:])
       positions.append(chosen)
       members.append([own[k].function for k in chosen])
@@ -283,8 +285,6 @@ class IntervalWatch:
     self._send({"search": str(path), "seconds": _SEARCH_SHARE * seconds})
 
   def _ask(self, solver, seconds, answer="meta_nash"):
-    if self._process is None:
-      self._begin()
     path = pathlib.Path(self._directory.name) / "policy.npz"
     storage.write_policy(path, solver.final_policy(answer))
     if answer == "meta_nash":
@@ -345,8 +345,7 @@ class IntervalWatch:
     self._pause = 2 ** self._fruitless
 
   def _keep(self, solver, found):
-    """Takes the better mixtures of those known and found as the certain ones.
-    """
+    """Takes the better of the mixtures known and found as the certain ones."""
     self.certified = (found if self.certified is None
                       else self.certified.better(found))
     solver.certify(self.certified.weights)

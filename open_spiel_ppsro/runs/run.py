@@ -207,7 +207,7 @@ def run(game: str | pyspiel.Game | game_lib.Game,
         solver = solver_lib.PipelinePSROSolver(
             opened.game, oracle, scheme, meta_strategy,
             plateau=_plateau(plateau, oracle), answer=answer, **solver_options)
-      watch, needs_exploiters = None, lambda: True
+      watch, has_exploiter_steps = None, exploiter_steps is not None
       if not solver.is_exact:
         real_game = solver.original_game.game
         if evaluation_share is None:
@@ -217,10 +217,6 @@ def run(game: str | pyspiel.Game | game_lib.Game,
           watch = stack.enter_context(interval_watch.IntervalWatch(
               evaluation_share, limits, executor.imports, progress))
         if exploiter_steps is None:
-          # A game that is sampled because somebody says so may be small, and
-          # its bounds narrow in the end.
-          needs_exploiters = lambda: watch is None or (
-              watch.is_wide and evaluation != "sampled")
           exploiter_steps = (
               0 if watch and interval.has_fast_walk(real_game)
               else _EXPLOITER_STEPS)
@@ -262,17 +258,14 @@ def run(game: str | pyspiel.Game | game_lib.Game,
     budget = None
     if exploiter_steps:
       budget = exploiter_budget.ExploiterBudget(
-          oracle, exploiter_steps, limits)
-
-    def for_exploiters():
-      return budget.reserve() if budget and needs_exploiters() else 0.0
-
+          oracle, exploiter_steps, limits,
+          None if has_exploiter_steps else watch, evaluation == "sampled")
     rounds_begin = recorder.seconds
     stopped_by = rounds.play(
         solver, recorder, limits, signals, progress,
         (*([budget.observe] if budget else []),
          *callbacks_lib.as_functions(callbacks, lambda: recorder.row)),
-        lambda: for_exploiters() + (watch.reserve() if watch else 0.0))
+        lambda: sum(kept.reserve() for kept in (budget, watch) if kept))
     if not solver.rounds:
       progress.say(
           "no round was finished: the first one had taken "
@@ -284,15 +277,14 @@ def run(game: str | pyspiel.Game | game_lib.Game,
       before = solver.certified
       left = limits.time_limit_seconds - recorder.seconds
       # Certain bounds come before those of exploiters.
-      watch.last(solver, max(left - for_exploiters(),
+      watch.last(solver, max(left - (budget.reserve() if budget else 0.0),
                              min(left, watch.reserve())), signals)
       if solver.certified is not before:
         recorder.write_policies()
     with progress.phase("drawing"):
       recorder.plot()
     bound = None
-    if budget and solver.rounds and not signals.received and (
-        needs_exploiters() or watch and not watch.is_narrow):
+    if budget and solver.rounds and not signals.received:
       bound = budget.lower_bound(
           solver, limits.time_limit_seconds - recorder.seconds, signals,
           progress)

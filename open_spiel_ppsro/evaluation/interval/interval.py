@@ -448,11 +448,6 @@ class _Search:
     """
     if min(room) <= 1:
       return None
-    # A small game is soon walked whole, and passes cost hardly more then.
-    decades = math.log10(quantity.threshold / _LOWEST_THRESHOLD)
-    if all(growth ** decades <= more
-           for more, growth in zip(room, quantity.growth)):
-      return self._lowest
     # A pass may have cost nothing, where only nodes are counted.
     step = min((10 ** (math.log(more) / math.log(growth))
                 for more, growth in zip(room, quantity.growth)
