@@ -98,6 +98,8 @@ from .oracles.configurations import ORACLES as ORACLES
 from .oracles.neupl import NeuPLConfig as NeuPLConfig
 from .oracles.neupl import NeuPLOracle as NeuPLOracle
 from .oracles.self_play import SelfPlayConfig as SelfPlayConfig
+from .oracles.tabular_self_play import (
+    TabularSelfPlayConfig as TabularSelfPlayConfig)
 from .oracles.pipelined import PipelinedOracle as PipelinedOracle
 from .simulators.simulator import EpisodeBatch as EpisodeBatch
 from .simulators.simulator import Simulator as Simulator

@@ -180,7 +180,8 @@ class PipelinePSROSolver(answers.Answers, psro_v2.PSROSolver):
     if scheme.plays_itself != oracle.config.plays_itself:
       raise ValueError(
           f"{type(scheme).__name__} and {type(oracle.config).__name__} do not "
-          "go together: SelfPlay takes a SelfPlayConfig, and it alone")
+          "go together: SelfPlay takes a SelfPlayConfig or a "
+          "TabularSelfPlayConfig, and it alone takes them")
     if max_staleness < 0:
       raise ValueError(f"max_staleness is {max_staleness}; it takes 0 or more")
     if max_staleness and (sweep or scheme.shares_learner):

@@ -30,6 +30,7 @@ from open_spiel_ppsro.oracles import gradual
 from open_spiel_ppsro.oracles import neupl
 from open_spiel_ppsro.oracles import ppo
 from open_spiel_ppsro.oracles import self_play
+from open_spiel_ppsro.oracles import tabular_self_play
 import testing
 
 # The numbers of rounds after which a run is saved, and gone on with.
@@ -65,6 +66,12 @@ CASES = {
                       {"evaluation": "sampled"}),
     "self_play": (dataclasses.replace(SELF_PLAY, magnet_updates=50),
                   schemes.SelfPlay, {}),
+    "self_play_expectation": (
+        dataclasses.replace(SELF_PLAY, episodes_per_batch=None,
+                            magnet_updates=50), schemes.SelfPlay, {}),
+    "self_play_table": (
+        tabular_self_play.TabularSelfPlayConfig(magnet_updates=50),
+        schemes.SelfPlay, {}),
     "self_play_sampled": (SELF_PLAY, schemes.SelfPlay,
                           {"evaluation": "sampled"}),
     "self_play_weights": (dataclasses.replace(SELF_PLAY, answer="weights"),

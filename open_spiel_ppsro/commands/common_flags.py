@@ -110,7 +110,8 @@ def _define_method():
       "oracle", "ppo",
       "What trains a best response: ppo, dqn, exact (dynamic programming, "
       "which makes sequential PSRO double oracle), or what a module of "
-      "--import_module has added. self_play has a learner of its own.")
+      "--import_module has added. self_play has a learner of its own, and with "
+      "exact a table with exact updates.")
   flags.DEFINE_string(
       "meta_strategy", "nash",
       "How a meta-game is solved: nash and fictitious_play for two-player "
@@ -446,7 +447,7 @@ def check(scheme_names):
   if len(scheme_names) == 1 and not takes_oracle(scheme_names[0]):
     raise ValueError(
         f"--oracle={FLAGS.oracle} does nothing with scheme={scheme_names[0]}, "
-        "which has a learner of its own: leave it out")
+        "which has a learner of its own: leave it out, or use exact")
   for kind, readers_of, chosen in (
       ("--scheme", schemes_that_read, scheme_names),
       ("--oracle", oracles_that_read, [FLAGS.oracle])):
@@ -459,6 +460,7 @@ def check(scheme_names):
         raise ValueError(
             f"--{flag} does nothing with {kind}={','.join(chosen)}; it is for "
             f"{', '.join(readers)}")
+  _check_self_play(scheme_names)
   if FLAGS.num_workers is not None and FLAGS.executor == "serial":
     raise ValueError("--num_workers does nothing with --executor=serial; it "
                      "is for processes and ray")
@@ -474,6 +476,18 @@ def check(scheme_names):
   if FLAGS.ray_address is not None and FLAGS.executor != "ray":
     raise ValueError("--ray_address does nothing with --executor="
                      f"{FLAGS.executor}; it is for ray")
+
+
+def _check_self_play(scheme_names):
+  """Raises ValueError if a flag says nothing to the learner of self-play."""
+  if not all(ppsro.SCHEMES[name].plays_itself for name in scheme_names):
+    return
+  config = _self_play_config()
+  for flag, field in {**LEARNER_FIELDS, **SELF_PLAY_FIELDS}.items():
+    if FLAGS[flag].value is not None and not takes(config, field):
+      raise ValueError(
+          f"--{flag} does nothing with --scheme={','.join(scheme_names)} "
+          f"--oracle={FLAGS.oracle}: its {config.__name__} has no {field}")
 
 
 def schemes_that_read(flag):
@@ -505,8 +519,14 @@ def oracles_that_read(flag):
 
 def takes_oracle(scheme_name):
   """Returns whether a scheme can do with what --oracle says."""
-  return not ppsro.SCHEMES[scheme_name].plays_itself or (
-      FLAGS.oracle == FLAGS["oracle"].default)
+  return not ppsro.SCHEMES[scheme_name].plays_itself or FLAGS.oracle in (
+      FLAGS["oracle"].default, "exact")
+
+
+def _self_play_config():
+  """Returns the class of the configuration of self-play."""
+  return (ppsro.TabularSelfPlayConfig if FLAGS.oracle == "exact"
+          else ppsro.SelfPlayConfig)
 
 
 def takes(function, argument):
@@ -539,7 +559,7 @@ def make_config(scheme):
     config = ppsro.NeuPLConfig
     options["max_policies"] = scheme.num_levels + 1
   if scheme.plays_itself:
-    config = ppsro.SelfPlayConfig
+    config = _self_play_config()
   options.update(_given({**LEARNER_FIELDS, **SELF_PLAY_FIELDS}, config))
   if "hidden_sizes" in options:
     try:

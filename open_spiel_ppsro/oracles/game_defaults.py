@@ -128,6 +128,21 @@ _NEUPL_OF_LOSS: dict[str, dict[str, Any]] = {
     },
 }
 
+# The fields of self-play where batches are expectations. A strong magnet that
+# falls fast, and steps that fall with it, do not circle.
+_SELF_PLAY_OF_EXPECTATIONS: dict[str, Any] = {
+    "learning_rate": 2e-2,
+    "magnet": 1.0,
+    "decay_updates": 1,
+}
+# The fields of self-play where batches are episodes: what phantom_ttt was
+# learned fastest with, of a dozen settings.
+_SELF_PLAY_OF_EPISODES: dict[str, Any] = {
+    "learning_rate": 3e-3,
+    "magnet": 0.1,
+    "decay_updates": 600,
+}
+
 # The episodes of a default batch of version 0.1 on an enumerated game.
 EPISODES_OF_0_1 = 2 ** 20
 # The fields of PPO that version 0.1 did not have, as it trained.
@@ -187,6 +202,18 @@ def of_dqn(config: Any, game: game_lib.Game) -> dict[str, Any]:
   return (_DQN_OF_EXPECTATIONS
           if of_game.gives_expectation(game, config.episodes_per_batch)
           else _DQN_OF_EPISODES)
+
+
+def of_self_play(config: Any, game: game_lib.Game) -> dict[str, Any]:
+  """Returns the defaults of `SelfPlayConfig`, by the kind of its batches.
+
+  Args:
+    config: a `SelfPlayConfig`.
+    game: a `GameTree` or a `StateGame`.
+  """
+  return (_SELF_PLAY_OF_EXPECTATIONS
+          if of_game.gives_expectation(game, config.episodes_per_batch)
+          else _SELF_PLAY_OF_EPISODES)
 
 
 def begins_with_self_play(game: game_lib.Game) -> bool:

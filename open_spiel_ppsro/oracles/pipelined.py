@@ -206,7 +206,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
   @property
   def trains_on_expectations(self) -> bool:
     """Whether batches have no noise, see `EpisodeBatch.is_expectation`."""
-    return not self.config.plays_itself and of_game.gives_expectation(
+    return of_game.gives_expectation(
         self.played_game, getattr(self.config, "episodes_per_batch", 0))
 
   def open(self, policy_ids: Sequence[population.PolicyId],

@@ -38,10 +38,13 @@ import torch
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.oracles import data_parallel
+from open_spiel_ppsro.oracles import game_defaults
 from open_spiel_ppsro.oracles import learner as learner_lib
+from open_spiel_ppsro.oracles import mirror_descent
 from open_spiel_ppsro.oracles import optimiser
 from open_spiel_ppsro.oracles import policy_average
 from open_spiel_ppsro.oracles import ppo
+from open_spiel_ppsro.oracles import tabular_self_play
 from open_spiel_ppsro.policies import networks
 from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.simulators import of_game
@@ -50,8 +53,6 @@ from open_spiel_ppsro.simulators import simulator as simulator_lib
 # A batch of the default size has about this many decisions on a sampled game.
 # With four times as many phantom_ttt was learned more slowly.
 _DECISIONS_PER_BATCH = 4096
-# A batch on an enumerated game has so many episodes; they cost as much as one.
-_EPISODES_ON_TREES = 2 ** 20
 # The epsilon of Adam. A larger one makes shorter steps where gradients are
 # small.
 _EPSILON = 1e-5
@@ -69,7 +70,10 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
   """The settings of regularised self-play.
 
   Weights of magnet and proximal term are in units of the returns' scale, the
-  root mean square of the returns of random play.
+  root mean square of the returns of random play. What is None by default depends
+  on the game, see `game_defaults`. Of the fields from `proximal` to
+  `trace_decay` the loss on drawn episodes is made; that on expectations takes
+  `step_size` and `visit_exponent`.
 
   Attributes:
     network: the architecture of the network, which policy and value share, as
@@ -77,15 +81,16 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
     hidden_sizes: the widths of its hidden layers.
     episodes_per_batch: episodes played between two updates of the policy, by
       all workers together; by default those of about 4096 decisions on a
-      sampled game, and as many as cost nothing on an enumerated one.
+      sampled game, and the expectation of all on an enumerated one.
     epochs: the gradient passes over a batch.
     minibatches: the gradient steps of such a pass.
     learning_rate: the learning rate of Adam at first.
     magnet: the weight of the divergence from the magnet at first.
     decay_updates: after so many updates the learning rate has fallen to a half
       and the magnet to 0.7; after n times as many, to 1 / (1 + n) and to the
-      root of that. Nothing depends on how long a run will be. Fewer bring the
-      policy closer to an equilibrium, as long as it does not begin to circle.
+      root of that. On expectations the learning rate falls as the magnet does.
+      Nothing depends on how long a run will be. Fewer bring the policy closer
+      to an equilibrium, as long as it does not begin to circle.
     magnet_updates: the policy replaces the magnet every so many updates; 0
       keeps the uniformly random one.
     proximal: the weight of the divergence from the policy that played.
@@ -94,6 +99,9 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
     value_coefficient: the weight of the value loss.
     trace_decay: the lambda of generalised advantage estimation; 1 uses the
       returns of whole episodes.
+    step_size: how far a step on an expectation moves logits at first, as a
+      multiple of the advantages; it falls as the magnet does.
+    visit_exponent: see `mirror_descent.observation_weights`.
     answer: what is handed out on a sampled game: `mixture`, of 20 late
       snapshots, or `weights`, one network with the average of the weights. On
       an enumerated game it is the exact average of all policies.
@@ -104,14 +112,16 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
   episodes_per_batch: int | None = None
   epochs: int = 2
   minibatches: int = 4
-  learning_rate: float = 3e-3
-  magnet: float = 0.1
-  decay_updates: int = 600
+  learning_rate: float | None = None
+  magnet: float | None = None
+  decay_updates: int | None = None
   magnet_updates: int = 0
   proximal: float = 0.05
   clip: float = 0.2
   value_coefficient: float = 0.5
   trace_decay: float = 0.95
+  step_size: float = 3.0
+  visit_exponent: float = 0.6
   answer: str = "mixture"
   device: str = "cpu"
 
@@ -122,9 +132,9 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
     learner_lib.name_network(self)
     learner_lib.check_positive(
         self, "epochs", "minibatches", "learning_rate", "decay_updates", "clip",
-        "value_coefficient")
+        "value_coefficient", "step_size")
     learner_lib.check_not_negative(
-        self, "magnet", "magnet_updates", "proximal")
+        self, "magnet", "magnet_updates", "proximal", "visit_exponent")
     learner_lib.check_share(self, "trace_decay")
     learner_lib.check_sizes(self)
     if self.answer not in ANSWERS:
@@ -132,10 +142,7 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
                        f"of {', '.join(ANSWERS)}")
 
   def check_game(self, game: game_lib.Game) -> None:
-    if not game.plays_all_seats:
-      raise ValueError(
-          "self-play has one policy for both seats: make the oracle with "
-          "seat_symmetric=True, which works for two-player zero-sum games")
+    tabular_self_play.check_game(game)
     learner_lib.check_network(self.for_game(game), game, 1)
 
   def exploiters(self) -> list[learner_lib.LearnerConfig]:
@@ -143,17 +150,16 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
                          device=self.device).exploiters()
 
   def for_game(self, game: game_lib.Game) -> "SelfPlayConfig":
-    return learner_lib.with_network_of_game(self, game)
+    return learner_lib.with_network_of_game(game_defaults.complete(
+        self, game_defaults.of_self_play(self, game)), game)
 
   def steps_per_batch(self, game: game_lib.Game) -> float:
-    return of_game.steps_per_batch(game, 1) * self.num_episodes(game)
+    return of_game.steps_per_batch(game, self.num_episodes(game))
 
-  def num_episodes(self, game: game_lib.Game) -> int:
-    """Returns how many episodes a batch of all workers has."""
-    if self.episodes_per_batch is not None:
+  def num_episodes(self, game: game_lib.Game) -> int | None:
+    """Returns the episodes of a batch of all workers; None: an expectation."""
+    if self.episodes_per_batch is not None or game.is_enumerated:
       return self.episodes_per_batch
-    if game.is_enumerated:
-      return _EPISODES_ON_TREES
     return max(32, round(
         _DECISIONS_PER_BATCH / of_game.steps_per_batch(game, 1)))
 
@@ -162,7 +168,8 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
       seed_sequence: np.random.SeedSequence,
       team: data_parallel.SingleWorker = data_parallel.SingleWorker()
   ) -> "SelfPlayLearner":
-    return SelfPlayLearner(game, player, self, seed_sequence, team)
+    return SelfPlayLearner(game, player, self.for_game(game), seed_sequence,
+                           team)
 
 
 class Samples(NamedTuple):
@@ -286,12 +293,6 @@ def of_worker(state: dict[str, Any], rank: int, size: int) -> dict[str, Any]:
   return {**state, "rngs": state["rngs"][own * rank:own * (rank + 1)]}
 
 
-def _scale(batch):
-  """Returns the root mean square of the returns in a batch."""
-  return float(np.sqrt(batch.count @ batch.mean_return ** 2
-                       / batch.count.sum())) or 1.0
-
-
 def distinct(observations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Returns int `[V]` and `[U]`: distinct rows, and which of them each row is.
 
@@ -320,7 +321,7 @@ class SelfPlayLearner(learner_lib.Learner):
     Args:
       game: one that plays all seats.
       player: 0.
-      config: a `SelfPlayConfig`.
+      config: a `SelfPlayConfig` for this game.
       seed_sequence: of everything random.
       team: the workers that train together.
       streams: how many streams of episodes the team plays, each with random
@@ -332,7 +333,8 @@ class SelfPlayLearner(learner_lib.Learner):
     self._config = config
     self._simulator = of_game.make_simulator(game, player)
     own = max(1, streams // team.size)
-    self._num_episodes = -(-config.num_episodes(game) // (own * team.size))
+    episodes = config.num_episodes(game)
+    self._num_episodes = episodes and -(-episodes // (own * team.size))
     network_seed, *episode_seeds = seed_sequence.spawn(1 + own * team.size)
     self._rngs = [np.random.default_rng(seed) for seed in
                   episode_seeds[own * team.rank:own * (team.rank + 1)]]
@@ -387,26 +389,30 @@ class SelfPlayLearner(learner_lib.Learner):
   def train(self, opponents: Any, num_steps: int,
             stationary: bool) -> learner_lib.TrainingReport:
     del opponents, stationary  # Its only opponent is itself, as it is now.
-    totals = np.zeros(3)  # The entries are steps, episodes, summed returns.
+    # The entries are steps, episodes, weights of batches, summed returns.
+    totals = np.zeros(4)
     while totals[0] < num_steps:
       batches = [self._simulator.play_itself(
           self.current, self._num_episodes, rng) for rng in self._rngs]
       everyone = self._team.gather(*np.sum([
-          (batch.num_steps, batch.num_episodes,
-           batch.num_episodes * batch.episode_return) for batch in batches],
-                                           axis=0))
+          (batch.num_steps, batch.num_episodes, batch.weight,
+           batch.weight * batch.episode_return) for batch in batches], axis=0))
       if self._return_scale is None:
-        scale = np.mean([_scale(batch) for batch in batches])
+        scale = np.mean(list(map(tabular_self_play.return_scale, batches)))
         self._return_scale = float(self._team.gather(scale).mean())
-      self._update([self._samples(batch) for batch in batches])
+      if self._num_episodes is None:
+        self._fit(batches)
+      else:
+        self._update([self._samples(batch) for batch in batches])
+      self._take_in()
       for batch in batches:
         learner_lib.check_finite(self._network.parameters, batch.episode_return)
       totals += everyone.sum(axis=0)
-    steps, episodes, total_return = totals.tolist()
+    steps, episodes, weight, total_return = totals.tolist()
     # The first worker of a team speaks for all.
     policy: Any = self.answer() if self._team.rank == 0 else None
     return learner_lib.TrainingReport(
-        policy=policy, mean_return=total_return / episodes,
+        policy=policy, mean_return=total_return / weight,
         steps=int(steps), episodes=int(episodes))
 
   def answer(self) -> policy_lib.Policy | None:
@@ -457,11 +463,8 @@ class SelfPlayLearner(learner_lib.Learner):
         visit_weight=as_tensor(visits / visits.sum()),
         advantage=as_tensor(summed(gain) / np.maximum(count, 1)),
         old_log_probs=log_probs,
-        # Zeros stand for a uniform magnet: only differences matter.
-        magnet_log_probs=(
-            torch.zeros_like(log_probs) if self._magnet is None
-            else networks.masked_log_softmax(
-                self._magnet(observations)[:, :-1], illegal)),
+        magnet_log_probs=self._magnet_log_probs(
+            observations, illegal, log_probs),
         value_target=as_tensor(
             summed(gain + value[batch.row]).sum(axis=1) / visits))
 
@@ -470,7 +473,7 @@ class SelfPlayLearner(learner_lib.Learner):
     config = self._config
     # The weaker the magnet, the less it damps what noise and circling do to the
     # policy; so the learning rate falls faster than the magnet.
-    share = 1 / (1 + self._updates / config.decay_updates)
+    share = self._share()
     magnet = config.magnet * math.sqrt(share)
     learning_rate = config.learning_rate * share
     for _ in range(config.epochs):
@@ -488,6 +491,70 @@ class SelfPlayLearner(learner_lib.Learner):
         if norm > _LARGEST_GRADIENT:
           gradient *= _LARGEST_GRADIENT / norm
         self._optimizer.step(gradient, learning_rate)
+
+  def _share(self):
+    """Returns which share is left of what falls with the updates."""
+    return 1 / (1 + self._updates / self._config.decay_updates)
+
+  def _fit(self, batches):
+    """Fits the network to the step in closed form, on expectations."""
+    config = self._config
+    decay = math.sqrt(self._share())
+    streams = [self._targets(batch, decay) for batch in batches]
+    for _ in range(config.epochs):
+      parts = [np.array_split(rng.permutation(len(samples.observations)),
+                              config.minibatches)
+               for rng, samples in zip(self._rngs, streams)]
+      for rows_of_streams in zip(*parts):
+        gradients = []
+        for samples, rows in zip(streams, rows_of_streams):
+          part = samples.rows(torch.as_tensor(rows))
+          output = self._network.module(part.observations)
+          gradient = torch.zeros_like(output)
+          # The weights of a minibatch sum to its share of the batch.
+          gradient[:, :-1] = config.minibatches * mirror_descent.logit_gradient(
+              output.detach()[:, :-1], part)
+          gradients.append(self._network.backward(output, gradient).clone())
+        self._optimizer.step(
+            self._team.mean(sum(gradients[1:], gradients[0]) / len(gradients)),
+            config.learning_rate * decay)
+
+  def _targets(self, batch, decay):
+    """Returns the `MirrorSamples` of an expectation, after a step from it."""
+    config = self._config
+    count, total = batch.per_action()
+    visited = np.flatnonzero(count.sum(axis=1))
+
+    def as_tensor(array):
+      return torch.as_tensor(array, dtype=torch.float32, device=config.device)
+
+    rows = torch.as_tensor(visited, device=config.device)
+    count, total = count[visited], total[visited]
+    observations = self._observations(batch.observations)[rows]
+    illegal = self._illegal(batch.legal_actions_mask)[rows]
+    log_probs = networks.masked_log_softmax(
+        self._network(observations)[:, :-1], illegal)
+    logits = tabular_self_play.step(
+        log_probs, as_tensor(tabular_self_play.action_advantages(count, total)
+                             / self._return_scale),
+        self._magnet_log_probs(observations, illegal, log_probs),
+        config.magnet * decay, config.step_size * decay)
+    weight = as_tensor(mirror_descent.observation_weights(
+        count.sum(axis=1), config.visit_exponent))
+    return mirror_descent.MirrorSamples(
+        observations=observations, illegal=illegal,
+        target=networks.masked_log_softmax(logits, illegal).exp(),
+        weight=weight, visit_weight=weight, value_target=weight)
+
+  def _magnet_log_probs(self, observations, illegal, log_probs):
+    # Zeros stand for a uniform magnet: only differences matter.
+    return (torch.zeros_like(log_probs) if self._magnet is None
+            else networks.masked_log_softmax(
+                self._magnet(observations)[:, :-1], illegal))
+
+  def _take_in(self):
+    """Counts an update and averages the policy that it has led to."""
+    config = self._config
     self._updates += 1
     self._average.add(self.current, self._updates)
     if config.magnet_updates and not self._updates % config.magnet_updates:

@@ -39,6 +39,7 @@ from open_spiel_ppsro.oracles import data_parallel
 from open_spiel_ppsro.oracles import game_defaults
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import self_play
+from open_spiel_ppsro.oracles import tabular_self_play
 from open_spiel_ppsro.policies import networks
 from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.policies import storage
@@ -56,6 +57,10 @@ SHARE = 0.5
 # more time left for rounds.
 _BATCHES_PER_SECOND = 30
 _BATCHES_PER_SECOND_ON_STATES = 15
+# On an enumerated game it updates a table, exactly; so many seconds a batch
+# takes at least, and for each information state.
+_SECONDS_OF_UPDATE = 5e-4
+_SECONDS_PER_INFOSTATE = 3e-6
 # A slow machine may take so many times its share before the clock ends
 # self-play, and this part of the time is left for rounds.
 _PATIENCE = 1.5
@@ -70,8 +75,9 @@ _STREAMS = 2
 # snapshots has so much, for each player. Of 20 equal weights that takes away a
 # fifth of the exploitability on Leduc poker and liar's dice.
 _WEIGHING_SHARE = 0.15
-# Batches between two looks at the clock.
+# Between two looks at the clock so many batches, or those of so many seconds.
 _BATCHES_PER_CALL = 4
+_SECONDS_PER_CALL = 0.1
 
 
 def budget(limits: limits_lib.Limits, share: float, scheme: schemes.Scheme,
@@ -96,9 +102,9 @@ def budget(limits: limits_lib.Limits, share: float, scheme: schemes.Scheme,
     if number is not None:
       found.append(share / (1 - share) * number * scheme.batches_per_round
                    * scheme.num_levels * oracle.played_game.num_populations)
-  if limits.max_episodes is not None:
-    found.append(share * limits.max_episodes
-                 / self_play.SelfPlayConfig().num_episodes(oracle.played_game))
+  episodes = self_play.SelfPlayConfig().num_episodes(oracle.played_game)
+  if limits.max_episodes is not None and episodes is not None:
+    found.append(share * limits.max_episodes / episodes)
   seconds = limits.time_limit_seconds
   if seconds == math.inf and not found:
     seconds = limits_lib.Limits().time_limit_seconds
@@ -108,6 +114,9 @@ def budget(limits: limits_lib.Limits, share: float, scheme: schemes.Scheme,
 
 
 def _batches_per_second(game):
+  if game.is_enumerated:
+    return 1 / (_SECONDS_OF_UPDATE + _SECONDS_PER_INFOSTATE * sum(
+        map(len, game.original.infostates)))
   has_arrays = phantom_board.of_string(str(game.original.game)) is not None
   return _BATCHES_PER_SECOND if has_arrays else _BATCHES_PER_SECOND_ON_STATES
 
@@ -123,9 +132,14 @@ class _Worker:
 
   def __init__(self, shared, seed_sequence, rendezvous):
     game = seat_symmetry.symmetrise(shared.original)
-    self._learner = self_play.SelfPlayLearner(
-        game, 0, self_play.SelfPlayConfig(), seed_sequence,
-        data_parallel.join(rendezvous), _STREAMS)
+    self._learner: Any
+    if game.is_enumerated:
+      self._learner = tabular_self_play.TabularSelfPlayConfig().make_learner(
+          game, 0, seed_sequence)
+    else:
+      self._learner = self_play.SelfPlayLearner(
+          game, 0, self_play.SelfPlayConfig().for_game(game), seed_sequence,
+          data_parallel.join(rendezvous), _STREAMS)
 
   def train(self, num_batches):
     """Returns how many environment steps and episodes some batches took."""
@@ -217,12 +231,15 @@ class SelfPlay:
           np.random.SeedSequence(seed, spawn_key=(
               population_lib.SELF_PLAY_SEED_KEY,)), place,
           apart_from=self._names[:rank],
-          state=state["learner"] and self_play.of_worker(
-              state["learner"], rank, size))
+          state=state["learner"] and (
+              state["learner"] if size == 1 else self_play.of_worker(
+                  state["learner"], rank, size)))
 
   def train(self) -> bool:
     """Plays some batches; returns whether there are more to play."""
-    count = min(_BATCHES_PER_CALL, self.num_batches - self.batches)
+    count = min(max(_BATCHES_PER_CALL, int(
+        _SECONDS_PER_CALL * _batches_per_second(self._game))),
+                self.num_batches - self.batches)
     if count > 0:
       self._executor.save_if_due()
       (steps, episodes), *_ = self._executor.call(
@@ -234,9 +251,11 @@ class SelfPlay:
 
   def state(self) -> dict[str, Any]:
     """Returns its state, for another one to go on from."""
+    states = self._executor.states(self._names)
     return {"num_batches": self.num_batches, "batches": self.batches,
             "steps": self.steps, "episodes": self.episodes,
-            "learner": self_play.of_team(self._executor.states(self._names))}
+            "learner": states[0] if len(states) == 1 else self_play.of_team(
+                states)}
 
   def end(self, per_player: bool = False) -> openspiel_policy.Policy:
     """Ends the learner and returns what it has found, for all seats.

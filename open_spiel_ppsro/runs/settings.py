@@ -37,7 +37,8 @@ def oracle_name(config: learner_lib.LearnerConfig) -> str:
   if config.trains_rows:
     return "ppo"  # It trains the one network of all rows by PPO.
   if config.plays_itself:
-    return "mmd"  # Magnetic mirror descent.
+    # Magnetic mirror descent, or the same with exact updates.
+    return "exact" if config.needs_enumerated_game else "mmd"
   for name, known in configurations.ORACLES.items():
     if type(config) is known:
       return name

@@ -154,8 +154,8 @@ class Simulator(abc.ABC):
     """
 
   @abc.abstractmethod
-  def play_itself(self, policy: PolicyFunction, num_episodes: int,
-                  rng: np.random.Generator) -> EpisodeBatch:
+  def play_itself(self, policy: PolicyFunction, num_episodes: int | None,
+                  rng: np.random.Generator | None) -> EpisodeBatch:
     """Returns episodes in which a policy plays all seats, all its decisions.
 
     One population has to play all seats, see `seat_symmetry.symmetrise`.
@@ -163,8 +163,9 @@ class Simulator(abc.ABC):
 
     Args:
       policy: the policy of all players.
-      num_episodes: how many episodes to play.
-      rng: the generator of all random numbers.
+      num_episodes: how many episodes to play; None for the expectation, on an
+        enumerated game.
+      rng: the generator of all random numbers; an expectation needs none.
     """
 
   @abc.abstractmethod

@@ -79,9 +79,10 @@ class StateSimulator(simulator_lib.Simulator):
     return _batch(returns, num_steps, decisions, float(own.mean()))
 
   def play_itself(self, policy: simulator_lib.PolicyFunction,
-                  num_episodes: int, rng: np.random.Generator
+                  num_episodes: int | None, rng: np.random.Generator | None
                   ) -> simulator_lib.EpisodeBatch:
     assert self._game.plays_all_seats, "the policy has to know all seats"
+    assert num_episodes is not None and rng is not None, "nothing is enumerated"
     self._opponents = None
     returns, num_steps, decisions = play_lib.play(
         self._game, [policy], np.zeros((self._game.num_players, num_episodes),

@@ -162,7 +162,7 @@ class TreeSimulator(simulator_lib.Simulator):
         num_episodes, rng)
 
   def play_itself(self, policy: simulator_lib.PolicyFunction,
-                  num_episodes: int, rng: np.random.Generator
+                  num_episodes: int | None, rng: np.random.Generator | None
                   ) -> simulator_lib.EpisodeBatch:
     tree = self._tree
     assert tree.plays_all_seats, "the policy has to know all seats"
