@@ -70,10 +70,10 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
   """The settings of regularised self-play.
 
   Weights of magnet and proximal term are in units of the returns' scale, the
-  root mean square of the returns of random play. What is None by default depends
-  on the game, see `game_defaults`. Of the fields from `proximal` to
-  `trace_decay` the loss on drawn episodes is made; that on expectations takes
-  `step_size` and `visit_exponent`.
+  root mean square of the returns of random play. What is None by default
+  depends on the game, see `game_defaults`. The fields from `proximal` to
+  `trace_decay` are for drawn episodes, `step_size` and `visit_exponent` for
+  expectations.
 
   Attributes:
     network: the architecture of the network, which policy and value share, as
@@ -398,7 +398,8 @@ class SelfPlayLearner(learner_lib.Learner):
           (batch.num_steps, batch.num_episodes, batch.weight,
            batch.weight * batch.episode_return) for batch in batches], axis=0))
       if self._return_scale is None:
-        scale = np.mean(list(map(tabular_self_play.return_scale, batches)))
+        scale = float(np.mean(list(map(tabular_self_play.return_scale,
+                                       batches))))
         self._return_scale = float(self._team.gather(scale).mean())
       if self._num_episodes is None:
         self._fit(batches)
