@@ -150,6 +150,7 @@ class CheckLearnerTest(parameterized.TestCase):
 
   @parameterized.product(config=EVERYWHERE, evaluation=("exact", "sampled"))
   @pytest.mark.slow
+  @pytest.mark.sweep(4)
   def test_learners_of_the_package_pass(self, config, evaluation):
     checks.check_learner(config, evaluation=evaluation, num_steps=60)
 

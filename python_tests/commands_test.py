@@ -381,7 +381,7 @@ class EvaluateTest(CommandsTestCase):
     # What one earns the other loses.
     self.assertAlmostEqual(values.sum(), 0, places=3)
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_a_sampled_run(self):
     ppsro.run("kuhn_poker", "sequential",
               ppsro.PPOConfig(episodes_per_batch=32, hidden_sizes=(4,)),
@@ -408,7 +408,7 @@ class EvaluateTest(CommandsTestCase):
 
 class ExportTest(CommandsTestCase):
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_a_run_is_exported(self):
     path = self.run_of(rounds=4)
     lines, _ = self.call(

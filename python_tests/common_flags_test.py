@@ -103,6 +103,7 @@ class FlagsTestCase(parameterized.TestCase):
 class ReadersTest(FlagsTestCase):
 
   @parameterized.parameters(*READERS)
+  @pytest.mark.sweep(8)
   def test_who_reads_a_flag(self, flag, schemes, oracles):
     played = []
     with mock.patch.object(
@@ -221,6 +222,7 @@ class ResumeTest(FlagsTestCase):
       ("exact", "ppo", 2 ** 20), ("exact", "dqn", 2 ** 20),
       ("exact", "exact", None), ("sampled", "ppo", None))
   @pytest.mark.slow
+  @pytest.mark.sweep(1)
   def test_a_default_batch_of_version_0_1_is_drawn(self, evaluation, oracle,
                                                    expected):
     self.play(f"--evaluation={evaluation}", f"--oracle={oracle}",

@@ -14,7 +14,9 @@
 
 """How pytest runs the tests."""
 
+import collections
 import contextlib
+import inspect
 import multiprocessing
 from multiprocessing import forkserver
 import os
@@ -86,7 +88,17 @@ def short_starts():
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-  """Makes every thorough test a slow one, so that `not slow` leaves it out."""
+  """Makes most cases of a sweep thorough, and every thorough test a slow one.
+
+  So `not slow` leaves out what is thorough.
+  """
+  cases = collections.Counter()
   for item in items:
+    sweep = item.get_closest_marker("sweep")
+    if sweep:
+      test = item.cls, inspect.unwrap(item.function)
+      cases[test] += 1
+      if cases[test] > sweep.args[0]:
+        item.add_marker("thorough")
     if item.get_closest_marker("thorough"):
       item.add_marker("slow")

@@ -83,6 +83,7 @@ class TrainingTest(parameterized.TestCase):
                             temperature=0.1)),
       evaluation=("exact", "sampled"))
   @pytest.mark.slow
+  @pytest.mark.sweep(1)
   def test_same_bits_wherever_they_live(self, config, evaluation):
     rounds, policies = 3, 4
 
@@ -103,7 +104,7 @@ class TrainingTest(parameterized.TestCase):
     self.assertEqual(state["training_episodes"],
                      2 * alone_state["training_episodes"])
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_they_find_the_best_response(self):
     with pipelined.PipelinedOracle(
         "kuhn_poker", ppo.PPOConfig(), process_executor.ProcessExecutor(2),

@@ -168,6 +168,7 @@ class PipelineExampleTest(ExampleTestCase):
       (0.8, "--scheme=pipeline", "--target_exploitability=0.4",
        "--meta_strategy=fictitious_play", "--plateau_delta=0.1",
        "--warmup_steps=2000", "--hidden_sizes=16,16"))
+  @pytest.mark.sweep(7)
   def test_every_scheme_runs(self, bound, *arguments):
     lines, errors = self.call(
         "pipeline_psro_example", "--game_name=kuhn_poker",
@@ -192,6 +193,7 @@ class PipelineExampleTest(ExampleTestCase):
       ("--game_name=kuhn_poker(players=3)", "--evaluation=sampled",
        "--meta_strategy=cce", "--episodes_per_batch=256"))
   @pytest.mark.slow
+  @pytest.mark.sweep(2)
   def test_sampled_games(self, *arguments):
     lines, errors = self.call(
         "pipeline_psro_example", *arguments, "--executor=serial", NO_LIMIT,
@@ -263,6 +265,7 @@ class PipelineExampleTest(ExampleTestCase):
       ("--num_levels=two", "num_levels"),
       ("kuhn_poker", "unexpected argument 'kuhn_poker'"))
   @pytest.mark.slow
+  @pytest.mark.sweep(1)
   def test_bad_input_ends_a_process_with_one_line(self, argument, names):
     code, lines, errors = testing.run_example(
         "pipeline_psro_example", argument, self.output_dir)

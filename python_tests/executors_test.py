@@ -155,7 +155,7 @@ class ExecutorTest(parameterized.TestCase):
       after = executor.call([("a", "process_id", ()), ("b", "process_id", ())])
       self.assertLen({*before, *after}, 4)
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_workers_end_with_their_parent(self):
     code = ("import multiprocessing, os, signal, testing\n"
             "from open_spiel_ppsro.executors import process_executor\n"

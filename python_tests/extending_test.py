@@ -78,6 +78,7 @@ class PageTest(ExtensionTestCase):
     self.assertLen(USES, 3)
 
   @parameterized.parameters(*USES)
+  @pytest.mark.sweep(1)
   def test_what_uses_the_modules_runs(self, code):
     exec(compile(code, "extend.md", "exec"), {})  # pylint: disable=exec-used
 

@@ -129,6 +129,7 @@ class FirstPolicyTest(parameterized.TestCase):
           ppsro.Limits(60.0), 0.5, solver.scheme, oracle), 900)
 
   @parameterized.parameters("pipeline", "rectified", "neupl", "self_play")
+  @pytest.mark.sweep(2)
   def test_what_a_run_begins_with_by_default(self, scheme):
     found = []
 
@@ -191,6 +192,7 @@ class FirstPolicyTest(parameterized.TestCase):
 
   @parameterized.parameters("exact", "sampled")
   @pytest.mark.slow
+  @pytest.mark.sweep(1)
   def test_a_run_begins_with_another_and_resumes(self, evaluation):
     options = {"evaluation": evaluation}
     if evaluation == "sampled":

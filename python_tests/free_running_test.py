@@ -25,6 +25,7 @@ import threading
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+import pytest
 
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro import solver as solver_lib
@@ -101,6 +102,7 @@ class FreeRunningTest(parameterized.TestCase):
       max_staleness=(1, 2, 4, 7),
       scheme=(lambda: schemes.Pipeline(3), lambda: schemes.NaiveParallel(3),
               lambda: schemes.DCH(3), schemes.Sequential))
+  @pytest.mark.sweep(4)
   def test_staleness_is_bounded_and_nobody_is_left_behind(
       self, max_staleness, scheme):
     solver = make_solver(LatestFirst(), max_staleness, scheme())

@@ -139,6 +139,7 @@ class ImportsTest(parameterized.TestCase):
       ("open_spiel_ppsro.runs.run", "cvxpy networkx matplotlib"),
       ("open_spiel_ppsro", "torch pyspiel numpy matplotlib"))
   @pytest.mark.slow
+  @pytest.mark.sweep(1)
   def test_workers_import_little(self, module, absent):
     process = testing.start_python(
         "-c", f"import sys, {module}\n"
@@ -146,7 +147,7 @@ class ImportsTest(parameterized.TestCase):
     output, errors = process.communicate(timeout=testing.PATIENCE_SECONDS)
     self.assertEqual((process.returncode, output.split()), (0, []), errors)
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_late_imports_come_when_they_are_used(self):
     process = testing.start_python(
         "-c", "import sys, inspect, open_spiel_ppsro.solver\n"

@@ -185,6 +185,7 @@ class BoardWalkTest(parameterized.TestCase):
         found.best_responses, by_states(game, policies, threshold), atol=1e-6)
 
   @parameterized.parameters(*BOARDS)
+  @pytest.mark.sweep(1)
   def test_bounds_narrow(self, name):
     game = pyspiel.load_game(name)
     policies = mixtures(game, .1)
@@ -199,7 +200,7 @@ class BoardWalkTest(parameterized.TestCase):
       before = found
     self.assertLess(found.width, .2 * first.width)
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_workers_share_the_walk(self):
     game = pyspiel.load_game("phantom_ttt")
     policies = mixtures(game, .1)

@@ -210,6 +210,7 @@ class KillPointsTest(parameterized.TestCase):
       (DQN, schemes.Sequential),
       (NEUPL, lambda: schemes.NeuPL(3)))
   @pytest.mark.slow
+  @pytest.mark.sweep(1)
   def test_workers_killed_all_the_time(self, config, scheme):
     play(self.path / "whole", False, config, scheme())
     deaths = 0

@@ -17,6 +17,7 @@
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+import pytest
 
 from open_spiel_ppsro import population
 from open_spiel_ppsro.games import game_tree
@@ -56,6 +57,7 @@ class DeepLearnersTest(parameterized.TestCase):
       config=(ppo.PPOConfig(), dqn.DQNConfig()),
       name=("kuhn_poker", "leduc_poker", "kuhn_poker(players=3)"),
       player=(0, 1))
+  @pytest.mark.sweep(4)
   def test_come_close_to_the_best_response(self, config, name, player):
     tree, report = train(config, name, player, 30)
     uniform = plans(tree, [tree.uniform_table(p)

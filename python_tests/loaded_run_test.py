@@ -84,6 +84,7 @@ class LoadedRunTest(parameterized.TestCase):
 
   @parameterized.parameters(*RUNS)
   @pytest.mark.slow
+  @pytest.mark.sweep(4)
   def test_every_kind_of_run(self, name):
     summary, solver = play(name, self.path)
     run = ppsro.load(self.path, "meta_nash")
@@ -142,6 +143,7 @@ class LoadedRunTest(parameterized.TestCase):
 
   @parameterized.parameters("exact", "correlated", "networks")
   @pytest.mark.slow
+  @pytest.mark.sweep(1)
   def test_members_are_drawn_by_their_probabilities(self, name):
     play(name, self.path)
     run = ppsro.load(self.path)
@@ -167,6 +169,7 @@ class LoadedRunTest(parameterized.TestCase):
   @parameterized.parameters("exact", "networks_drawn_seats", "correlated",
                             "simultaneous")
   @pytest.mark.slow
+  @pytest.mark.sweep(1)
   def test_bots_earn_what_the_mixture_does(self, name):
     play(name, self.path)
     run = ppsro.load(self.path)

@@ -58,7 +58,7 @@ class TabularLimitTest(parameterized.TestCase):
 
 class RockPaperScissorsTest(absltest.TestCase):
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_rows_cycle_and_the_mixture_is_uniform(self):
     tree = normal_form.from_payoffs([[0, -1, 1], [1, 0, -1], [-1, 1, 0]])
     rock = policy.TabularPolicy(tree.game)

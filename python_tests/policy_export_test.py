@@ -177,6 +177,7 @@ class OnnxTest(parameterized.TestCase):
 
   @parameterized.parameters(0, 1, 2, "greedy", "table", "resnet", "conv(5,6)")
   @pytest.mark.slow
+  @pytest.mark.sweep(1)
   def test_it_answers_as_the_member(self, which):
     tree = ppsro.enumerate_game("leduc_poker")
     infostates = tree.infostates[1]

@@ -52,6 +52,7 @@ class AgainstOpenSpielTest(parameterized.TestCase):
       options=({}, {"prd_gamma": 1e-2},
                {"average_over_last_n_strategies": 500}),
       prd_dt=(1e-3, 1e-2))
+  @pytest.mark.sweep(10)
   def test_projected_replicator_dynamics(self, game, options, prd_dt):
     ours = population_dynamics.projected_replicator_dynamics(
         game[1], prd_iterations=3000, prd_dt=prd_dt, **options)

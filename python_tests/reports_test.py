@@ -170,6 +170,7 @@ class RecordTest(parameterized.TestCase):
       (True, True, ("training_seconds", "evaluation_seconds",
                     "round_seconds"),
        {"meta_strategy", "gaps", "payoffs", "time"}))
+  @pytest.mark.sweep(1)
   def test_what_an_older_run_did_not_record_is_said(
       self, history, checkpoints, columns, absent):
     path = copy_of(self, self.path)
@@ -185,6 +186,7 @@ class RecordTest(parameterized.TestCase):
     self.assertEqual([life.rounds for life in record.lives[0]],
                      [life.rounds for life in self.record.lives[0]])
 
+  @pytest.mark.thorough
   def test_a_run_that_goes_on_is_read(self):
     path = copy_of(self, self.path)
     (path / "result.json").unlink()

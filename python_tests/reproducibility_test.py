@@ -94,6 +94,7 @@ class LockstepTest(parameterized.TestCase):
   @parameterized.named_parameters(
       (name, *case) for name, case in CASES.items())
   @pytest.mark.slow
+  @pytest.mark.sweep(3)
   def test_in_processes_and_with_another_seed(self, *case):
     serial = play(*case)
     self.check_numbers_of_workers(serial, case, 2)

@@ -96,6 +96,7 @@ class ResumeTest(parameterized.TestCase):
   @parameterized.named_parameters(
       (name, *case) for name, case in CASES.items())
   @pytest.mark.slow
+  @pytest.mark.sweep(4)
   def test_same_bits_from_any_round(self, config, make_scheme, options):
     _, whole = make_solver(config, make_scheme(), **options)
     results, states = [], {}

@@ -154,6 +154,7 @@ class EnvironmentTest(parameterized.TestCase):
       game=(("kuhn_poker", 0), ("kuhn_poker", 1), ("kuhn_poker(players=3)", 1),
             ("tiny_hanabi", 1)),
       evaluation=("exact", "sampled"), is_joint=(False, True))
+  @pytest.mark.sweep(4)
   def test_episodes_have_their_distribution(self, game, evaluation, is_joint):
     name, player = game
     game = opened(name, evaluation)
@@ -246,6 +247,7 @@ class EnvironmentTest(parameterized.TestCase):
 class AgentsTest(parameterized.TestCase):
 
   @parameterized.product(evaluation=("exact", "sampled"), player=(0, 1))
+  @pytest.mark.sweep(1)
   def test_q_learning_comes_to_the_best_response(self, evaluation, player):
     config = ppsro.RLAgentConfig(
         tabular_qlearner.QLearner,
@@ -271,6 +273,7 @@ class AgentsTest(parameterized.TestCase):
     self.assertGreaterEqual(report.steps, 12000)
 
   @parameterized.parameters(*AGENTS)
+  @pytest.mark.sweep(1)
   def test_comes_back_from_disk(self, config):
     game = opened("kuhn_poker", "exact")
     config.check_game(game)

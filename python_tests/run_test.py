@@ -200,7 +200,7 @@ class MeasuredRunTest(RunTestCase):
     self.assertIsNotNone(summary.nash_conv_lower_bound)
     self.assertIsNotNone(summary.exploitability_low)
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_what_arrives_while_the_run_goes_on_is_in_the_metrics(self):
     def wait(solver, result):
       del solver
@@ -288,6 +288,7 @@ class MeasuredRunTest(RunTestCase):
       ("policy", "there is no policy class 'OnlyHere' here"),
       ("process", "its process ended"))
   @pytest.mark.slow
+  @pytest.mark.sweep(1)
   def test_a_failure_costs_the_measurement_alone(self, what, message):
     class OnlyHere(ppsro.FunctionPolicy):
 

@@ -19,6 +19,7 @@ import dataclasses
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+import pytest
 import torch
 
 from open_spiel_ppsro import schemes
@@ -352,6 +353,7 @@ class SelfPlayTest(parameterized.TestCase):
               (self_play.SelfPlayConfig(episodes_per_batch=2 ** 16), 0.1),
               (tabular_self_play.TabularSelfPlayConfig(), 0.04)),
       seed=(0, 1))
+  @pytest.mark.sweep(3)
   def test_comes_close_to_the_equilibrium(self, config, seed):
     config, most = config
     oracle, solver = testing.make_solver(

@@ -66,7 +66,7 @@ class PropertiesTest(absltest.TestCase):
 
   @hypothesis.given(options, st.integers(0, 3), st.integers(1, 3))
   @hypothesis.settings(max_examples=40)
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_any_options(self, chosen, before, after):
     self.check(chosen, before, after)
 

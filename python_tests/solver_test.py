@@ -74,6 +74,7 @@ class ConvergenceTest(parameterized.TestCase):
       # Six levels are enough, but nothing makes DCH find the right ones.
       (lambda: schemes.DCH(6), False, 0.5),
       (schemes.Rectified, True), (lambda: schemes.Pipeline(3), True))
+  @pytest.mark.sweep(2)
   def test_ppo_brings_kuhn_close(self, scheme, seat_symmetric, bound=0.1):
     oracle, solver = testing.make_solver(
         "kuhn_poker", SMALL_PPO, scheme(), seat_symmetric=seat_symmetric)
@@ -204,6 +205,7 @@ class AnswersTest(parameterized.TestCase):
       # Policies change after they were mixed.
       ("kuhn_poker", FAST_PPO, lambda: schemes.DCH(3), False),
       ("leduc_poker", exact.ExactConfig(), lambda: schemes.Pipeline(2), False))
+  @pytest.mark.sweep(2)
   def test_the_least_exploitable_mixture_is_as_openspiel_measures_it(
       self, name, config, scheme, seat_symmetric):
     oracle, solver = testing.make_solver(

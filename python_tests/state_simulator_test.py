@@ -90,6 +90,7 @@ class AgainstTheTreeTest(parameterized.TestCase):
       *[(name, False) for name in GAMES],
       ("kuhn_poker", True), ("leduc_poker", True),
       ("goofspiel(num_cards=3,imp_info=true)", True))
+  @pytest.mark.sweep(3)
   def test_means_are_the_exact_ones(self, name, symmetric):
     tree, game = both(name, symmetric)
     players = range(game.num_players)
@@ -232,6 +233,7 @@ class StateGameTest(parameterized.TestCase):
       "phantom_ttt", "dark_hex(board_size=3)", "liars_dice(numdice=2)",
       "goofspiel(num_cards=8,imp_info=true)", "battleship", "backgammon",
       "connect_four", "blotto", "bargaining", "leduc_poker(players=3)")
+  @pytest.mark.sweep(5)
   def test_real_games_play(self, name):
     game = pickle.loads(pickle.dumps(state_game.state_game(name)))
     simulator = state_simulator.StateSimulator(game, 0)
@@ -282,6 +284,7 @@ class SampledEvaluatorTest(parameterized.TestCase):
       ("kuhn_poker", False, 10, 300, 0.6),
       ("leduc_poker", True, 10, 300, 2))
   @pytest.mark.slow
+  @pytest.mark.sweep(2)
   def test_payoffs_within_standard_errors(self, *case):
     self._check_payoffs(*case)
 
@@ -344,6 +347,7 @@ class SampledEvaluatorTest(parameterized.TestCase):
   @parameterized.parameters(
       ("leduc_poker", False, 0), ("leduc_poker", False, 1),
       ("kuhn_poker", True, 0), ("blotto(coins=5,fields=2)", False, 1))
+  @pytest.mark.sweep(1)
   def test_training_tells_of_payoffs(self, name, symmetric, player):
     tree, game = both(name, symmetric)
     population = population_lib.Population(game.num_populations)
