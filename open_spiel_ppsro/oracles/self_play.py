@@ -471,12 +471,42 @@ class SelfPlayLearner(learner_lib.Learner):
 
   def _update(self, streams):
     """Takes the passes over a batch, given as the `Samples` of each stream."""
-    config = self._config
     # The weaker the magnet, the less it damps what noise and circling do to the
     # policy; so the learning rate falls faster than the magnet.
     share = self._share()
-    magnet = config.magnet * math.sqrt(share)
-    learning_rate = config.learning_rate * share
+    magnet = self._config.magnet * math.sqrt(share)
+
+    def by_output(output, samples):
+      return loss_gradient(output, samples, self._config, magnet)
+
+    self._descend(streams, by_output, share)
+
+  def _fit(self, batches):
+    """Fits the network to the step in closed form, on expectations."""
+    decay = math.sqrt(self._share())
+
+    def by_output(output, samples):
+      gradient = torch.zeros_like(output)  # The value is not trained.
+      gradient[:, :-1] = mirror_descent.logit_gradient(output[:, :-1], samples)
+      return gradient
+
+    self._descend([self._targets(batch, decay) for batch in batches],
+                  by_output, decay)
+
+  def _share(self):
+    """Returns which share is left of what falls with the updates."""
+    return 1 / (1 + self._updates / self._config.decay_updates)
+
+  def _descend(self, streams, by_output, share):
+    """Takes the passes over the samples of each stream, in minibatches.
+
+    Args:
+      streams: the samples of each.
+      by_output: a function from output and samples to the gradient of the loss
+        by the output.
+      share: of the learning rate.
+    """
+    config = self._config
     for _ in range(config.epochs):
       parts = [np.array_split(rng.permutation(len(samples.observations)),
                               config.minibatches)
@@ -484,41 +514,15 @@ class SelfPlayLearner(learner_lib.Learner):
       for rows_of_streams in zip(*parts):
         # A network may return its gradients in one and the same tensor.
         gradients = [
-            self._gradient(samples.rows(torch.as_tensor(rows)), magnet).clone()
+            self._gradient(samples.rows(torch.as_tensor(rows)),
+                           by_output).clone()
             for samples, rows in zip(streams, rows_of_streams)]
         gradient = self._team.mean(
             sum(gradients[1:], gradients[0]) / len(gradients))
         norm = float(gradient.norm())
         if norm > _LARGEST_GRADIENT:
           gradient *= _LARGEST_GRADIENT / norm
-        self._optimizer.step(gradient, learning_rate)
-
-  def _share(self):
-    """Returns which share is left of what falls with the updates."""
-    return 1 / (1 + self._updates / self._config.decay_updates)
-
-  def _fit(self, batches):
-    """Fits the network to the step in closed form, on expectations."""
-    config = self._config
-    decay = math.sqrt(self._share())
-    streams = [self._targets(batch, decay) for batch in batches]
-    for _ in range(config.epochs):
-      parts = [np.array_split(rng.permutation(len(samples.observations)),
-                              config.minibatches)
-               for rng, samples in zip(self._rngs, streams)]
-      for rows_of_streams in zip(*parts):
-        gradients = []
-        for samples, rows in zip(streams, rows_of_streams):
-          part = samples.rows(torch.as_tensor(rows))
-          output = self._network.module(part.observations)
-          gradient = torch.zeros_like(output)
-          # The weights of a minibatch sum to its share of the batch.
-          gradient[:, :-1] = config.minibatches * mirror_descent.logit_gradient(
-              output.detach()[:, :-1], part)
-          gradients.append(self._network.backward(output, gradient).clone())
-        self._optimizer.step(
-            self._team.mean(sum(gradients[1:], gradients[0]) / len(gradients)),
-            config.learning_rate * decay)
+        self._optimizer.step(gradient, config.learning_rate * share)
 
   def _targets(self, batch, decay):
     """Returns the `MirrorSamples` of an expectation, after a step from it."""
@@ -561,13 +565,12 @@ class SelfPlayLearner(learner_lib.Learner):
     if config.magnet_updates and not self._updates % config.magnet_updates:
       self._move_magnet(self._network.parameters)
 
-  def _gradient(self, part, magnet):
+  def _gradient(self, part, by_output):
     """Returns the gradient by the network's parameters on a minibatch."""
     output = self._network.module(part.observations)
     # The weights of a minibatch sum to its share of the batch.
     return self._network.backward(
-        output, self._config.minibatches * loss_gradient(
-            output.detach(), part, self._config, magnet))
+        output, self._config.minibatches * by_output(output.detach(), part))
 
   def _move_magnet(self, parameters):
     if self._magnet is None:
