@@ -270,6 +270,16 @@ class CompareTest(FlagsTestCase):
   def compare(self, *arguments, code=0):
     return self.call(*arguments, example="compare_schemes_example", code=code)
 
+  def test_methods_that_have_no_such_responder_are_left_out(self):
+    lines, errors = self.compare(
+        "--game_name=kuhn_poker", "--oracle=dqn", "--executor=serial",
+        "--max_rounds=1", "--schemes=neupl,sequential,self_play", "--seeds=1",
+        NO_LIMIT)
+    self.assertEqual([line.split()[0] for line in lines[:-1]],
+                     ["scheme", "sequential"])
+    for method in ("neupl", "self_play"):
+      self.assertIn(f"{method} is left out: ", errors)
+
   def test_goes_on_where_it_was(self):
     lines, _ = self.compare(*self.ARGUMENTS, "--seeds=1,1")
     self.assertEqual(testing.result_of(lines)["plot"],

@@ -414,10 +414,11 @@ class OtherExamplesTest(ExampleTestCase):
     result = testing.result_of(lines)
     self.assertEqual([line.split()[0] for line in lines[:-1]],
                      ["scheme", "sequential", "naive", "rectified", "dch",
-                      "pipeline", "neupl"])
+                      "pipeline", "neupl", "self_play"])
     # Kuhn poker needs more than DCH's four levels, and eight are enough.
     self.assertLess(float(result["sequential"]), 1e-9)
     self.assertGreater(float(result["dch"]), 0.01)
+    self.assertLess(float(result["self_play"]), 0.1)
     self.assertTrue(pathlib.Path(result["plot"]).exists())
     self.assertLen(run_directory.read_metrics(
         self.run_path / "dch-seed2")["round"], 8)
