@@ -267,7 +267,8 @@ class PageTest(parameterized.TestCase):
       ("–<!-- rows: seconds_to_0.01 game=g scheme=s -->", None),
       ("0.3<!-- rows: last game=g scheme=s -->",
        "the page says 0.3, the rows 0.2 (0.1 to 0.3)"),
-      ("0.2<!-- rows: last game=h scheme=s -->", "the rows –"))
+      ("0.2<!-- rows: last game=h scheme=s -->", "the rows –"),
+      ("0.2<!-- rows: last game=g depth=s -->", "the rows –"))
   def test_what_is_said_is_checked(self, text, message):
     runs = []
     for seed, end in (("1", 0.1), ("2", 0.3)):

@@ -64,7 +64,7 @@ def method(run: table.Run) -> str:
 def select(runs: Sequence[table.Run], **settings: str) -> list[table.Run]:
   """Returns the runs that have all of some settings."""
   return [run for run in runs if all(
-      run.settings[name] == value for name, value in settings.items())]
+      run.settings.get(name) == value for name, value in settings.items())]
 
 
 def main_runs(runs: Sequence[table.Run], budget: str) -> list[table.Run]:
