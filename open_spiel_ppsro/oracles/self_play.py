@@ -88,8 +88,7 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
     magnet: the weight of the divergence from the magnet at first.
     decay_updates: after so many updates the learning rate has fallen to a half
       and the magnet to 0.7; after n times as many, to 1 / (1 + n) and to the
-      root of that. On expectations the learning rate falls more slowly, as the
-      root of the magnet does.
+      root of that. On expectations the learning rate falls as the magnet does.
       Nothing depends on how long a run will be. Fewer bring the policy closer
       to an equilibrium, as long as it does not begin to circle.
     magnet_updates: the policy replaces the magnet every so many updates; 0
@@ -491,10 +490,9 @@ class SelfPlayLearner(learner_lib.Learner):
       gradient[:, :-1] = mirror_descent.logit_gradient(output[:, :-1], samples)
       return gradient
 
-    # The shorter the steps, the less there is to fit; but a learning rate that
-    # falls as fast as they do no longer follows them.
+    # The shorter the steps, the less there is to fit.
     self._descend([self._targets(batch, decay) for batch in batches],
-                  by_output, math.sqrt(decay))
+                  by_output, decay)
 
   def _share(self):
     """Returns which share is left of what falls with the updates."""
