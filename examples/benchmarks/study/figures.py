@@ -26,6 +26,7 @@ import math
 import pathlib
 
 from matplotlib import figure as figure_lib
+from matplotlib import ticker
 from matplotlib.backends import backend_agg
 import numpy as np
 from PIL import Image
@@ -44,6 +45,8 @@ _PNG_COLOURS = 96
 _PEERS = {"torch_dqn": "psro_v2, its DQN", "ppo": "psro_v2, our PPO"}
 METHODS = ("pipeline", "sequential", "naive", "rectified", "dch", "neupl",
            "self_play", *_PEERS.values())
+# An axis that spans no more than this factor has labels between powers of ten.
+_FEW_DECADES = 100
 # A line has so many markers, about.
 _MARKERS = 3
 # Leduc poker as it was published, in the package.
@@ -135,6 +138,15 @@ def _draw(axes, label, number, curves: Sequence[Curve], lows=(), **look):
                       alpha=0.18, linewidth=0)
 
 
+def _label_few(axis):
+  """Labels powers of ten, and 2 and 5 times them where there are few."""
+  low, high = axis.get_view_interval()
+  subs = (1, 2, 5) if high < _FEW_DECADES * low else (1,)
+  axis.set_major_locator(ticker.LogLocator(subs=subs))
+  axis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+  axis.set_minor_formatter(ticker.NullFormatter())
+
+
 def _finish(figure, panels, used, x_label, log_x=True):
   """Labels panels and hides those without a game."""
   for axes in panels[used:]:
@@ -143,6 +155,7 @@ def _finish(figure, panels, used, x_label, log_x=True):
   for number, axes in enumerate(panels[:used]):
     if log_x:
       axes.set_xscale("log")
+      _label_few(axes.xaxis)
     axes.set_yscale("log")
     axes.grid(True, which="major", linewidth=0.4, alpha=0.5)
     axes.set_xlabel(x_label)
