@@ -131,8 +131,8 @@ _NEUPL_OF_LOSS: dict[str, dict[str, Any]] = {
 # The fields of self-play where batches are expectations. A strong magnet that
 # falls fast, and steps that fall with it, do not circle.
 _SELF_PLAY_OF_EXPECTATIONS: dict[str, Any] = {
-    # With 1e-2 Leduc poker was at three times the exploitability after a minute;
-    # so it was with 1.5e-2 that falls more slowly than the steps.
+    # With 1e-2 Leduc poker was at three times the exploitability after a
+    # minute; so it was with 1.5e-2 that falls more slowly than the steps.
     "learning_rate": 2e-2,
     "magnet": 1.0,
     "decay_updates": 1,
