@@ -271,10 +271,15 @@ class CompareTest(FlagsTestCase):
     return self.call(*arguments, example="compare_schemes_example", code=code)
 
   def test_methods_that_have_no_such_responder_are_left_out(self):
-    lines, errors = self.compare(
-        "--game_name=kuhn_poker", "--oracle=dqn", "--executor=serial",
-        "--max_rounds=1", "--schemes=neupl,sequential,self_play", "--seeds=1",
-        NO_LIMIT)
+    with mock.patch.object(ppsro, "plot_curves",
+                           wraps=ppsro.plot_curves) as plot:
+      lines, errors = self.compare(
+          "--game_name=kuhn_poker", "--oracle=dqn", "--executor=serial",
+          "--max_rounds=1", "--schemes=neupl,sequential,self_play",
+          "--seeds=1", NO_LIMIT)
+    # Expectations are no episodes, so there is no curve over them.
+    self.assertEqual([panel[0] for panel in plot.call_args.args[2]],
+                     ["rounds"])
     self.assertEqual([line.split()[0] for line in lines[:-1]],
                      ["scheme", "sequential"])
     for method in ("neupl", "self_play"):

@@ -349,12 +349,12 @@ class StepTest(parameterized.TestCase):
 class SelfPlayTest(parameterized.TestCase):
 
   @parameterized.product(
+      seed=(0, 1),
       config=((self_play.SelfPlayConfig(), 0.1),
               (self_play.SelfPlayConfig(episodes_per_batch=2 ** 16), 0.1),
-              (tabular_self_play.TabularSelfPlayConfig(), 0.04)),
-      seed=(0, 1))
+              (tabular_self_play.TabularSelfPlayConfig(), 0.04)))
   @pytest.mark.sweep(3)
-  def test_comes_close_to_the_equilibrium(self, config, seed):
+  def test_comes_close_to_the_equilibrium(self, seed, config):
     config, most = config
     oracle, solver = testing.make_solver(
         "kuhn_poker", config, schemes.SelfPlay(), seed=seed)

@@ -130,8 +130,11 @@ def main() -> int:
   by = lambda x: {name: [ppsro.read_curve(path, x) for path in paths]
                   for name, paths in runs.items()}
   panels: list[tuple] = [("rounds", True, by("round"), {})]
-  if FLAGS.oracle != "exact":  # Which plays no episodes.
-    panels.insert(0, ("episodes", True, by("episodes"), published))
+  # Exact responses and expectations play none.
+  of_episodes = {name: curves for name, curves in by("episodes").items()
+                 if all(x[-1] > 0 for x, _ in curves)}
+  if of_episodes:
+    panels.insert(0, ("episodes", True, of_episodes, published))
   plot = ppsro.plot_curves(
       os.path.join(output_dir, "comparison.png"),
       f"{FLAGS.game_name}, {FLAGS.oracle}, seeds "
