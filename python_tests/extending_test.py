@@ -153,7 +153,8 @@ class ExampleTest(ExtensionTestCase):
 
   @pytest.mark.slow
   def test_enumerated_and_sampled(self):
-    result = self.call("extending_example", "--max_rounds=20")
+    result = self.call("extending_example", "--max_rounds=20",
+                       "--time_limit_seconds=1e6")
     self.assertEqual(result["game"], "python_bluff")
     self.assertEqual(result["scheme"], "prioritised")
     self.assertEqual(result["oracle"], "linear")
@@ -173,7 +174,8 @@ class ExampleTest(ExtensionTestCase):
     arguments = ("--import_module=extending_example", "--oracle=linear",
                  "--scheme=prioritised", "--meta_strategy=quantal_response",
                  "--game_name=python_bluff", "--max_rounds=4", "--seed=5")
-    here = self.call("extending_example", "--max_rounds=4", "--seed=5")
+    here = self.call("extending_example", "--max_rounds=4", "--seed=5",
+                     "--time_limit_seconds=1e6")
     code, lines, errors = testing.run_example(
         "pipeline_psro_example", *arguments, "--num_workers=2",
         "--time_limit_seconds=600", f"--output_dir={self.path / 'other'}")

@@ -349,7 +349,7 @@ class StepTest(parameterized.TestCase):
 class SelfPlayTest(parameterized.TestCase):
 
   @parameterized.product(
-      seed=(0, 1),
+      seed=(0, 1, 2),
       config=((self_play.SelfPlayConfig(), 0.1),
               (self_play.SelfPlayConfig(episodes_per_batch=2 ** 16), 0.1),
               (tabular_self_play.TabularSelfPlayConfig(), 0.04)))
@@ -360,7 +360,7 @@ class SelfPlayTest(parameterized.TestCase):
         "kuhn_poker", config, schemes.SelfPlay(), seed=seed)
     with oracle:
       found = [solver.round().of_frozen.nash_conv for _ in range(15)]
-    # Uniform play has 0.92; a third of what is asked is reached.
+    # Uniform play has 0.92.
     self.assertLess(found[-1], most)
     self.assertEqual(solver.num_policies, (1,))
     self.assertEqual(solver.iterations, 15)

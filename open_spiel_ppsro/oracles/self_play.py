@@ -277,6 +277,8 @@ def _by_depth(row, next_row, num_rows):
 
 def of_team(states: Sequence[dict[str, Any]]) -> dict[str, Any]:
   """Returns the states of the workers of a team as that of a single one."""
+  if len(states) == 1:
+    return states[0]
   return {**states[0], "rngs": [rng for state in states
                                 for rng in state["rngs"]]}
 
@@ -289,6 +291,8 @@ def of_worker(state: dict[str, Any], rank: int, size: int) -> dict[str, Any]:
     rank: the number of the worker.
     size: of the team, which divides the number of streams.
   """
+  if size == 1:
+    return state
   own = len(state["rngs"]) // size
   return {**state, "rngs": state["rngs"][own * rank:own * (rank + 1)]}
 

@@ -212,6 +212,8 @@ class SelfPlay:
     """
     self._game: Any = seat_symmetry.symmetrise(game.original)
     self._executor = executor
+    self._per_call = max(_BATCHES_PER_CALL, int(
+        _SECONDS_PER_CALL * _batches_per_second(game)))
     state = state or {"num_batches": num_batches, "batches": 0, "steps": 0,
                       "episodes": 0, "learner": None}
     self.num_batches: int = state["num_batches"]
@@ -231,15 +233,12 @@ class SelfPlay:
           np.random.SeedSequence(seed, spawn_key=(
               population_lib.SELF_PLAY_SEED_KEY,)), place,
           apart_from=self._names[:rank],
-          state=state["learner"] and (
-              state["learner"] if size == 1 else self_play.of_worker(
-                  state["learner"], rank, size)))
+          state=state["learner"] and self_play.of_worker(
+              state["learner"], rank, size))
 
   def train(self) -> bool:
     """Plays some batches; returns whether there are more to play."""
-    count = min(max(_BATCHES_PER_CALL, int(
-        _SECONDS_PER_CALL * _batches_per_second(self._game))),
-                self.num_batches - self.batches)
+    count = min(self._per_call, self.num_batches - self.batches)
     if count > 0:
       self._executor.save_if_due()
       (steps, episodes), *_ = self._executor.call(
@@ -251,11 +250,9 @@ class SelfPlay:
 
   def state(self) -> dict[str, Any]:
     """Returns its state, for another one to go on from."""
-    states = self._executor.states(self._names)
     return {"num_batches": self.num_batches, "batches": self.batches,
             "steps": self.steps, "episodes": self.episodes,
-            "learner": states[0] if len(states) == 1 else self_play.of_team(
-                states)}
+            "learner": self_play.of_team(self._executor.states(self._names))}
 
   def end(self, per_player: bool = False) -> openspiel_policy.Policy:
     """Ends the learner and returns what it has found, for all seats.

@@ -49,8 +49,8 @@ _LEAST_WEIGHT = 0.01
 # The upper bound may be so much above the lower one, as a share of what is
 # there to gain on the first mixture.
 _RELATIVE_GAP = 0.05
-# Each player's responses, at most. Leduc poker
-# and liar's dice with 20 policies took 10.
+# Each player's responses, at most. Leduc poker and liar's dice with 20 policies
+# took 10.
 _MOST_RESPONSES = 24
 # The threshold of a walk falls by this factor while so many walks at the next
 # one would fit into the budget; what one costs is guessed from the last two.
