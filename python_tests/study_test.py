@@ -264,6 +264,8 @@ class PageTest(parameterized.TestCase):
       ("0.2 (0.1 to 0.3)<!-- rows: last game=g scheme=s -->", None),
       ("0.4<!-- rows: least game=g scheme=s -->", None),
       ("2<!-- rows: seconds_to_1.5 game=g scheme=s -->", None),
+      ("1<!-- rows: rounds_to_1.5 game=g scheme=s -->", None),
+      ("2<!-- rows: rounds_to_1.5 game=g scheme=s -->", "the rows 1"),
       ("–<!-- rows: seconds_to_0.01 game=g scheme=s -->", None),
       ("0.3<!-- rows: last game=g scheme=s -->",
        "the page says 0.3, the rows 0.2 (0.1 to 0.3)"),
@@ -274,6 +276,7 @@ class PageTest(parameterized.TestCase):
     for seed, end in (("1", 0.1), ("2", 0.3)):
       points = {name: np.full(3, np.nan) for name in table.NUMBERS} | {
           "core_seconds": np.array([1., 2, 3]),
+          "rounds": np.array([0., 1, 2]),
           "exploitability_frozen": np.array([3., 1, end]),
           "exploitability_least": np.array([1., 0.5, 0.4])}
       runs.append(table.Run(dict.fromkeys(table.SETTINGS, "") | {

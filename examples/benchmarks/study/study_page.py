@@ -25,8 +25,8 @@ comment right behind it, the rows that it comes from,
     0.024 (0.016 to 0.027)<!-- rows: last game=leduc_poker scheme=pipeline -->
 
 and is checked: mean and range over seeds of `last`, of `least` (the same of the
-least exploitable mixture), or of `seconds_to_LEVEL`. Settings that are not
-named are budget=seconds, oracle=ppo, meta_strategy=nash.
+least exploitable mixture), of `seconds_to_LEVEL`, or of `rounds_to_LEVEL`.
+Settings that are not named are budget=seconds, oracle=ppo, meta_strategy=nash.
 """
 
 from collections.abc import Sequence
@@ -332,6 +332,9 @@ def mistakes(text: str, runs: Sequence[table.Run]) -> list[str]:
     if what.startswith("seconds_to_"):
       values = [run.seconds_to(float(what.removeprefix("seconds_to_")))
                 for run in of]
+    elif what.startswith("rounds_to_"):
+      values = [_first(run.curve("rounds"),
+                       float(what.removeprefix("rounds_to_"))) for run in of]
     else:
       values = [run.last("exploitability_least" if what == "least"
                          else table.FOUND) for run in of]
