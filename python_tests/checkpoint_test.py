@@ -75,11 +75,10 @@ class CheckpointTest(parameterized.TestCase):
       self.assertEmpty(testing.differences(found, DATA))
 
   def test_foreign_and_future_files(self):
-    write = lambda **arrays: np.savez(self.path, **arrays)
-    write(weights=np.ones(3))
+    np.savez(self.path, weights=np.ones(3))
     with self.assertRaisesRegex(ValueError, "not a checkpoint of open_spiel"):
       plain_data.read(self.path)
-    write(structure=np.frombuffer(json.dumps({
+    np.savez(self.path, structure=np.frombuffer(json.dumps({
         "format": "open_spiel_ppsro checkpoint", "version": 7,
         "data": 1}).encode(), np.uint8))
     with self.assertRaisesRegex(ValueError, "of version 7; .* reads version 1"):

@@ -156,9 +156,11 @@ class NetworkTest(parameterized.TestCase):
     self.assertNotIn("\n", str(caught.exception))
 
   def test_seed_decides_the_weights(self):
-    make = lambda seed: networks.Network(
-        (4, 6, 2), networks.generator(np.random.SeedSequence(seed)),
-        "cpu").parameters
+    def make(seed):
+      return networks.Network(
+          (4, 6, 2), networks.generator(np.random.SeedSequence(seed)),
+          "cpu").parameters
+
     torch.testing.assert_close(make(1), make(1), rtol=0, atol=0)
     self.assertFalse(torch.equal(make(1), make(2)))
 

@@ -123,9 +123,14 @@ def main():
     rng = np.random.default_rng(0)
     learner = ppsro.PPOConfig().make_learner(
         game, 0, np.random.SeedSequence(0))
-    train = lambda: learner.train(mixtures, 1, False).episodes
-    draw = lambda: simulator.draw(
-        policy, simulator.episodes_per_batch, rng).num_steps
+
+    def train():
+      return learner.train(mixtures, 1, False).episodes
+
+    def draw():
+      return simulator.draw(
+          policy, simulator.episodes_per_batch, rng).num_steps
+
     peer = psro_v2_episodes(game.game, _SECONDS.value)
     draw(), train()  # The first calls warm up.
     decisions, episodes, peers, gains = [], [], [], []

@@ -127,11 +127,14 @@ def main() -> int:
   if FLAGS.game_name in _PUBLISHED:
     published = ppsro.read_published(os.path.join(
         os.path.dirname(__file__), _PUBLISHED[FLAGS.game_name]))
-  by = lambda x: {name: [ppsro.read_curve(path, x) for path in paths]
-                  for name, paths in runs.items()}
-  panels: list[tuple] = [("rounds", True, by("round"), {})]
+
+  def over(x):
+    return {name: [ppsro.read_curve(path, x) for path in paths]
+            for name, paths in runs.items()}
+
+  panels: list[tuple] = [("rounds", True, over("round"), {})]
   # Exact responses and expectations play none.
-  of_episodes = {name: curves for name, curves in by("episodes").items()
+  of_episodes = {name: curves for name, curves in over("episodes").items()
                  if all(x[-1] > 0 for x, _ in curves)}
   if of_episodes:
     panels.insert(0, ("episodes", True, of_episodes, published))

@@ -140,8 +140,10 @@ class Measure:
     """Returns an opponent by its name, or by its run directory."""
     rng = np.random.default_rng(FLAGS.seed)
     num_players = self.game.num_players()
-    random_bot = lambda player: pyspiel.make_uniform_random_bot(
-        player, FLAGS.seed)
+
+    def random_bot(player):
+      return pyspiel.make_uniform_random_bot(player, FLAGS.seed)
+
     if name == "random_bot":
       return Side(name, None, None, random_bot)
     if name == "uniform":

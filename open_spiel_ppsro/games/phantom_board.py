@@ -149,19 +149,21 @@ def _connected(rows, columns, player):
   cells = [divmod(cell, columns) for cell in range(rows * columns)]
   along = [cell[player] for cell in cells]
   far = (rows, columns)[player] - 1
-  bit = lambda wanted: sum(1 << cell for cell, is_in in enumerate(wanted)
-                           if is_in)
+
+  def bits(wanted):
+    return sum(1 << cell for cell, is_in in enumerate(wanted) if is_in)
+
   neighbours = [
-      bit((r - row, c - column) in
+      bits((r - row, c - column) in
           ((0, 1), (0, -1), (1, 0), (-1, 0), (1, -1), (-1, 1))
           for r, c in cells)
       for row, column in cells]
   stones = np.arange(2 ** len(cells))
-  joined = stones & bit(position == 0 for position in along)
+  joined = stones & bits(position == 0 for position in along)
   while True:
     wider = joined.copy()
     for cell, around in enumerate(neighbours):
       wider |= np.where((joined >> cell) & 1, around & stones, 0)
     if (wider == joined).all():
-      return (joined & bit(position == far for position in along)) != 0
+      return (joined & bits(position == far for position in along)) != 0
     joined = wider

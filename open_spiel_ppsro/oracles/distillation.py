@@ -111,9 +111,9 @@ def distil(mixture: member_mixture.MemberMixture, hidden_sizes=(128, 128),
   for update in range(updates):
     inputs, mask, targets, weights = next(batches)
     output = network.module(inputs)
-    log_probabilities = networks.masked_log_softmax(output.detach(), ~mask)
+    probabilities = networks.masked_softmax(output.detach(), ~mask)
     # Cross-entropy to the targets, whose gradient by logits this is.
-    gradient = (log_probabilities.exp() - targets) * weights
+    gradient = (probabilities - targets) * weights
     adam.step(network.backward(output, gradient),
               learning_rate * 0.01 ** (update / max(1, updates - 1)))
   return DistilledPolicy(
@@ -166,4 +166,5 @@ def _of_episodes(mixture, game, width, rng):
   while True:
     for rows in torch.from_numpy(
         rng.permutation(len(columns[0]))).split(_ROWS):
-      yield (*(column[rows] for column in columns), 1 / len(rows))
+      yield (*(column.index_select(0, rows) for column in columns),
+             1 / len(rows))

@@ -28,7 +28,6 @@ Improvements in Policy Optimization", section 4; moving logits by advantages is
 Neural Replicator Dynamics, Hennes et al. 2020.
 """
 
-from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -59,10 +58,6 @@ class MirrorSamples(NamedTuple):
   visit_weight: torch.Tensor
   value_target: torch.Tensor
 
-  def rows(self, rows: Any) -> "MirrorSamples":
-    """Returns the samples of some of the observations."""
-    return MirrorSamples(*(tensor[rows] for tensor in self))
-
 
 def targets(log_probs: torch.Tensor, illegal: torch.Tensor,
             advantage: torch.Tensor, taken_share: torch.Tensor | None,
@@ -81,10 +76,10 @@ def targets(log_probs: torch.Tensor, illegal: torch.Tensor,
   """
   step = advantage
   if taken_share is not None:
-    step = advantage * taken_share / log_probs.exp().clamp(
-        min=_LEAST_PROBABILITY)
-  return networks.masked_log_softmax(
-      log_probs + step.clamp(-advantage_clip, advantage_clip), illegal).exp()
+    step = advantage * taken_share / networks.exponential(
+        log_probs, illegal).clamp(min=_LEAST_PROBABILITY)
+  return networks.masked_softmax(
+      log_probs + step.clamp(-advantage_clip, advantage_clip), illegal)
 
 
 def observation_weights(visits: np.ndarray, exponent: float) -> np.ndarray:
@@ -116,10 +111,6 @@ class ValueSamples(NamedTuple):
   weight: torch.Tensor
   slope: torch.Tensor
   pull: torch.Tensor
-
-  def rows(self, rows: Any) -> "ValueSamples":
-    """Returns the samples of some of the observations."""
-    return ValueSamples(*(tensor[rows] for tensor in self))
 
 
 def with_value(samples: MirrorSamples,
@@ -167,5 +158,5 @@ def logit_gradient(logits: torch.Tensor,
     logits: `[U, A]`, the logits of the policy.
     samples: the `MirrorSamples` of these observations.
   """
-  probabilities = networks.masked_log_softmax(logits, samples.illegal).exp()
+  probabilities = networks.masked_softmax(logits, samples.illegal)
   return samples.weight[:, None] * (probabilities - samples.target)

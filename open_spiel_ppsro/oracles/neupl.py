@@ -285,8 +285,8 @@ class RowWorker:
     by_logits = self._policy_gradient(output.detach())
     if self._anchor is not None:
       target, weight = self._anchor
-      probabilities = networks.masked_log_softmax(
-          output.detach(), self._samples.illegal).exp()
+      probabilities = networks.masked_softmax(
+          output.detach(), self._samples.illegal)
       by_logits += weight * (probabilities - target)
     gradient = [nets.policy.backward(output, by_logits)]
     if with_value and self._value_samples is not None:
@@ -311,8 +311,8 @@ class RowWorker:
   def _policy(self, observations, mask):
     logits = self._networks.policy(
         conditioned(self._observations(observations), self._row))
-    return networks.masked_log_softmax(
-        logits, self._illegal(mask)).exp().double().cpu().numpy()
+    return networks.masked_softmax(
+        logits, self._illegal(mask)).double().cpu().numpy()
 
   def _explore(self, observations, mask):
     epsilon = self._config.exploration

@@ -12,10 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Adam on a parameter vector: torch's, fused, with a state for checkpoints."""
+"""Minibatches, and Adam: torch's, fused, with a state for checkpoints."""
 
 from typing import Any
 
+import numpy as np
 import torch
 
 from open_spiel_ppsro.policies import networks
@@ -66,3 +67,16 @@ class Adam:
         [self._parameters], [gradient], [self._mean], [self._square], [],
         [self._steps], lr=learning_rate, beta1=_BETAS[0], beta2=_BETAS[1],
         weight_decay=0.0, eps=self._epsilon, amsgrad=False, maximize=False)
+
+
+def minibatch(samples: Any, rows: np.ndarray) -> Any:
+  """Returns some rows of samples.
+
+  Args:
+    samples: a named tuple of tensors of as many rows.
+    rows: int64 `[R]`, which ones, in this order.
+  """
+  # Of random rows `index_select` takes a quarter of the time of `tensor[rows]`.
+  chosen = torch.from_numpy(rows).to(samples[0].device)
+  return type(samples)(*(
+      tensor.index_select(0, chosen) for tensor in samples))

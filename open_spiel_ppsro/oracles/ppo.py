@@ -188,9 +188,18 @@ class Samples(NamedTuple):
   visit_weight: torch.Tensor
   value_target: torch.Tensor
 
-  def rows(self, rows: Any) -> "Samples":
-    """Returns the samples of some of the observations."""
-    return Samples(*(tensor[rows] for tensor in self))
+
+class _Demonstrations(NamedTuple):
+  """The inputs of a gradient step of imitation, as tensors.
+
+  Attributes:
+    observations: `[U, D]`, the observations.
+    illegal: bool `[U, A]`, true where an action is not legal.
+    target: `[U, A]`, the action probabilities to imitate.
+  """
+  observations: torch.Tensor
+  illegal: torch.Tensor
+  target: torch.Tensor
 
 
 def surrogate_gradient(logits: torch.Tensor, samples: Samples,
@@ -206,7 +215,7 @@ def surrogate_gradient(logits: torch.Tensor, samples: Samples,
     config: a configuration with `clip` and `entropy_coefficient`.
   """
   log_probs = networks.masked_log_softmax(logits, samples.illegal)
-  probabilities = log_probs.exp()
+  probabilities = networks.exponential(log_probs, samples.illegal)
   # An action that was not taken has no sample; its ratio is set to 1.
   ratio = ((log_probs - samples.old_log_probs) * samples.taken).clamp(
       max=_MAX_LOG_RATIO).exp()
@@ -451,19 +460,19 @@ class PPOLearner(learner_lib.Learner):
         (1 - noise) * probabilities
         + noise * mask / mask.sum(axis=1, keepdims=True),
         dtype=torch.float32, device=self._config.device)
-    observations = self._observations(observations)
-    illegal = self._illegal(mask)
+    samples = _Demonstrations(self._observations(observations),
+                              self._illegal(mask), target)
     optimizer = optimiser.Adam(self._network.parameters,
                                epsilon=_IMITATION_EPSILON)
     minibatches = self._count_minibatches(self._team.gather(len(target)))
     for step in range(self._config.imitation_steps):
-      for rows in self._minibatches(len(target), minibatches):
-        output = self._network.module(observations[rows])
-        probabilities = networks.masked_log_softmax(
-            output.detach()[:, :-1], illegal[rows]).exp()
+      for part in self._minibatches(samples, minibatches):
+        output = self._network.module(part.observations)
+        probabilities = networks.masked_softmax(
+            output.detach()[:, :-1], part.illegal)
         # This is the gradient of the cross-entropy. The value is not trained.
         gradient = torch.zeros_like(output)
-        gradient[:, :-1] = (probabilities - target[rows]) / len(probabilities)
+        gradient[:, :-1] = (probabilities - part.target) / len(probabilities)
         optimizer.step(
             self._team.mean(self._network.backward(output, gradient)),
             _IMITATION_LEARNING_RATE * max(0.1, 0.96 ** step))
@@ -490,16 +499,14 @@ class PPOLearner(learner_lib.Learner):
       return np.eye(mask.shape[1])[best.cpu().numpy()]
     if temperature != 1:
       logits = logits / temperature
-    log_probs = networks.masked_log_softmax(logits, self._illegal(mask))
-    return log_probs.exp().double().cpu().numpy()
+    return networks.masked_softmax(
+        logits, self._illegal(mask)).double().cpu().numpy()
 
   def _update(self, samples, minibatches):
     """Takes `epochs` passes over a batch, each in `minibatches` steps."""
     config = self._config
-    num_rows = len(samples.observations)
     for _ in range(config.epochs):
-      for rows in self._minibatches(num_rows, minibatches):
-        part = samples if minibatches == 1 else samples.rows(rows)
+      for part in self._minibatches(samples, minibatches):
         output = self._network.module(part.observations)
         gradient = loss_gradient(output.detach(), part, config)
         self._optimizer.step(
@@ -540,9 +547,11 @@ class PPOLearner(learner_lib.Learner):
     """
     return math.ceil(num_rows.max() / self._config.minibatch_rows)
 
-  def _minibatches(self, num_rows, count):
-    """Yields `count` slices or index arrays that cover the rows once."""
+  def _minibatches(self, samples, count):
+    """Yields `count` parts of a named tuple of tensors, which cover it once."""
     if count == 1:
-      yield slice(None)
+      yield samples
     else:
-      yield from np.array_split(self._rng.permutation(num_rows), count)
+      for rows in np.array_split(
+          self._rng.permutation(len(samples.observations)), count):
+        yield optimiser.minibatch(samples, rows)

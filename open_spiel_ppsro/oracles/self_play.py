@@ -195,10 +195,6 @@ class Samples(NamedTuple):
   magnet_log_probs: torch.Tensor
   value_target: torch.Tensor
 
-  def rows(self, rows: Any) -> "Samples":
-    """Returns the samples of some of the observations."""
-    return Samples(*(tensor[rows] for tensor in self))
-
 
 def loss_gradient(output: torch.Tensor, samples: Samples,
                   config: SelfPlayConfig, magnet: float) -> torch.Tensor:
@@ -216,7 +212,7 @@ def loss_gradient(output: torch.Tensor, samples: Samples,
     magnet: the weight of the magnet.
   """
   log_probs = networks.masked_log_softmax(output[:, :-1], samples.illegal)
-  probabilities = log_probs.exp()
+  probabilities = networks.exponential(log_probs, samples.illegal)
   change = log_probs - samples.old_log_probs
   ratio = change.clamp(max=_MAX_LOG_RATIO).exp()
   gain = ratio * samples.advantage
@@ -427,10 +423,9 @@ class SelfPlayLearner(learner_lib.Learner):
   def current(self, observations: np.ndarray,
               mask: np.ndarray) -> np.ndarray:
     """Returns `[U, A]`, what the network plays now, not what it hands out."""
-    log_probs = networks.masked_log_softmax(
+    return networks.masked_softmax(
         self._network(self._observations(observations))[:, :-1],
-        self._illegal(mask))
-    return log_probs.exp().double().cpu().numpy()
+        self._illegal(mask)).double().cpu().numpy()
 
   def _samples(self, batch):
     """Returns the `Samples` of a batch, without unvisited observations."""
@@ -519,7 +514,7 @@ class SelfPlayLearner(learner_lib.Learner):
       for rows_of_streams in zip(*parts):
         # A network may return its gradients in one and the same tensor.
         gradients = [
-            self._gradient(samples.rows(torch.as_tensor(rows)),
+            self._gradient(optimiser.minibatch(samples, rows),
                            by_output).clone()
             for samples, rows in zip(streams, rows_of_streams)]
         gradient = self._team.mean(
@@ -553,7 +548,7 @@ class SelfPlayLearner(learner_lib.Learner):
         count.sum(axis=1), config.visit_exponent))
     return mirror_descent.MirrorSamples(
         observations=observations, illegal=illegal,
-        target=networks.masked_log_softmax(logits, illegal).exp(),
+        target=networks.masked_softmax(logits, illegal),
         weight=weight, visit_weight=weight, value_target=weight)
 
   def _magnet_log_probs(self, observations, illegal, log_probs):

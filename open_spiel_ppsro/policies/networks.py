@@ -36,6 +36,8 @@ from open_spiel_ppsro.policies import sampled
 # The logit of illegal actions. Unlike -inf it keeps 0 * log(0) finite; it is so
 # low that the probability of these actions is exactly 0.
 ILLEGAL_LOGIT = -1e4
+# Below these `exp` underflows.
+_LEAST_EXPONENT = {torch.float32: -87.0, torch.float64: -708.0}
 
 # What `torch.autograd.backward` calls once it has checked its arguments, which
 # takes it a tenth of the gradient step of a small network.
@@ -210,11 +212,10 @@ class NetworkStack:
           self._contexts[chosen], counts, axis=0)
     with torch.inference_mode():
       values = self._answer(weights, values.view(size, room, width))
-    logits = values.reshape(size * room, -1)[
-        torch.from_numpy(rows), :self._num_actions]
-    return masked_log_softmax(
-        logits.double() / self._temperature,
-        torch.from_numpy(~legal_actions_mask)).exp().numpy()
+    logits = values.reshape(size * room, -1).index_select(
+        0, torch.from_numpy(rows))[:, :self._num_actions]
+    return masked_softmax(logits.double() / self._temperature,
+                          torch.from_numpy(~legal_actions_mask)).numpy()
 
 
 def _answer_of_mlps(weights, values):
@@ -308,9 +309,8 @@ class NetworkPolicy(sampled.FunctionPolicy):
       best = logits.masked_fill(torch.tensor(~legal_actions_mask), -torch.inf
                                ).argmax(dim=1).numpy()
       return np.eye(self.num_actions)[best]
-    return masked_log_softmax(
-        logits.double() / self.temperature, torch.tensor(~legal_actions_mask)
-    ).exp().numpy()
+    return masked_softmax(logits.double() / self.temperature,
+                          torch.tensor(~legal_actions_mask)).numpy()
 
 
 def as_array(tensor: torch.Tensor) -> np.ndarray:
@@ -322,6 +322,27 @@ def masked_log_softmax(logits: torch.Tensor,
                        illegal: torch.Tensor) -> torch.Tensor:
   """Returns log probabilities `[U, A]`, practically -inf where `illegal`."""
   return torch.log_softmax(logits.masked_fill(illegal, ILLEGAL_LOGIT), dim=-1)
+
+
+def masked_softmax(logits: torch.Tensor,
+                   illegal: torch.Tensor) -> torch.Tensor:
+  """Returns probabilities `[U, A]`, 0 where `illegal`."""
+  return exponential(masked_log_softmax(logits, illegal), illegal)
+
+
+def exponential(log_probs: torch.Tensor,
+                illegal: torch.Tensor) -> torch.Tensor:
+  """Returns the probabilities `[U, A]` of log probabilities.
+
+  `exp` takes up to ten times as long where it underflows, as it would for every
+  illegal action; so here it never does.
+
+  Args:
+    log_probs: `[U, A]`, what `masked_log_softmax` returns.
+    illegal: bool `[U, A]`, where probabilities are 0.
+  """
+  return log_probs.clamp(min=_LEAST_EXPONENT[log_probs.dtype]).exp_(
+      ).masked_fill_(illegal, 0.0)
 
 
 def through_log_softmax(gradient: torch.Tensor,

@@ -243,20 +243,24 @@ def comparison_table(runs):
     header.append(f"at {equal:,.0f} episodes")
   lines = [header + ["rounds", "policies", "episodes", "seconds"]]
   for label, seeds in metrics.items():
-    last = lambda column, s=seeds: [m[column][-1] for m in s]
-    line = [label, spread(last("exploitability_frozen"))]
+    line = [label, spread(_last(seeds, "exploitability_frozen"))]
     if has_least:
-      line.append(spread(last("exploitability_least")))
+      line.append(spread(_last(seeds, "exploitability_least")))
     if equal:
       line.append(spread([
           value_at((m["episodes"], m["exploitability_frozen"]), equal)
           for m in seeds]))
     lines.append(line + [
-        spread(last("round"), "{:.0f}"),
-        spread(last("policies"), "{:.0f}"),
-        spread(last("episodes"), "{:.3g}"),
-        spread(last("wall_seconds"), "{:.0f}")])
+        spread(_last(seeds, "round"), "{:.0f}"),
+        spread(_last(seeds, "policies"), "{:.0f}"),
+        spread(_last(seeds, "episodes"), "{:.3g}"),
+        spread(_last(seeds, "wall_seconds"), "{:.0f}")])
   return aligned(lines)
+
+
+def _last(metrics, column):
+  """Returns where a column of some runs' metrics ended."""
+  return [columns[column][-1] for columns in metrics]
 
 
 def curves_table(curves):

@@ -245,10 +245,14 @@ def calibrate(game, config, num_rounds, seed, report):
     report(f"calibrating: a population of {size} policies")
     by_size[size] = serial_run(game, config, DEFAULT_LEVELS, _GROWN_ROUNDS,
                                seed, size).timed[1:]
-  tasks = lambda method: [
-      task for r in usual for task in r.tasks if task.method == method]
+
+  def tasks(method):
+    return [task for r in usual for task in r.tasks if task.method == method]
+
+  def per_policy(total):
+    return total / sum(r.active for r in usual)
+
   trained = tasks("train")
-  per_policy = lambda total: total / sum(r.active for r in usual)
   # An enumerated game's opponents travel as one table for each player.
   support = [np.count_nonzero(p) for p in
              runs[DEFAULT_LEVELS].get_meta_strategies()]
@@ -259,9 +263,12 @@ def calibrate(game, config, num_rounds, seed, report):
   everything = [r for timed in rounds.values() for r in timed]
   round_seconds, _ = line([r.active for r in everything],
                           [r.other_seconds for r in everything])
-  main_curve = lambda cost: scaling_model.curve({
-      size: max(1e-9, statistics.mean(cost(r) / r.active for r in timed))
-      for size, timed in by_size.items()})
+
+  def main_curve(cost):
+    return scaling_model.curve({
+        size: max(1e-9, statistics.mean(cost(r) / r.active for r in timed))
+        for size, timed in by_size.items()})
+
   per_freeze = {levels: rounds_per_freeze([r.frozen for r in run.timed],
                                           game.num_populations)
                 for levels, run in runs.items()}

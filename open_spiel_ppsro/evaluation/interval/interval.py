@@ -418,10 +418,10 @@ class _Search:
       return {}
     if self._has_room_for_exact([quantities[index] for index in unknown]):
       return {index: self._lowest for index in unknown}
-    width = lambda index: quantities[index].bounds.width
-    widest = max(unknown, key=width)
+    widths = {index: quantities[index].bounds.width for index in unknown}
+    widest = max(unknown, key=widths.__getitem__)
     for chosen in ([index for index in unknown
-                    if width(index) >= _NARROW * width(widest)], [widest]):
+                    if widths[index] >= _NARROW * widths[widest]], [widest]):
       spent = [sum(costs) for costs in zip(*(
           quantities[index].cost for index in chosen))]
       room = [_PLANNED_SHARE * left / cost if cost else math.inf
