@@ -22,6 +22,7 @@ import numpy as np
 
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro.evaluation import evaluator as evaluator_lib
+from open_spiel_ppsro.evaluation import growing_rows
 from open_spiel_ppsro.evaluation import least_exploitable
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import sequence_form
@@ -44,10 +45,14 @@ class ExactEvaluator(evaluator_lib.Evaluator):
   def __init__(self, game: game_tree.GameTree):
     """Makes an evaluator of a `GameTree`."""
     self.game = game
-    self._plans = [
-        np.zeros((0, game.num_sequences(game.player_of(p))))
-        for p in range(game.num_populations)]
+    self._begin_plans()
     self._begin_least_exploitable()
+
+  def _begin_plans(self):
+    game = self.game
+    self._plans = [
+        growing_rows.GrowingRows(game.num_sequences(game.player_of(p)))
+        for p in range(game.num_populations)]
 
   def _begin_least_exploitable(self):
     game = self.game
@@ -60,7 +65,7 @@ class ExactEvaluator(evaluator_lib.Evaluator):
     self._changed: list[set[int]] = [set() for _ in self._plans]
 
   def forget(self) -> None:
-    self._plans = [plans[:0] for plans in self._plans]
+    self._begin_plans()
     self._begin_least_exploitable()
 
   def measure(self, population: population_lib.Population,
@@ -74,15 +79,13 @@ class ExactEvaluator(evaluator_lib.Evaluator):
     stale = [[i.index for i in changed if i.player == p]
              for p in range(len(sizes))]
     for p, indices in enumerate(stale):
-      player = game.player_of(p)
-      grown = np.zeros((sizes[p], game.num_sequences(player)))
-      grown[:len(self._plans[p])] = self._plans[p]
+      self._plans[p].grow(sizes[p])
       if indices:
         tables = np.stack([
             population[population_lib.PolicyId(p, index)].snapshot.table
             for index in indices])
-        grown[indices] = sequence_form.realization_plan(game, tables, player)
-      self._plans[p] = grown
+        self._plans[p].rows[indices] = sequence_form.realization_plan(
+            game, tables, game.player_of(p))
       self._changed[p].update(indices)
     for player, role in enumerate(game.roles):
       if stale[role]:
@@ -94,13 +97,13 @@ class ExactEvaluator(evaluator_lib.Evaluator):
                            if index not in stale[game.roles[earlier]]]
         rows[player] = stale[role]
         meta_game.fill(rows, sequence_form.payoff_tensors(
-            game, [self._plans[r][chosen]
+            game, [self._plans[r].chosen(chosen)
                    for r, chosen in zip(game.roles, rows)]))
 
   def plans(self, population_index: int,
             indices: Sequence[int]) -> np.ndarray:
     """Returns `[K, S]`, the realization plans of some policies."""
-    return self._plans[population_index][list(indices)]
+    return self._plans[population_index].rows[list(indices)]
 
   def state(self) -> dict[str, Any]:
     """Returns how far the search for the least exploitable mixture is.
@@ -114,18 +117,19 @@ class ExactEvaluator(evaluator_lib.Evaluator):
 
   def restore(self, state: dict[str, Any],
               population: population_lib.Population) -> None:
-    self._plans = [
-        sequence_form.realization_plan(
-            self.game, np.stack([member.snapshot.table
-                                 for member in population.members(p)]),
-            self.game.player_of(p))
-        for p in range(population.num_populations)]
+    self._begin_plans()
+    for p, plans in enumerate(self._plans):
+      members = population.members(p)
+      plans.grow(len(members))
+      plans.rows[:] = sequence_form.realization_plan(
+          self.game, np.stack([member.snapshot.table for member in members]),
+          self.game.player_of(p))
     self._begin_least_exploitable()
     if self._least is not None and "mixed" in state:  # Not of version 0.1.
       self._mixed = [list(mixed) for mixed in state["mixed"]]
       self._least.restore(
           state["least_exploitable"],
-          [plans[mixed] for plans, mixed in zip(self._plans, self._mixed)])
+          [plans.rows[mixed] for plans, mixed in zip(self._plans, self._mixed)])
 
   def least_exploitable(
       self, meta_strategy: meta_game_lib.MetaStrategy
@@ -145,7 +149,7 @@ class ExactEvaluator(evaluator_lib.Evaluator):
                if place >= known or index in self._changed[p]]
       self._changed[p].difference_update(mixed)
       self._least.update(
-          p, stale, self._plans[p][[mixed[place] for place in stale]])
+          p, stale, self._plans[p].rows[[mixed[place] for place in stale]])
       places.append([place_of[index] for index in chosen])
       candidate.append(np.zeros(len(mixed)))
       candidate[p][places[p]] = weights
@@ -167,10 +171,17 @@ class ExactEvaluator(evaluator_lib.Evaluator):
     return [
         sequence_form.behaviour(
             self.game,
-            sequence_form.mixture_plan(plans[list(chosen)], weights),
+            self._mixture_plan(p, chosen, weights),
             self.game.player_of(p))
-        for p, (plans, chosen, weights) in enumerate(zip(
-            self._plans, meta_strategy.indices, meta_strategy.probabilities))]
+        for p, (chosen, weights) in enumerate(zip(
+            meta_strategy.indices, meta_strategy.probabilities))]
+
+  def _mixture_plan(self, population, indices, weights):
+    """Returns `[S]`, the plan of a mixture of policies of a population."""
+    used = np.flatnonzero(weights)  # Plans of no weight are not touched.
+    return sequence_form.mixture_plan(
+        self._plans[population].rows[np.asarray(indices, int)[used]],
+        np.asarray(weights)[used])
 
   def exploitability(self, meta_strategy: meta_game_lib.MetaStrategy
                      ) -> evaluator_lib.Exploitability:
@@ -186,7 +197,7 @@ class ExactEvaluator(evaluator_lib.Evaluator):
   def _cce_gap(self, meta_strategy):
     return cce_gap(
         self.game,
-        [plans[list(chosen)]
+        [plans.rows[list(chosen)]
          for plans, chosen in zip(self._plans, meta_strategy.indices)],
         meta_strategy.joint)
 
@@ -199,18 +210,18 @@ class ExactEvaluator(evaluator_lib.Evaluator):
       meta_strategy: of all players; the player's own side is not read.
     """
     game, player = self.game, self.game.player_of(population)
-    plans = [self._plans[role][list(meta_strategy.indices[role])]
-             for role in game.roles]
     if meta_strategy.joint is not None:
       joint = meta_strategy.joint
+      plans = [self._plans[role].rows[list(meta_strategy.indices[role])]
+               for role in game.roles]
       return sequence_form.best_value_of_reach(
           game, sequence_form.joint_reach(
               game, plans, np.argwhere(joint > 0), joint[joint > 0],
               skip=player), player)
     return sequence_form.best_response_value(
-        game, [sequence_form.mixture_plan(
-            plan, meta_strategy.probabilities[role])
-            for plan, role in zip(plans, game.roles)], player)
+        game, [self._mixture_plan(role, meta_strategy.indices[role],
+                                  meta_strategy.probabilities[role])
+               for role in game.roles], player)
 
   def behaviour_opponents(self, meta_strategy: meta_game_lib.MetaStrategy
                           ) -> tuple[population_lib.Mixture, ...]:

@@ -29,7 +29,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse
 
 from open_spiel_ppsro.games import game_tree
 
@@ -194,22 +193,60 @@ class BestResponse:
 
 
 def _action_values(tree, gradient, player, allowed):
-  """Returns the action values `[I, A]` and the root value of the best play.
+  """Returns what best play is worth, from the last decisions to the root.
 
   Args:
     tree: the game.
     gradient: `[S]`, as `sequence_values` gives it.
     player: the player who acts.
     allowed: bool `[I, A]`, the actions that may follow.
+
+  Returns:
+    The action values `[I, A]`, the value of the best allowed one `[I]`, and the
+    value of the root.
   """
-  infostates = tree.infostates[player]
   values = gradient.copy()
   rows = values[:-1].reshape(allowed.shape)
-  for level in reversed(infostates.levels):
-    value = np.where(allowed[level], rows[level], -np.inf).max(axis=1)
-    values += np.bincount(infostates.parent_sequences[level], value,
-                          len(values))
-  return rows, values[-1]
+  best = np.empty(len(rows))
+  for level, before in _levels_upwards(tree, player):
+    best[level] = _row_maxima(np.where(allowed[level], rows[level], -np.inf))
+    _add_to_parents(tree, player, level, before, best[level], values)
+  return rows, best, values[-1]
+
+
+def _levels_upwards(tree, player):
+  """Yields each level of information states, the last decisions first.
+
+  Args:
+    tree: the game.
+    player: the player who decides.
+
+  Yields:
+    The slice of the level, and the slice of the sequences that lead to it:
+    those of the level before, or the empty one.
+  """
+  levels = tree.infostates[player].levels
+  for level, before in zip(levels[:0:-1], levels[-2::-1]):
+    yield level, slice(before.start * tree.num_actions,
+                       before.stop * tree.num_actions)
+  if levels:
+    root = tree.num_sequences(player) - 1
+    yield levels[0], slice(root, root + 1)
+
+
+def _add_to_parents(tree, player, level, before, of_level, values):
+  """Adds numbers of a level `[L]` to the sequences that lead to it."""
+  parents = tree.infostates[player].parent_sequences[level]
+  values[before] += np.bincount(
+      parents - before.start, of_level, before.stop - before.start)
+
+
+def _row_maxima(values):
+  """Returns `values.max(axis=1)`, which reduces short rows slowly."""
+  maxima = values[:, 0].copy()
+  for column in values.T[1:]:
+    np.maximum(maxima, column, out=maxima)
+  return maxima
 
 
 def best_response_value(tree: game_tree.GameTree, plans: Sequence[np.ndarray],
@@ -224,7 +261,7 @@ def best_value_of_reach(tree: game_tree.GameTree, reach: np.ndarray,
   """Returns `best_response_value` by the reach `[T]` of all others."""
   gradient = values_of_reach(tree, reach, player)
   mask = tree.infostates[player].legal_actions_mask
-  return float(_action_values(tree, gradient, player, mask)[1])
+  return float(_action_values(tree, gradient, player, mask)[-1])
 
 
 def best_pure_plan(tree: game_tree.GameTree, values: np.ndarray, player: int,
@@ -338,11 +375,10 @@ def _best_actions(tree, gradient, player, allowed):
     player: the player who acts.
     allowed: bool `[I, A]`, the actions that may be chosen and may follow.
   """
-  values, root = _action_values(tree, gradient, player, allowed)
-  best = np.where(allowed, values, -np.inf).max(axis=1, keepdims=True)
+  values, best, root = _action_values(tree, gradient, player, allowed)
   scale = np.abs(gradient).max(initial=0.0)
-  return (allowed & (values >= best - _TIE_TOLERANCE * max(scale, 1e-30)),
-          float(root))
+  least = best[:, None] - _TIE_TOLERANCE * max(scale, 1e-30)
+  return allowed & (values >= least), float(root)
 
 
 def player_gains(tree: game_tree.GameTree,
@@ -384,23 +420,22 @@ def infostate_gains(tree: game_tree.GameTree, plans: Sequence[np.ndarray],
   """
   infostates = tree.infostates[player]
   mask = infostates.legal_actions_mask
-  values, _ = _action_values(
+  values, best, _ = _action_values(
       tree, sequence_values(tree, plans, player), player, mask)
-  best = np.where(mask, values, -np.inf)
   plan = plans[player]
   own = plan[:-1].reshape(mask.shape)
   visits = np.bincount(tree.terminal_sequences[player],
                        terminal_reach(tree, plans),
                        tree.num_sequences(player))
   rows = visits[:-1].reshape(mask.shape)
-  for level in reversed(infostates.levels):
-    visits += np.bincount(infostates.parent_sequences[level],
-                          rows[level].sum(axis=1), len(visits))
+  for level, before in _levels_upwards(tree, player):
+    _add_to_parents(tree, player, level, before, rows[level].sum(axis=1),
+                    visits)
   return InfostateGains(
       rows.sum(axis=1),
-      plan[infostates.parent_sequences] * best.max(axis=1)
+      plan[infostates.parent_sequences] * best
       - (own * np.where(mask, values, 0)).sum(axis=1),
-      best.argmax(axis=1))
+      np.where(mask, values, -np.inf).argmax(axis=1))
 
 
 def nash_conv(tree: game_tree.GameTree,
@@ -435,10 +470,6 @@ def payoff_tensors(tree: game_tree.GameTree,
   last = int(np.argmax(counts))
   others = [p for p in range(tree.num_players) if p != last]
   num_terminals = tree.terminal_chance.size
-  to_sequences = scipy.sparse.csr_array(
-      (np.ones(num_terminals),
-       (tree.terminal_sequences[last], np.arange(num_terminals))),
-      shape=(tree.num_sequences(last), num_terminals))
   reach = tree.terminal_chance[None]
   for player in others:
     gathered = plans[player][:, tree.terminal_sequences[player]]
@@ -448,7 +479,10 @@ def payoff_tensors(tree: game_tree.GameTree,
     if tree.is_zero_sum and tree.num_players == 2 and player == 1:
       tensors.append(-tensors[0])
       continue
-    values = to_sequences @ (reach * tree.terminal_returns[player]).T
+    values = np.stack([
+        np.bincount(tree.terminal_sequences[last],
+                    own * tree.terminal_returns[player],
+                    tree.num_sequences(last)) for own in reach], axis=1)
     tensor = (plans[last] @ values).T.reshape(
         [counts[p] for p in others] + [counts[last]])
     tensors.append(np.moveaxis(tensor, -1, last))
