@@ -146,11 +146,12 @@ class DefaultsTest(parameterized.TestCase):
       (ppsro.PPOConfig(policy_loss="clipped", epochs=3), "exact", dict(
           policy_loss="clipped", epochs=3, temperature=1.0)),
       (ppsro.DQNConfig(), "sampled", dict(
-          replay_batches=8, updates_per_batch=8, learning_rate=1e-2,
+          replay_batches=8, updates_per_batch=8, minibatch_rows=2 ** 40,
+          learning_rate=1e-2,
           learning_rate_decay=0.95, target_rate=0.05, final_epsilon=0.05,
           epsilon_decay=0.95, visit_exponent=1.0, random_opponent_share=0.05)),
       (ppsro.DQNConfig(learning_rate=0.5), "exact", dict(
-          replay_batches=1, learning_rate=0.5)),
+          replay_batches=1, minibatch_rows=1536, learning_rate=0.5)),
       (ppsro.NeuPLConfig(), "sampled", dict(
           policy_loss="clipped", epochs=4, anchor_coefficient=3.0,
           random_opponent_share=0.02)),

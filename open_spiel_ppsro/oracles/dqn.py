@@ -19,7 +19,9 @@ Source: Mnih et al. 2015; double Q-targets of van Hasselt et al. 2016.
 
 import collections
 import dataclasses
+import math
 from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -50,7 +52,9 @@ class DQNConfig(learner_lib.LearnerConfig):
       worker of a level; by default the expectation on an enumerated game, and
       as many as the simulator plays best on a sampled one.
     replay_batches: how many batches, the newest, the replay buffer keeps.
-    updates_per_batch: the gradient steps after each batch.
+    updates_per_batch: the gradient steps after each batch, or a few more, so
+      that each observation counts as often.
+    minibatch_rows: the most distinct observations per gradient step.
     visit_exponent: an action counts by its samples to the power of this; 1
       makes all samples equal. A small one also teaches play that the policy
       rarely comes to.
@@ -75,6 +79,7 @@ class DQNConfig(learner_lib.LearnerConfig):
   episodes_per_batch: int | None = None
   replay_batches: int | None = None
   updates_per_batch: int | None = None
+  minibatch_rows: int | None = None
   visit_exponent: float | None = None
   learning_rate: float | None = None
   final_learning_rate: float = 5e-4
@@ -92,7 +97,7 @@ class DQNConfig(learner_lib.LearnerConfig):
   def __post_init__(self):
     learner_lib.name_network(self)
     learner_lib.check_positive(
-        self, "replay_batches", "updates_per_batch",
+        self, "replay_batches", "updates_per_batch", "minibatch_rows",
         "learning_rate", "final_learning_rate",
         "learning_rate_decay", "epsilon_decay", "target_rate")
     learner_lib.check_not_negative(self, "visit_exponent", "temperature")
@@ -117,6 +122,19 @@ class DQNConfig(learner_lib.LearnerConfig):
   ) -> "DQNLearner":
     return DQNLearner(of_game.make_simulator(game, player),
                       self.for_game(game), seed_sequence, team)
+
+
+class _Samples(NamedTuple):
+  """The inputs of a gradient step, per distinct observation, as tensors.
+
+  Attributes:
+    observations: `[U, D]`, the observations.
+    target: `[U, A]`, the Q-values to fit.
+    weight: `[U, A]`, the weight of each action.
+  """
+  observations: torch.Tensor
+  target: torch.Tensor
+  weight: torch.Tensor
 
 
 class DQNLearner(learner_lib.Learner):
@@ -267,20 +285,34 @@ class DQNLearner(learner_lib.Learner):
     observations = self._observations(batch.observations)
     illegal = self._illegal(batch.legal_actions_mask)
 
-    for _ in range(config.updates_per_batch):
+    def targets(q_values):
       # In the double Q-target the online network chooses the next action, and
       # the target network gives its value. The target of an action is the mean
       # over the observations that followed it.
-      output = self._network.module(observations)
-      q_values = output.detach()
       best = q_values.masked_fill(illegal, -torch.inf).argmax(dim=1)
       value = self._target(observations).gather(1, best[:, None])[:, 0]
-      target = reward.flatten().index_add(
+      return reward.flatten().index_add(
           0, from_entry, next_share * value[next_row]).reshape(shape)
-      # The gradient of the Huber loss is the error, cut to [-1, 1].
-      error = (q_values - target).clamp_(-1, 1)
-      self._optimizer.step(
-          self._team.mean(self._network.backward(output, weight * error)),
-          self._learning_rate)
-      self._target.parameters.lerp_(self._network.parameters,
-                                    config.target_rate)
+
+    parts = math.ceil(
+        self._team.gather(len(observations)).max() / config.minibatch_rows)
+    for _ in range(math.ceil(config.updates_per_batch / parts)):
+      output = self._network.module(observations)
+      target = targets(output.detach())
+      if parts == 1:  # The outputs of the targets serve for the gradient, too.
+        self._fit(output, target, weight)
+        continue
+      for part in optimiser.minibatches(
+          _Samples(observations, target, weight), parts, self._rng):
+        self._fit(self._network.module(part.observations), part.target,
+                  part.weight)
+
+  def _fit(self, output, target, weight):
+    """Takes a gradient step towards targets, and moves the target network."""
+    # The gradient of the Huber loss is the error, cut to [-1, 1].
+    error = (output.detach() - target).clamp_(-1, 1)
+    self._optimizer.step(
+        self._team.mean(self._network.backward(output, weight * error)),
+        self._learning_rate)
+    self._target.parameters.lerp_(self._network.parameters,
+                                  self._config.target_rate)

@@ -82,6 +82,8 @@ _LEAST_EPOCHS = 2
 # random. The mirror step has none: it gives nothing up early.
 _SAMPLED_ENTROPY = 0.02
 
+# More observations than any batch has.
+_ALL_ROWS = 2 ** 40
 # The fields of DQN where batches are expectations.
 _DQN_OF_EXPECTATIONS: dict[str, Any] = {
     # The newest batch holds everything that older ones held.
@@ -89,6 +91,7 @@ _DQN_OF_EXPECTATIONS: dict[str, Any] = {
     # Without noise it bears more steps, longer ones, and a target that follows
     # faster.
     "updates_per_batch": 32,
+    "minibatch_rows": 1536,  # As of PPO.
     "learning_rate": 2e-2,
     "learning_rate_decay": 0.8,
     "target_rate": 0.1,
@@ -103,6 +106,8 @@ _DQN_OF_EPISODES: dict[str, Any] = {
     # Several batches together have less noise.
     "replay_batches": 8,
     "updates_per_batch": 8,
+    # All at once: they are few steps, and each has less noise.
+    "minibatch_rows": _ALL_ROWS,
     "learning_rate": 1e-2,
     "learning_rate_decay": 0.95,
     "target_rate": 0.05,
@@ -250,6 +255,7 @@ def settings_of_0_1(settings: dict[str, Any]) -> dict[str, Any]:
     settings["oracle episodes_per_batch"] = EPISODES_OF_0_1
   if settings["oracle"] == "DQNConfig":
     settings.setdefault("oracle visit_exponent", 1.0)
+    settings.setdefault("oracle minibatch_rows", _ALL_ROWS)
   if settings["oracle"] == "NeuPLConfig":
     for name in ("policy_loss", "advantage_clip", "visit_exponent"):
       settings.setdefault(f"oracle {name}", _PPO_OF_0_1[name])

@@ -466,7 +466,7 @@ class PPOLearner(learner_lib.Learner):
                                epsilon=_IMITATION_EPSILON)
     minibatches = self._count_minibatches(self._team.gather(len(target)))
     for step in range(self._config.imitation_steps):
-      for part in self._minibatches(samples, minibatches):
+      for part in optimiser.minibatches(samples, minibatches, self._rng):
         output = self._network.module(part.observations)
         probabilities = networks.masked_softmax(
             output.detach()[:, :-1], part.illegal)
@@ -506,7 +506,7 @@ class PPOLearner(learner_lib.Learner):
     """Takes `epochs` passes over a batch, each in `minibatches` steps."""
     config = self._config
     for _ in range(config.epochs):
-      for part in self._minibatches(samples, minibatches):
+      for part in optimiser.minibatches(samples, minibatches, self._rng):
         output = self._network.module(part.observations)
         gradient = loss_gradient(output.detach(), part, config)
         self._optimizer.step(
@@ -546,12 +546,3 @@ class PPOLearner(learner_lib.Learner):
       num_rows: an array with the number of rows of each worker.
     """
     return math.ceil(num_rows.max() / self._config.minibatch_rows)
-
-  def _minibatches(self, samples, count):
-    """Yields `count` parts of a named tuple of tensors, which cover it once."""
-    if count == 1:
-      yield samples
-    else:
-      for rows in np.array_split(
-          self._rng.permutation(len(samples.observations)), count):
-        yield optimiser.minibatch(samples, rows)

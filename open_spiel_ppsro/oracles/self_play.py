@@ -508,15 +508,12 @@ class SelfPlayLearner(learner_lib.Learner):
     """
     config = self._config
     for _ in range(config.epochs):
-      parts = [np.array_split(rng.permutation(len(samples.observations)),
-                              config.minibatches)
+      parts = [optimiser.minibatches(samples, config.minibatches, rng)
                for rng, samples in zip(self._rngs, streams)]
-      for rows_of_streams in zip(*parts):
+      for part_of_streams in zip(*parts):
         # A network may return its gradients in one and the same tensor.
-        gradients = [
-            self._gradient(optimiser.minibatch(samples, rows),
-                           by_output).clone()
-            for samples, rows in zip(streams, rows_of_streams)]
+        gradients = [self._gradient(part, by_output).clone()
+                     for part in part_of_streams]
         gradient = self._team.mean(
             sum(gradients[1:], gradients[0]) / len(gradients))
         norm = float(gradient.norm())
