@@ -143,8 +143,17 @@ def _label_few(axis):
   low, high = axis.get_view_interval()
   subs = (1, 2, 5) if high < _FEW_DECADES * low else (1,)
   axis.set_major_locator(ticker.LogLocator(subs=subs))
-  axis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+  axis.set_major_formatter(ticker.FuncFormatter(_short))
   axis.set_minor_formatter(ticker.NullFormatter())
+
+
+def _short(number, position=None):
+  """Returns a number as a label: 0.5, 2000, 20k, 1M."""
+  del position
+  for unit, name in ((1e6, "M"), (1e3, "k")):
+    if number >= max(1e4, unit):
+      return f"{number / unit:g}{name}"
+  return f"{number:g}"
 
 
 def _finish(figure, panels, used, x_label, log_x=True):
