@@ -23,6 +23,7 @@ Source: von Stengel 1996; Koller, Megiddo & von Stengel 1996 for the payoff
 form; Lanctot et al. 2017 for NashConv.
 """
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 import dataclasses
 from typing import Any
@@ -208,18 +209,15 @@ def _action_values(tree, gradient, player, allowed):
   values = gradient.copy()
   rows = values[:-1].reshape(allowed.shape)
   best = np.empty(len(rows))
-  for level, before in _levels_upwards(tree, player):
+  for level, before in levels_upwards(tree, player):
     best[level] = _row_maxima(np.where(allowed[level], rows[level], -np.inf))
-    _add_to_parents(tree, player, level, before, best[level], values)
+    add_to_parents(tree, player, level, before, best[level], values)
   return rows, best, values[-1]
 
 
-def _levels_upwards(tree, player):
-  """Yields each level of information states, the last decisions first.
-
-  Args:
-    tree: the game.
-    player: the player who decides.
+def levels_upwards(tree: game_tree.GameTree,
+                   player: int) -> Iterator[tuple[slice, slice]]:
+  """Yields each level of a player's information states, the last ones first.
 
   Yields:
     The slice of the level, and the slice of the sequences that lead to it:
@@ -234,11 +232,22 @@ def _levels_upwards(tree, player):
     yield levels[0], slice(root, root + 1)
 
 
-def _add_to_parents(tree, player, level, before, of_level, values):
-  """Adds numbers of a level `[L]` to the sequences that lead to it."""
+def add_to_parents(tree: game_tree.GameTree, player: int, level: slice,
+                   before: slice, numbers: np.ndarray,
+                   values: np.ndarray) -> None:
+  """Adds up numbers of information states at the sequences before them.
+
+  Args:
+    tree: the game.
+    player: whose they are.
+    level: as `levels_upwards` yields it.
+    before: likewise.
+    numbers: `[L]`, of the information states of the level.
+    values: `[S]`, to which they are added in place.
+  """
   parents = tree.infostates[player].parent_sequences[level]
   values[before] += np.bincount(
-      parents - before.start, of_level, before.stop - before.start)
+      parents - before.start, numbers, before.stop - before.start)
 
 
 def _row_maxima(values):
@@ -428,8 +437,8 @@ def infostate_gains(tree: game_tree.GameTree, plans: Sequence[np.ndarray],
                        terminal_reach(tree, plans),
                        tree.num_sequences(player))
   rows = visits[:-1].reshape(mask.shape)
-  for level, before in _levels_upwards(tree, player):
-    _add_to_parents(tree, player, level, before, rows[level].sum(axis=1),
+  for level, before in levels_upwards(tree, player):
+    add_to_parents(tree, player, level, before, rows[level].sum(axis=1),
                     visits)
   return InfostateGains(
       rows.sum(axis=1),

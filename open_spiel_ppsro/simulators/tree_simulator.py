@@ -234,18 +234,12 @@ class TreeSimulator(simulator_lib.Simulator):
 
   def _below(self, values):
     """Returns `[I]`, the sum of `values` `[S]` at and below each infostate."""
-    infostates = self._tree.infostates[self._player]
+    tree, player = self._tree, self._player
     values = values.copy()
     rows = values[:-1].reshape(self.legal_actions_mask.shape)
-    sums = np.empty(len(infostates))
-    for depth in reversed(range(len(infostates.levels))):
-      level = infostates.levels[depth]
+    sums = np.empty(len(rows))
+    for level, before in sequence_form.levels_upwards(tree, player):
       sums[level] = rows[level].sum(axis=1)
-      if depth:  # The level above has all parents of this one.
-        above = infostates.levels[depth - 1]
-        start, stop = above.start * self.num_actions, (
-            above.stop * self.num_actions)
-        values[start:stop] += np.bincount(
-            infostates.parent_sequences[level] - start, sums[level],
-            stop - start)
+      sequence_form.add_to_parents(
+          tree, player, level, before, sums[level], values)
     return sums
