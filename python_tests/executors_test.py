@@ -93,6 +93,15 @@ class ExecutorTest(parameterized.TestCase):
                                   "(?s)bad.*cannot start at -1"):
         executor.call([("bad", "add", (1,))])
 
+  @parameterized.named_parameters(*EXECUTORS.items())
+  def test_diverged_training_is_one_line(self, make):
+    with make() as executor:
+      executor.start(None)
+      executor.create("a", testing.Counter, 1)
+      with self.assertRaisesRegex(executor_lib.WorkerError,
+                                  "^the worker of a failed: it diverged$"):
+        executor.call([("a", "diverge", ())])
+
   def test_what_always_dies_is_reported_and_nothing_stays(self):
     with process_executor.ProcessExecutor(2) as executor:
       executor.start(None)

@@ -210,6 +210,9 @@ class Counter:
   def fail(self):
     raise ArithmeticError("the counter is broken")
 
+  def diverge(self):
+    raise FloatingPointError("it diverged")
+
   def die(self):
     os._exit(7)  # pylint: disable=protected-access
 

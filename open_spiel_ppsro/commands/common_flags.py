@@ -187,8 +187,8 @@ def _define_details():
       "too.")
   flags.DEFINE_list(
       "hidden_sizes", None,
-      "Units in the hidden layers of the network, as in 64,64; the learner's "
-      "default if not given.")
+      "Units in the hidden layers of the network, as in 64,64; none if empty, "
+      "and the learner's default if not given.")
   flags.DEFINE_string(
       "device", None,
       "Where networks live, as torch names it: cpu (default), cuda, ...")

@@ -111,12 +111,14 @@ class ActorHost:
 
   def run(self, name: Hashable, method: str,
           args: Iterable[Any]) -> tuple[bool, Any]:
-    """Calls an actor and returns (True, answer) or (False, traceback text)."""
+    """Calls an actor and returns (True, answer) or (False, what failed)."""
     try:
       actor = self._actors[name]
       if isinstance(actor, _UnmadeActor):
         return False, actor.traceback
       return True, getattr(actor, method)(*args)
+    except FloatingPointError as error:  # Training diverged: no fault of code.
+      return False, str(error)
     except Exception:  # pylint: disable=broad-except
       return False, traceback.format_exc()
 
