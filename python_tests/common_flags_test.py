@@ -279,7 +279,7 @@ class CompareTest(FlagsTestCase):
           "--seeds=1", NO_LIMIT)
     # Expectations are no episodes, so there is no curve over them.
     self.assertEqual([panel[0] for panel in plot.call_args.args[2]],
-                     ["rounds"])
+                     ["rounds", "seconds"])
     self.assertEqual([line.split()[0] for line in lines[:-1]],
                      ["scheme", "sequential"])
     for method in ("neupl", "self_play"):

@@ -132,7 +132,8 @@ def main() -> int:
     return {name: [ppsro.read_curve(path, x) for path in paths]
             for name, paths in runs.items()}
 
-  panels: list[tuple] = [("rounds", True, over("round"), {})]
+  panels: list[tuple] = [("rounds", True, over("round"), {}),
+                         ("seconds", True, over("wall_seconds"), {})]
   # Exact responses and expectations play none.
   of_episodes = {name: curves for name, curves in over("episodes").items()
                  if all(x[-1] > 0 for x, _ in curves)}

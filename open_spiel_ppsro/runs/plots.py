@@ -31,6 +31,9 @@ from open_spiel_ppsro.runs import run_directory
 
 # Below this an exploitability is zero up to rounding; a log axis needs a floor.
 _FLOOR = 1e-9
+# A long curve has about so many markers, and each method has its own.
+_MARKERS = 8
+_MARKER_OF = "os^Dv<>P"
 
 
 def new_figure(width, height):
@@ -185,14 +188,21 @@ def plot_curves(path, title, panels):
   """
   figure = new_figure(5.5 * len(panels), 4.5)
   colours = {}
+  y_label = "exploitability"
   for axis, (x_label, log_x, solid, dashed) in zip(
       np.atleast_1d(figure.subplots(1, len(panels), sharey=True)), panels):
     for curves_by_label, style in ((solid, "-"), (dashed, "--")):
       for label, curves in curves_by_label.items():
         colour = colours.setdefault(label, f"C{len(colours) % 10}")
         x, mean, lowest, highest = mean_and_range(curves)
+        if (lowest < _FLOOR).any():
+          y_label = f"exploitability; {_FLOOR:g} is {_FLOOR:g} or less"
+        # Of curves that lie on each other the markers are seen.
+        number, step = list(colours).index(label), max(7, len(x) // _MARKERS)
         axis.plot(x, np.maximum(mean, _FLOOR), style, color=colour,
                   linewidth=1.3 if style == "-" else 1, drawstyle="steps-post",
+                  marker=_MARKER_OF[number % len(_MARKER_OF)], markersize=4,
+                  markevery=(number % step, step),
                   label=label + (" (published)" if style == "--" else ""))
         axis.fill_between(x, np.maximum(lowest, _FLOOR),
                           np.maximum(highest, _FLOOR), step="post",
@@ -204,7 +214,7 @@ def plot_curves(path, title, panels):
     axis.grid(True, which="both", alpha=0.2)
     axis.legend(frameon=False, fontsize=8)
     axis.yaxis.set_tick_params(labelleft=True)
-    axis.set_ylabel("exploitability")
+    axis.set_ylabel(y_label)
   figure.suptitle(title)
   return save_figure(figure, path)
 
