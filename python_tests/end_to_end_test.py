@@ -405,7 +405,7 @@ class PipelineExampleTest(ExampleTestCase):
 
 class OtherExamplesTest(ExampleTestCase):
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_compare_schemes(self):
     lines, _ = self.call(
         "compare_schemes_example", "--game_name=kuhn_poker", "--oracle=exact",

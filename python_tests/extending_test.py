@@ -82,7 +82,7 @@ class PageTest(ExtensionTestCase):
   def test_what_uses_the_modules_runs(self, code):
     exec(compile(code, "extend.md", "exec"), {})  # pylint: disable=exec-used
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_the_command_runs(self):
     self._check_command("--executor=serial")
 

@@ -300,7 +300,7 @@ class TerminalTest(parameterized.TestCase):
                     if line.startswith("player")], 1)
 
   @parameterized.parameters(60, 100)
-  @pytest.mark.sweep(1)
+  @pytest.mark.thorough
   def test_ctrl_c(self, columns):
     terminal = self.start(columns)
     terminal.wait_for(r"round \d+  frozen [23]")

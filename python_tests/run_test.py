@@ -176,7 +176,7 @@ class MeasuredRunTest(RunTestCase):
           limits=limits(max_rounds=rounds), output_dir=self.run_path,
           **{"exploiter_steps": 0, **options})
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_the_final_policy_is_measured_as_openspiel_does(self):
     summary = self.run_sampled()
     pi = ppsro.read_policy(self.run_path)
@@ -187,7 +187,7 @@ class MeasuredRunTest(RunTestCase):
     self.assertIn(f"exploitability_low={expected:.6g} ", summary.line())
     self.assertTrue((self.run_path / "nash_conv.png").exists())
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_exploiters_only_train_where_they_tell_something(self):
     for share, has_trained in ((0.1, False), (0.0, True)):
       with mock.patch.object(run_lib, "_EXPLOITER_STEPS", 500):
@@ -262,7 +262,7 @@ class MeasuredRunTest(RunTestCase):
       self.assertAlmostEqual(
           exploitability.exploitability(pi.game, found.policy), expected)
 
-  @pytest.mark.slow
+  @pytest.mark.thorough
   def test_the_answer_is_the_least_exploitable_mixture(self):
     solvers = []
     summary = self.run_sampled(
