@@ -108,6 +108,7 @@ class CallbacksTest(parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "of ppsro.callbacks"):
       ppsro.run("kuhn_poker", callbacks=callbacks, output_dir=self.path)
 
+  @pytest.mark.slow
   def test_csv(self):
     table = self.path.parent / "mine.csv"
     self.play(ppsro.callbacks.CSV(

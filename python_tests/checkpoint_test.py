@@ -21,6 +21,7 @@ from absl.testing import parameterized
 import hypothesis
 from hypothesis import strategies as st
 import numpy as np
+import pytest
 
 from open_spiel_ppsro import plain_data
 import testing
@@ -50,12 +51,14 @@ class CheckpointTest(parameterized.TestCase):
 
   @hypothesis.given(trees)
   @hypothesis.settings(max_examples=100)
+  @pytest.mark.slow
   def test_comes_back(self, data):
     plain_data.write(self.path, data)
     self.assertEmpty(testing.differences(plain_data.read(self.path), data))
 
   @hypothesis.given(st.data())
   @hypothesis.settings(max_examples=200)
+  @pytest.mark.slow
   def test_damage_is_found_or_does_no_harm(self, choice):
     plain_data.write(self.path, DATA)
     content = bytearray(self.path.read_bytes())

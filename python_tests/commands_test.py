@@ -109,6 +109,7 @@ class CommandLineTest(CommandsTestCase):
         stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     self.assertEqual((done.returncode, done.stderr), (1, ""))
 
+  @pytest.mark.slow
   def test_train_and_resume(self):
     def call(*arguments):
       code, lines, errors = testing.call_command(*arguments)
@@ -184,6 +185,7 @@ class TrainTest(CommandsTestCase):
           "--hidden_sizes=4", *more)
       self.assertRegex(errors.splitlines()[-5], f"^how strong: {strength}")
 
+  @pytest.mark.slow
   def test_several_seeds(self):
     arguments = ("--game_name=kuhn_poker", *QUICK, "--max_rounds=2")
     lines, _ = self.train(*arguments, "--seeds=1,2,2", "--tie_break=random")
@@ -237,6 +239,7 @@ class TrainTest(CommandsTestCase):
     lines, _ = self.train("--resume", "--output_dir=third", "--max_rounds=2")
     self.assertEqual(testing.result_of(lines)["seed"], "8")
 
+  @pytest.mark.slow
   def test_config_of_a_run_from_python(self):
     self.run_of("first", seed=4)
     lines, _ = self.train("--config=first", "--output_dir=second")
@@ -359,6 +362,7 @@ class EvaluateTest(CommandsTestCase):
     self.assertLen(lines, start + 7)
     self.assertRegex(table[0], "(Fold|Call|Raise)$")
 
+  @pytest.mark.slow
   def test_sampled_agrees_with_exact(self):
     path = self.run_of(rounds=4)
     exact, sampled = (testing.result_of(self.evaluate(
@@ -369,6 +373,7 @@ class EvaluateTest(CommandsTestCase):
                            float(sampled["against_uniform"]),
                            delta=5 * 2 / 4000 ** 0.5)
 
+  @pytest.mark.slow
   def test_all_against_all(self):
     paths = [self.run_of(f"run{rounds}", rounds=rounds)
              for rounds in (1, 3, 6)]
@@ -399,6 +404,7 @@ class EvaluateTest(CommandsTestCase):
       (("--against=nobody",), "--against has 'nobody'; it takes run"),
       (("leduc",), "leduc is of leduc_poker()"),
       (("--mixture=least",), "there is no mixture 'least'"))
+  @pytest.mark.slow
   def test_what_is_refused(self, arguments, message):
     self.run_of(rounds=1)
     self.run_of("leduc", game="leduc_poker", rounds=1)

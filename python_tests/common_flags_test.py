@@ -104,6 +104,7 @@ class ReadersTest(FlagsTestCase):
 
   @parameterized.parameters(*READERS)
   @pytest.mark.sweep(8)
+  @pytest.mark.slow
   def test_who_reads_a_flag(self, flag, schemes, oracles):
     played = []
     with mock.patch.object(
@@ -122,6 +123,7 @@ class ReadersTest(FlagsTestCase):
         self.assertEqual(len(played) - before, reads)
         self.assertEqual(f"{name} does nothing with" in errors, not reads)
 
+  @pytest.mark.slow
   def test_another_scheme_is_one_class(self):
     (self.path / "mine_flags_test.py").write_text(MODULE)
     self.addCleanup(ppsro.SCHEMES.pop, "deep", None)
@@ -200,6 +202,7 @@ class ResumeTest(FlagsTestCase):
     self.assertRegex(errors, "^error: .* has ended after 4 rounds and .* s, "
                      "and max_rounds is 4, of the whole run: give a larger")
 
+  @pytest.mark.slow
   def test_a_run_of_version_0_1_goes_on(self):
     result = self.play(*self.ARGUMENTS, f"--output_dir={self.run_path}")
     flags = {"game_name": "kuhn_poker", "oracle": "dqn", "scheme": "naive",
@@ -239,6 +242,7 @@ class ResumeTest(FlagsTestCase):
     _, errors = self.call("--resume", f"--output_dir={self.run_path}", code=2)
     self.assertIn("ppsro.run(..., resume=True)", errors)
 
+  @pytest.mark.slow
   def test_what_is_there_is_kept(self):
     arguments = ("--oracle=exact", f"--output_dir={self.run_path}")
     self.play(*arguments)
@@ -270,6 +274,7 @@ class CompareTest(FlagsTestCase):
   def compare(self, *arguments, code=0):
     return self.call(*arguments, example="compare_schemes_example", code=code)
 
+  @pytest.mark.slow
   def test_methods_that_have_no_such_responder_are_left_out(self):
     with mock.patch.object(ppsro, "plot_curves",
                            wraps=ppsro.plot_curves) as plot:
@@ -285,6 +290,7 @@ class CompareTest(FlagsTestCase):
     for method in ("neupl", "self_play"):
       self.assertIn(f"{method} is left out: ", errors)
 
+  @pytest.mark.slow
   def test_goes_on_where_it_was(self):
     lines, _ = self.compare(*self.ARGUMENTS, "--seeds=1,1")
     self.assertEqual(testing.result_of(lines)["plot"],
@@ -312,6 +318,7 @@ class CompareTest(FlagsTestCase):
     self.assertEqual(config["limits"],
                      ppsro.read_config(path / "dch-seed1")["limits"])
 
+  @pytest.mark.slow
   def test_what_is_there_is_kept(self):
     self.run_path.mkdir()
     (self.run_path / "mine.txt").write_text("mine")

@@ -169,6 +169,7 @@ class PipelineExampleTest(ExampleTestCase):
        "--meta_strategy=fictitious_play", "--plateau_delta=0.1",
        "--warmup_steps=2000", "--hidden_sizes=16,16"))
   @pytest.mark.sweep(7)
+  @pytest.mark.slow
   def test_every_scheme_runs(self, bound, *arguments):
     lines, errors = self.call(
         "pipeline_psro_example", "--game_name=kuhn_poker",
@@ -247,6 +248,7 @@ class PipelineExampleTest(ExampleTestCase):
                   errors)
     self.assertFalse(self.run_path.exists())
 
+  @pytest.mark.slow
   def test_no_round_begins_that_does_not_fit_into_the_time_limit(self):
     limit, wrap_up = 400, 1.5
     with testing.Clock(step=1).is_everybodys():

@@ -79,6 +79,7 @@ class PageTest(ExtensionTestCase):
 
   @parameterized.parameters(*USES)
   @pytest.mark.sweep(1)
+  @pytest.mark.slow
   def test_what_uses_the_modules_runs(self, code):
     exec(compile(code, "extend.md", "exec"), {})  # pylint: disable=exec-used
 
@@ -131,6 +132,7 @@ class PageTest(ExtensionTestCase):
     np.testing.assert_allclose(weights, [[1 / 3, 2 / 3], [1 / 2, 1 / 2]])
     np.testing.assert_allclose(joint, np.outer(*weights).ravel())
 
+  @pytest.mark.slow
   def test_an_agent_is_resumed(self):
     config = importlib.import_module("my_agent").QLearningConfig(
         episodes_per_batch=16)

@@ -56,6 +56,7 @@ class FirstPolicyTest(parameterized.TestCase):
 
   @parameterized.product(evaluation=("exact", "sampled"),
                          symmetric=(False, True))
+  @pytest.mark.slow
   def test_level_0_is_what_self_play_found(self, evaluation, symmetric):
     game = open_game.open_game("kuhn_poker", evaluation=evaluation)
     oracle, solver = testing.make_solver(
@@ -83,6 +84,7 @@ class FirstPolicyTest(parameterized.TestCase):
       with self.assertRaisesRegex(ValueError, "no rounds"):
         solver.begin_with([])
 
+  @pytest.mark.slow
   def test_the_same_bits_with_any_executor_and_after_a_restart(self):
     game = open_game.open_game("kuhn_poker", evaluation="sampled")
     found = []
@@ -130,6 +132,7 @@ class FirstPolicyTest(parameterized.TestCase):
 
   @parameterized.parameters("pipeline", "rectified", "neupl", "self_play")
   @pytest.mark.sweep(2)
+  @pytest.mark.slow
   def test_what_a_run_begins_with_by_default(self, scheme):
     found = []
 
@@ -163,6 +166,7 @@ class FirstPolicyTest(parameterized.TestCase):
     self.assertEqual(first_policy.default(
         open_game.open_game(game, evaluation=evaluation), False), name)
 
+  @pytest.mark.slow
   def test_a_run_resumes_in_the_middle_of_self_play(self):
     options = {
         "evaluation": "sampled", "exploiter_steps": 0, "evaluation_share": 0,

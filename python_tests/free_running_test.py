@@ -66,6 +66,7 @@ class FreeRunningTest(parameterized.TestCase):
     for member in solver.population.active():
       self.assertGreater(member.steps, 0)
 
+  @pytest.mark.slow
   def test_in_lockstep_it_does_not_matter_who_is_first(self):
     found = []
     for executor in (LatestFirst(), executor_lib.SerialExecutor()):
@@ -119,6 +120,7 @@ class FreeRunningTest(parameterized.TestCase):
         reported[level.policy_id] = result.round
     self.assert_nothing_is_lost(solver)
 
+  @pytest.mark.slow
   def test_a_level_freezes_only_after_all_below_it(self):
     solver = make_solver(LatestFirst(), 4, min_steps=1000)
     results = [solver.round() for _ in range(80)]

@@ -19,6 +19,7 @@ from absl.testing import parameterized
 import numpy as np
 from open_spiel.python.algorithms import expected_game_score
 import pyspiel
+import pytest
 
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro.evaluation import head_to_head
@@ -75,6 +76,7 @@ class HeadToHeadTest(parameterized.TestCase):
     for ours, theirs in zip(flat.tables(tree), mixture.tables(tree)):
       np.testing.assert_allclose(ours, theirs, atol=1e-12)
 
+  @pytest.mark.slow
   def test_sampled_returns_are_near_exact_ones(self):
     tree, game = ppsro.enumerate_game("kuhn_poker"), ppsro.open_game(
         "kuhn_poker", evaluation="sampled")

@@ -124,6 +124,7 @@ class ImportsTest(parameterized.TestCase):
           "games": ["solver"]}).prepare()
 
   @parameterized.parameters(*HEAVY.items())
+  @pytest.mark.slow
   def test_heavy_packages_stay_where_they_belong(self, package, places):
     users = [str(path.relative_to(PACKAGE)) for path in modules()
              if any(f"{name}.".startswith(f"{package}.")

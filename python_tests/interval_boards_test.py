@@ -78,6 +78,7 @@ class RulesTest(parameterized.TestCase):
       *((name, 200) for name in (*SMALL_BOARDS, TALL_BOARD)),
       ("dark_hex(num_rows=3,num_cols=4)", 50),
       ("dark_hex(board_size=4,gameversion=adh)", 50))
+  @pytest.mark.slow
   def test_pyspiel_agrees(self, name, num_games):
     game = pyspiel.load_game(name)
     board = phantom_board.phantom_board(game)
@@ -153,6 +154,7 @@ class BoardWalkTest(parameterized.TestCase):
         [0.333684 + 0.666318, 1.166488 - 0.333684], atol=3e-6)
 
   @parameterized.parameters(*BOARDS)
+  @pytest.mark.slow
   def test_a_mixture_that_goes_few_ways_is_exact(self, name):
     # Nodes at which the opponent has nothing left to decide belong to the
     # trie: without them some weight is pruned at any threshold.
@@ -186,6 +188,7 @@ class BoardWalkTest(parameterized.TestCase):
 
   @parameterized.parameters(*BOARDS)
   @pytest.mark.sweep(1)
+  @pytest.mark.slow
   def test_bounds_narrow(self, name):
     game = pyspiel.load_game(name)
     policies = mixtures(game, .1)

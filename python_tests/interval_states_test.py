@@ -97,6 +97,7 @@ class ExactTest(parameterized.TestCase):
     np.testing.assert_allclose([found.low, found.high], expected, atol=1e-9)
 
   @parameterized.parameters(*ZERO_SUM, *GENERAL_SUM)
+  @pytest.mark.slow
   def test_bounds_hold_and_close(self, name):
     tree, mixtures, best, _, expected = of_game(name)
     widths = []
@@ -188,6 +189,7 @@ class PoliciesTest(parameterized.TestCase):
 class BudgetTest(parameterized.TestCase):
 
   @parameterized.parameters("leduc_poker", *GENERAL_SUM)
+  @pytest.mark.slow
   def test_more_nodes_know_more(self, name):
     tree, mixtures, _, _, expected = of_game(name)
     before = ppsro.exploitability_interval(tree.game, mixtures, seconds=1e-9)

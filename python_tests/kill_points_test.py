@@ -231,6 +231,7 @@ class KillPointsTest(parameterized.TestCase):
     self.assertEqual(deaths, 4)
     self.assert_same(self.path / "killed", self.path / "whole")
 
+  @pytest.mark.slow
   def test_a_full_disk_leaves_the_checkpoint_before(self):
     play(self.path / "whole", False, PPO, schemes.Pipeline(2))
     written = 0

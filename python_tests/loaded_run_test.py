@@ -265,6 +265,7 @@ class LoadedRunTest(parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "is not a checkpoint"):
       ppsro.load(self.path)
 
+  @pytest.mark.slow
   def test_two_answers_have_members_of_their_own(self):
     summary, solver = play("tables", self.path, rounds=8)
     self.assertEqual(summary.answer, "least_exploitable")

@@ -17,6 +17,7 @@
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+import pytest
 import torch
 
 import open_spiel_ppsro as ppsro
@@ -96,6 +97,7 @@ class TargetsTest(parameterized.TestCase):
 
 class NearEquilibriumTest(absltest.TestCase):
 
+  @pytest.mark.slow
   def test_it_finds_the_gain_that_is_left(self):
     # Double oracle on Leduc poker after 60 exact responses of each player.
     game = ppsro.open_game("leduc_poker")

@@ -21,6 +21,7 @@ import pickle
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+import pytest
 import torch
 
 from open_spiel_ppsro.games import game_tree
@@ -67,6 +68,7 @@ ARCHITECTURES = ("mlp", "resnet", "conv(2,3)", "conv(1,2,2)",
 class NetworkTest(parameterized.TestCase):
 
   @parameterized.parameters(*ARCHITECTURES)
+  @pytest.mark.slow
   def test_gradient_and_adam_are_torchs(self, name):
     sizes = (6, 16, 8, 4)
     network = networks.Network(sizes, torch.Generator().manual_seed(0), "cpu",

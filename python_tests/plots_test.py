@@ -20,6 +20,7 @@ from unittest import mock
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+import pytest
 
 from open_spiel_ppsro.runs import metrics
 from open_spiel_ppsro.runs import plots
@@ -99,6 +100,7 @@ class RunsTest(absltest.TestCase):
     table = plots.comparison_table({"one": [self.path / "a"]})
     self.assertNotRegex(table.splitlines()[0], r"at [0-9,]+ episodes")
 
+  @pytest.mark.slow
   def test_pictures(self):
     for name, episodes in (("a", 100), ("b", 0)):
       write_run(self.path / name, [.9, .6, 0], episodes)

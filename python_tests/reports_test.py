@@ -80,6 +80,7 @@ def copy_of(test, run):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 class RecordTest(parameterized.TestCase):
 
   @classmethod
@@ -329,6 +330,7 @@ class PicturesTest(parameterized.TestCase):
                              - lightness(picture_lib.COLOURS[other])), 25)
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 class PageTest(parameterized.TestCase):
 

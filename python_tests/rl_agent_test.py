@@ -155,6 +155,7 @@ class EnvironmentTest(parameterized.TestCase):
             ("tiny_hanabi", 1)),
       evaluation=("exact", "sampled"), is_joint=(False, True))
   @pytest.mark.sweep(4)
+  @pytest.mark.slow
   def test_episodes_have_their_distribution(self, game, evaluation, is_joint):
     name, player = game
     game = opened(name, evaluation)
@@ -717,6 +718,7 @@ class PolicyTest(parameterized.TestCase):
     self.assertEqual(plain_data.first_difference(*states), "")
 
   @parameterized.parameters(*AGENTS[:3])
+  @pytest.mark.slow
   def test_a_sampled_run_is_saved_resumed_and_read(self, config):
     directory = testing.make_directory(self)
 

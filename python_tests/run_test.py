@@ -93,6 +93,7 @@ class WholeRunTest(RunTestCase):
 
   draws = True
 
+  @pytest.mark.slow
   def test_returns_what_it_leaves(self):
     tree = ppsro.enumerate_game("kuhn_poker")
     seen = []
@@ -373,6 +374,7 @@ class RunTest(RunTestCase):
     if config not in (EXACT, None):
       self.assertGreater(settings["learner"]["episodes_per_batch"], 0)
 
+  @pytest.mark.slow
   def test_resumed_is_as_if_nothing_had_happened(self):
     def play(path, rounds, **options):
       return ppsro.run(
@@ -450,6 +452,7 @@ class RunTest(RunTestCase):
                 callbacks=[fail])
     output_directory.check_free(self.run_path, overwrite=True)
 
+  @pytest.mark.slow
   def test_the_lower_bound_of_a_sampled_game(self):
     summary = ppsro.run(
         "kuhn_poker", "sequential", PPO, output_dir=self.run_path,
@@ -602,6 +605,7 @@ class FullDiskTest(RunTestCase):
                      output_dir=self.run_path, limits=limits(max_rounds=6),
                      checkpoint_seconds=1e-9, **options)
 
+  @pytest.mark.slow
   def test_one_warning_each_and_the_run_goes_on(self):
     whole = ppsro.run("kuhn_poker", "sequential", EXACT,
                       limits=limits(max_rounds=6))

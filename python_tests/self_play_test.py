@@ -241,6 +241,7 @@ class MixedPolicyTest(parameterized.TestCase):
     noisy = back.with_noise(0.1, np.random.default_rng(0))
     self.assertFalse(np.array_equal(noisy.weights()[0], back.weights()[0]))
 
+  @pytest.mark.slow
   def test_a_member_is_drawn_per_episode(self):
     # Played against itself it earns what the mixture of its members does.
     count = 20_000
@@ -328,6 +329,7 @@ class StepTest(parameterized.TestCase):
             np.array([[2.0, 0.0, 6.0], [0.0, 0.0, 0.0]])),
         [[-1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
 
+  @pytest.mark.slow
   def test_the_network_is_fitted_to_the_step_of_the_table(self):
     # A network that can say anything takes the step that the table takes.
     tree = symmetric("kuhn_poker")
@@ -354,6 +356,7 @@ class SelfPlayTest(parameterized.TestCase):
               (self_play.SelfPlayConfig(episodes_per_batch=2 ** 16), 0.1),
               (tabular_self_play.TabularSelfPlayConfig(), 0.04)))
   @pytest.mark.sweep(3)
+  @pytest.mark.slow
   def test_comes_close_to_the_equilibrium(self, seed, config):
     config, most = config
     oracle, solver = testing.make_solver(
@@ -366,6 +369,7 @@ class SelfPlayTest(parameterized.TestCase):
     self.assertEqual(solver.iterations, 15)
 
   @parameterized.parameters("mixture", "weights")
+  @pytest.mark.slow
   def test_what_a_sampled_run_found_can_be_measured(self, answer):
     config = dataclasses.replace(SMALL, answer=answer)
     oracle, solver = testing.make_solver(
@@ -388,6 +392,7 @@ class SelfPlayTest(parameterized.TestCase):
     self.assertLess(by_policy.high, 0.45)  # Random play has 0.458.
 
   @parameterized.parameters("exact", "sampled")
+  @pytest.mark.slow
   def test_the_magnet_holds(self, evaluation):
     # With a magnet that is all that counts, the policy stays at random play.
     found = {}
@@ -403,6 +408,7 @@ class SelfPlayTest(parameterized.TestCase):
     self.assertLess(found[100.0], 0.05)
     self.assertGreater(found[0.0], 0.2)
 
+  @pytest.mark.slow
   def test_a_magnet_that_moves_lets_go(self):
     distances = {}
     for updates in (0, 5):

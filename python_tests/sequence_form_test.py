@@ -56,6 +56,7 @@ def as_plans(tree, tables):
 class AgainstOpenSpielTest(parameterized.TestCase):
 
   @parameterized.parameters(*GAMES)
+  @pytest.mark.slow
   def test_nash_conv_and_returns(self, name):
     tree = game_tree.enumerate_game(name)
     for seed in range(2):
@@ -107,6 +108,7 @@ class AgainstOpenSpielTest(parameterized.TestCase):
 
   @parameterized.parameters("kuhn_poker", "kuhn_poker(players=3)",
                             "leduc_poker")
+  @pytest.mark.slow
   def test_mixture_is_the_aggregate(self, name):
     tree = game_tree.enumerate_game(name)
     tables = random_tables(tree, 5, 3)

@@ -75,6 +75,7 @@ class ConvergenceTest(parameterized.TestCase):
       (lambda: schemes.DCH(6), False, 0.5),
       (schemes.Rectified, True), (lambda: schemes.Pipeline(3), True))
   @pytest.mark.sweep(2)
+  @pytest.mark.slow
   def test_ppo_brings_kuhn_close(self, scheme, seat_symmetric, bound=0.1):
     oracle, solver = testing.make_solver(
         "kuhn_poker", SMALL_PPO, scheme(), seat_symmetric=seat_symmetric)
@@ -91,6 +92,7 @@ class BookkeepingTest(parameterized.TestCase):
       (lambda: schemes.Pipeline(3), False),
       (lambda: schemes.NaiveParallel(2), False),
       (schemes.Rectified, True))
+  @pytest.mark.slow
   def test_frozen_policies_stand_still(self, scheme, seat_symmetric):
     oracle, solver = testing.make_solver(
         "kuhn_poker", SMALL_PPO, scheme(), seat_symmetric=seat_symmetric)
@@ -109,6 +111,7 @@ class BookkeepingTest(parameterized.TestCase):
       for indices in solver.population.frozen_indices():
         self.assertEqual(indices, tuple(range(len(indices))))
 
+  @pytest.mark.slow
   def test_says_what_openspiel_says(self):
     oracle, solver = testing.make_solver(
         "leduc_poker", SMALL_PPO, schemes.Pipeline(2))
@@ -206,6 +209,7 @@ class AnswersTest(parameterized.TestCase):
       ("kuhn_poker", FAST_PPO, lambda: schemes.DCH(3), False),
       ("leduc_poker", exact.ExactConfig(), lambda: schemes.Pipeline(2), False))
   @pytest.mark.sweep(2)
+  @pytest.mark.slow
   def test_the_least_exploitable_mixture_is_as_openspiel_measures_it(
       self, name, config, scheme, seat_symmetric):
     oracle, solver = testing.make_solver(
@@ -318,6 +322,7 @@ class AnytimeTest(parameterized.TestCase):
             self.assertEqual(player, policy_id.player)
     self.assertGreater(most_snapshots, 1)
 
+  @pytest.mark.slow
   def test_exact_responses_solve_kuhn(self):
     oracle, solver = testing.make_solver(
         "kuhn_poker", exact.ExactConfig(), schemes.Sequential(anytime=True))
@@ -382,6 +387,7 @@ class CorrelatedTest(parameterized.TestCase):
       self.assertIsNone(solver.round().of_frozen.cce_gap)
     self.assertIsNone(solver.final_joint())
 
+  @pytest.mark.slow
   def test_sampled_games_draw_opponents_together(self):
     oracle, solver = testing.make_solver(
         "kuhn_poker(players=3)", FAST_PPO, schemes.Pipeline(2),

@@ -91,6 +91,7 @@ class AgainstTheTreeTest(parameterized.TestCase):
       ("kuhn_poker", True), ("leduc_poker", True),
       ("goofspiel(num_cards=3,imp_info=true)", True))
   @pytest.mark.sweep(3)
+  @pytest.mark.slow
   def test_means_are_the_exact_ones(self, name, symmetric):
     tree, game = both(name, symmetric)
     players = range(game.num_players)

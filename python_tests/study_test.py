@@ -311,6 +311,7 @@ class RunTest(parameterized.TestCase):
       whole = run_study.play_all(cells, self.path, cores, seconds)
     return whole, errors.getvalue()
 
+  @pytest.mark.slow
   def test_how_cells_end(self):
     one, other, dies, hangs = (
         dataclasses.replace(CELLS[0], seed=seed, core_seconds=-2.9)
