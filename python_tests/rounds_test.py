@@ -28,15 +28,19 @@ from open_spiel_ppsro.runs import signals
 
 
 class Solver:
-  """A solver whose rounds take two seconds each, of no clock."""
+  """A solver whose rounds take two seconds each, of no clock.
 
-  def __init__(self, in_training=0, interrupted_in=None):
+  The first one may say that it took longer.
+  """
+
+  def __init__(self, in_training=0, interrupted_in=None, first_seconds=2.0):
     self.rounds = 0
     self.iterations = 0
     self.episodes = self.training_episodes = 0
     self.in_training = in_training
     self.calls = []
     self._interrupted_in = interrupted_in
+    self._first_seconds = first_seconds
 
   def round(self):
     if self.rounds + 1 == self._interrupted_in:
@@ -50,7 +54,8 @@ class Solver:
     self.calls.append(call)
     self.rounds += 1
     return types.SimpleNamespace(
-        round=self.rounds, round_seconds=2.0, training_episodes=0,
+        round=self.rounds, training_episodes=0,
+        round_seconds=2.0 if self.rounds > 1 else self._first_seconds,
         num_policies=(1, 1), levels=(), least_exploitable=None,
         of_frozen=types.SimpleNamespace(nash_conv=math.nan, cce_gap=None))
 
@@ -103,6 +108,11 @@ class RoundsTest(parameterized.TestCase):
                   reserve=lambda: reserved),
         ("time_limit_seconds", saved_after))
     self.assertEqual(solver.rounds, num_rounds)
+
+  def test_a_slow_start_does_not_end_a_run(self):
+    solver = Solver(first_seconds=7.0)
+    self.assertEqual(self.play(solver, ppsro.Limits(10)),
+                     ("time_limit_seconds", [0, 1, 3, 4]))
 
   def test_a_round_that_is_broken_off_is_all_that_is_lost(self):
     solver = Solver(interrupted_in=4)

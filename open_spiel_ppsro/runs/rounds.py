@@ -56,6 +56,7 @@ def play(solver, recorder: recorder_lib.Recorder, limits: limits_lib.Limits,
   """
   episodes_before = solver.training_episodes
   rounds_start = time.perf_counter()
+  first_round = solver.rounds + 1
 
   def one(play_round):
     """Plays a round; returns its result, and how long the run has taken."""
@@ -88,8 +89,10 @@ def play(solver, recorder: recorder_lib.Recorder, limits: limits_lib.Limits,
     while not stopped_by and not signals.received:
       result, seconds = one(solver.round)
       spent = seconds + reserve()
+      # In the first round workers still start, so it says little of the next.
       stopped_by = (
-          limits.reached(solver, spent, result.round_seconds)
+          limits.reached(solver, spent, 0.0 if solver.rounds == first_round
+                         else result.round_seconds)
           or ("equilibrium" if _is_equilibrium(solver, result) else None))
       # Nothing but the last round is to be lost, should it be broken off.
       may_be_last = limits.seconds_left(spent) <= 2 * result.round_seconds
