@@ -294,6 +294,7 @@ class SoakTest(BenchmarkTestCase):
     for worker in workers:
       self.assertEqual(worker.exitcode, -signal.SIGKILL)
 
+  @pytest.mark.slow
   def test_differences_are_found(self):
     one, other = self.path / "one", self.path / "other"
     self.call("pipeline_psro_example", *QUICK, "--executor=serial",

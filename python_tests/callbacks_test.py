@@ -76,6 +76,7 @@ class CallbacksTest(parameterized.TestCase):
     with open(self.path / "metrics.csv", newline="") as file:
       return list(csv.DictReader(file))
 
+  @pytest.mark.slow
   def test_a_callback_is_told_everything(self):
     spy, rounds = Spy(), []
     self.play(spy, lambda solver, result: rounds.append(result.round))

@@ -19,6 +19,7 @@ from absl.testing import parameterized
 import numpy as np
 from open_spiel.python.algorithms import exploitability
 from open_spiel.python.algorithms import policy_aggregator
+import pytest
 
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro.evaluation import exact_evaluator
@@ -102,6 +103,7 @@ class ExactEvaluatorTest(parameterized.TestCase):
 
   @parameterized.parameters("kuhn_poker", "leduc_poker",
                             "kuhn_poker(players=3)")
+  @pytest.mark.slow
   def test_exploitability_is_openspiels(self, name):
     tree = game_tree.enumerate_game(name)
     population = self.populated(tree, 3)

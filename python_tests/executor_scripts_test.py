@@ -20,6 +20,7 @@ import sys
 
 from absl.testing import absltest
 from absl.testing import parameterized
+import pytest
 
 import testing
 
@@ -109,6 +110,7 @@ class ScriptsTest(parameterized.TestCase):
       ("import multiprocessing, os\n"
        "if multiprocessing.parent_process(): os._exit(4)\n" + USE,
        "a worker ended with exit code 4 while it imported the main script"))
+  @pytest.mark.slow
   def test_a_forgotten_guard_is_one_line(self, use, message):
     done = self.run_script(START + use)
     self.assertEqual((done.stdout, done.returncode), ("", 1))

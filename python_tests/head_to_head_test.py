@@ -109,6 +109,7 @@ class HeadToHeadTest(parameterized.TestCase):
 class WeakPointsTest(parameterized.TestCase):
 
   @parameterized.parameters(*GAMES)
+  @pytest.mark.slow
   def test_they_sum_to_nash_conv(self, name):
     tree = ppsro.enumerate_game(name)
     tables = random_tables(tree, 4)

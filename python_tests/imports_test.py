@@ -108,6 +108,7 @@ def found_imports():
 
 class ImportsTest(parameterized.TestCase):
 
+  @pytest.mark.slow
   def test_the_table_is_what_the_code_does(self):
     self.assertEqual(found_imports(), IMPORTS)
 

@@ -125,6 +125,7 @@ class RulesTest(parameterized.TestCase):
 class BoardWalkTest(parameterized.TestCase):
 
   @parameterized.parameters(*SMALL_BOARDS)
+  @pytest.mark.slow
   def test_threshold_zero_is_exact(self, name):
     game = pyspiel.load_game(name)
     policies = mixtures(game, .5)

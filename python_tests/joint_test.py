@@ -20,6 +20,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 from open_spiel.python.algorithms import expected_game_score
+import pytest
 
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro.policies import joint as joint_lib
@@ -59,6 +60,7 @@ class JointTest(parameterized.TestCase):
       ("kuhn_poker(players=3)", "sequential", 5),
       ("kuhn_poker", ppsro.Pipeline(2), 4),
       ("matrix_pd", "sequential", 3))
+  @pytest.mark.slow
   def test_of_an_enumerated_game(self, game, scheme, num_rounds):
     summary, solver, joint = self.run_and_read(
         game, scheme, ppsro.ExactConfig(),

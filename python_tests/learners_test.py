@@ -58,6 +58,7 @@ class DeepLearnersTest(parameterized.TestCase):
       name=("kuhn_poker", "leduc_poker", "kuhn_poker(players=3)"),
       player=(0, 1))
   @pytest.mark.sweep(4)
+  @pytest.mark.slow
   def test_come_close_to_the_best_response(self, config, name, player):
     tree, report = train(config, name, player, 30)
     uniform = plans(tree, [tree.uniform_table(p)
@@ -75,6 +76,7 @@ class DeepLearnersTest(parameterized.TestCase):
 
   @parameterized.parameters(ppo.PPOConfig(episodes_per_batch=512),
                             dqn.DQNConfig(episodes_per_batch=512))
+  @pytest.mark.slow
   def test_seed_decides_the_bits(self, config):
     first = train(config, "leduc_poker", 0, 3)[1].policy.table
     np.testing.assert_array_equal(

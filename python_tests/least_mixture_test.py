@@ -19,6 +19,7 @@ from unittest import mock
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+import pytest
 
 from open_spiel_ppsro.evaluation import least_exploitable
 from open_spiel_ppsro.evaluation.interval import budget as budget_lib
@@ -82,6 +83,7 @@ class MembersTest(parameterized.TestCase):
         ).best_responses[player]
         self.assertLessEqual(value, best.high + 1e-5)
 
+  @pytest.mark.slow
   def test_out_of_budget(self):
     self.enter_context(without_trees())
     for name in ("kuhn_poker", DICE, "dark_hex(board_size=2)"):

@@ -149,6 +149,7 @@ class LevelTableTest(parameterized.TestCase):
   @parameterized.parameters(
       (ppsro.Pipeline(3, warmup_steps=2500), None),
       (ppsro.Sequential(), 9000), (ppsro.Rectified(), None), (ppsro.DCH(2), 0))
+  @pytest.mark.slow
   def test_rows_are_the_levels_of_the_solver(self, scheme, max_steps):
     if max_steps == 0:
       oracle, solver = testing.make_solver("kuhn_poker", PPO, scheme)

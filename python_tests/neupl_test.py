@@ -40,6 +40,7 @@ def tables(solver):
 class TabularLimitTest(parameterized.TestCase):
 
   @parameterized.parameters("first", "last", "uniform", "perturbed")
+  @pytest.mark.slow
   def test_it_is_double_oracle(self, tie_break):
     game = "kuhn_poker"
     rounds = 12

@@ -130,6 +130,7 @@ class CounterexamplesTest(parameterized.TestCase):
     self.assertLess(frozen[-1], 1e-9)
 
   @parameterized.parameters(3, 5, 7)
+  @pytest.mark.slow
   def test_dch_needs_enough_levels(self, size):
     payoffs = generalised_rps(size)
     # Full support takes size - 1 policies beside the first one.

@@ -220,6 +220,7 @@ class GapTest(parameterized.TestCase):
       ("kuhn_poker", ppsro.Pipeline(2), "nash"),
       ("kuhn_poker", ppsro.Rectified(), "nash"),
       ("kuhn_poker(players=3)", ppsro.NaiveParallel(2), "cce"))
+  @pytest.mark.slow
   def test_the_gap_is_what_an_exact_response_gains(self, game, scheme, method):
     oracle, solver = testing.make_solver(game, PPO, scheme, seed=1,
                                          meta_strategy_method=method)
@@ -276,6 +277,7 @@ class PicturesTest(parameterized.TestCase):
                   curves.grouped(runs + [run("naive", "dqn", 1)]))
 
   @parameterized.parameters(1, 3)
+  @pytest.mark.slow
   def test_points_lie_where_they_are_drawn(self, seeds):
     records = [mock.Mock(
         config={"scheme": "pipeline", "seed": seed},

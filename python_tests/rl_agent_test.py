@@ -340,6 +340,7 @@ class AgentsTest(parameterized.TestCase):
         states.append(executor.states(range(len(configs))))
     self.assertEqual(plain_data.first_difference(*states), "")
 
+  @pytest.mark.slow
   def test_both_seats_of_a_game_made_symmetric(self):
     for evaluation in ("exact", "sampled"):
       _, state = testing.play(

@@ -351,6 +351,7 @@ class CorrelatedTest(parameterized.TestCase):
       ("matching_pennies_3p", schemes.Sequential()),
       ("bargaining(max_turns=1)", schemes.Sequential()),
       ("kuhn_poker", schemes.NaiveParallel(2)))
+  @pytest.mark.slow
   def test_gap_is_openspiels_and_exact_responses_close_it(self, name, scheme):
     oracle, solver = testing.make_solver(
         name, exact.ExactConfig(), scheme, meta_strategy_method="cce")
@@ -446,6 +447,7 @@ class SampledTest(parameterized.TestCase):
                     exact_nash_conv + 4 * bound.standard_error)
     self.assertGreater(bound.nash_conv, 0.9 * exact_nash_conv)
 
+  @pytest.mark.slow
   def test_payoffs_are_psro_v2s_to_read(self):
     oracle, solver = testing.make_solver(
         "kuhn_poker", dqn.DQNConfig(episodes_per_batch=512),
@@ -493,6 +495,7 @@ class FailuresTest(parameterized.TestCase):
 
   @parameterized.parameters(executor_lib.SerialExecutor(),
                             process_executor.ProcessExecutor(2))
+  @pytest.mark.slow
   def test_a_learners_exception_names_the_policy(self, executor):
     oracle, solver = testing.make_solver(
         "kuhn_poker", BrokenConfig(), schemes.Sequential(), executor=executor)

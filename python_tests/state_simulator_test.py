@@ -133,6 +133,7 @@ class AgainstTheTreeTest(parameterized.TestCase):
     for row, action in zip(batch.row, batch.action):
       assert batch.legal_actions_mask[row, action]
 
+  @pytest.mark.slow
   def test_opponents_drawn_together(self):
     tree, game = both("kuhn_poker(players=3)", False)
     own = network_policy(game, 99)
@@ -349,6 +350,7 @@ class SampledEvaluatorTest(parameterized.TestCase):
       ("leduc_poker", False, 0), ("leduc_poker", False, 1),
       ("kuhn_poker", True, 0), ("blotto(coins=5,fields=2)", False, 1))
   @pytest.mark.sweep(1)
+  @pytest.mark.slow
   def test_training_tells_of_payoffs(self, name, symmetric, player):
     tree, game = both(name, symmetric)
     population = population_lib.Population(game.num_populations)
