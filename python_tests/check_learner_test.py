@@ -30,6 +30,7 @@ from open_spiel_ppsro import testing as checks
 SMALL = {"hidden_sizes": (4,), "episodes_per_batch": 32}
 EVERYWHERE = (
     ppsro.PPOConfig(**SMALL),
+    ppsro.DQNConfig(**SMALL),
     ppsro.DQNConfig(**SMALL, minibatch_rows=5),
     ppsro.RLAgentConfig(tabular_qlearner.QLearner, episodes_per_batch=16),
     ppsro.RLAgentConfig(

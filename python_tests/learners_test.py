@@ -54,7 +54,8 @@ def train(config, name, player, batches, seed=0, stationary=True):
 class DeepLearnersTest(parameterized.TestCase):
 
   @parameterized.product(
-      config=(ppo.PPOConfig(), dqn.DQNConfig(minibatch_rows=200)),
+      config=(ppo.PPOConfig(), dqn.DQNConfig(),
+              dqn.DQNConfig(minibatch_rows=200)),
       name=("kuhn_poker", "leduc_poker", "kuhn_poker(players=3)"),
       player=(0, 1))
   @pytest.mark.sweep(4)
