@@ -28,6 +28,7 @@ import torch
 
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro.evaluation.interval import budget
+from open_spiel_ppsro.evaluation.interval import interval
 from open_spiel_ppsro.evaluation.interval import seat_policy
 from open_spiel_ppsro.evaluation.interval import state_walk
 from open_spiel_ppsro.evaluation.interval import walk
@@ -204,6 +205,36 @@ class BoardWalkTest(parameterized.TestCase):
       before = found
     self.assertLess(found.width, .2 * first.width)
 
+  @parameterized.parameters(
+      "phantom_ttt", "phantom_ttt(gameversion=abrupt)",
+      "dark_hex(board_size=3)", "dark_hex(board_size=3,gameversion=adh)")
+  def test_what_was_found_before_changes_no_bound(self, name):
+    game = pyspiel.load_game(name)
+    seats = seat_policy.seat_policies(game, mixtures(game, 0.5))
+    walks = interval.make_walk(game, seats)
+    for threshold in (1e-1, 1e-2, 3e-3, 3e-2):
+      fresh = interval.make_walk(game, seats)
+      nodes = {}
+      for player in range(2):
+        floor = -np.inf
+        for part in range(fresh.num_parts):
+          spent = budget.Budget(), budget.Budget()
+          expected = fresh.respond(player, part, threshold, spent[0])
+          found = walks.respond(player, part, threshold, spent[1], floor)
+          nodes[player, part] = spent[0].nodes, spent[1].nodes
+          self.assertEqual(found.settled, expected.settled)
+          self.assertEqual(found.roots[0].low,
+                           max(floor, expected.roots[0].low))
+          if expected.roots[0].high > floor:
+            self.assertAlmostEqual(found.roots[0].high,
+                                   expected.roots[0].high, places=12)
+          else:
+            self.assertLessEqual(found.roots[0].high, floor + 1e-12)
+          floor = found.roots[0].low
+      if threshold == 3e-3:
+        without, with_them = np.sum(list(nodes.values()), axis=0)
+        self.assertLess(with_them, without)
+
   @pytest.mark.thorough
   def test_workers_share_the_walk(self):
     game = pyspiel.load_game("phantom_ttt")
@@ -230,12 +261,14 @@ class BenchmarkTest(absltest.TestCase):
     # After one round the initial policy alone is frozen.
     code, lines, errors = testing.call_example(
         "interval_benchmark", "--game_name=dark_hex(board_size=2)",
-        "--training_seconds=0", "--thresholds=0.1,0", "--repeats=1")
+        "--training_seconds=0", "--thresholds=0.1,0", "--seconds=30",
+        "--repeats=1")
     self.assertEqual(code, 0, errors)
     self.assertEndsWith(lines[0], "1/1 policies")
-    wide, exact = (line.split() for line in lines[2:])
+    wide, exact, of_seconds = (line.split() for line in lines[2:])
     self.assertEqual(exact[1:4], ["[0.62500,", "0.62500]", "0.00000"])
     self.assertGreater(float(wide[3]), 0)
+    self.assertEqual(of_seconds[:5], ["30", "s", *exact[1:4]])
 
 
 class WithoutNumbaTest(absltest.TestCase):

@@ -83,6 +83,25 @@ class MembersTest(parameterized.TestCase):
         ).best_responses[player]
         self.assertLessEqual(value, best.high + 1e-5)
 
+  @parameterized.product(
+      name=("kuhn_poker", DICE, "dark_hex(board_size=2)"), player=(0, 1))
+  def test_other_proportions_are_another_mixture(self, name, player):
+    game, policies = make_networks(name, 3, 3.0)
+    mixed = interval.make_walk(
+        game, seat_policy.seat_policies(game, policies_of(policies)))
+    for weights in ([0.6, 0.3, 0.1], [0.0, 0.25, 0.75], [0.2, 0.2, 0.6]):
+      mixed.mix(1 - player, np.array(weights))
+      other = interval.make_walk(game, seat_policy.seat_policies(
+          game, [(own, weights) for own in policies]))
+      for threshold in (1e-2, 0.0):
+        bounds, members = mixed.respond_to_members(
+            player, threshold, budget_lib.Budget())
+        expected, of_others = other.respond_to_members(
+            player, threshold, budget_lib.Budget())
+        np.testing.assert_allclose(bounds, expected, atol=1e-12)
+        np.testing.assert_allclose(members[np.array(weights) > 0], of_others,
+                                   atol=1e-12)
+
   @pytest.mark.slow
   def test_out_of_budget(self):
     self.enter_context(without_trees())

@@ -12,14 +12,15 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Times the exact interval of exploitability, threshold by threshold.
+"""Times the exact interval of exploitability, by thresholds and by seconds.
 
     python examples/benchmarks/interval_benchmark.py
 
-Pipeline PSRO trains for some seconds, or a run of yours is read. For each
-threshold: the interval, its width, the nodes that were visited, and the seconds
-that they took on one core, of wall clock and of the processor: the median, and
-the least and the most.
+Pipeline PSRO trains for some seconds, or a run of yours is read. For a single
+pass at each threshold, and for passes of falling thresholds while there is time,
+which is what runs do: the interval, its width, the nodes that were visited, and
+the seconds that they took on one core, of wall clock and of the processor: the
+median, and the least and the most.
 """
 
 import statistics
@@ -40,6 +41,8 @@ _RUN_DIR = flags.DEFINE_string(
 _THRESHOLDS = flags.DEFINE_list(
     "thresholds", ["1e-2", "1e-3", "1e-4", "1e-5", "1e-6"],
     "What the opponent reaches with no greater probability is pruned.")
+_SECONDS = flags.DEFINE_list(
+    "seconds", ["2", "5", "10", "20"], "The time of falling thresholds.")
 _REPEATS = flags.DEFINE_integer(
     "repeats", 3, "How often each threshold is timed.", lower_bound=1)
 
@@ -70,17 +73,21 @@ def main():
   members = "/".join(str(len(own)) for own in policy.policies)
   print(f"{game.game}, {members} policies")
   ppsro.exploitability_interval(game, policy, max_nodes=1)  # Compiles.
-  print(f"{'threshold':>9}{'interval':>22}{'width':>10}{'nodes':>16}"
+  limits = [(f"{float(threshold):.0e}",
+             {"seconds": None, "threshold": float(threshold)})
+            for threshold in _THRESHOLDS.value]
+  limits += [(f"{seconds} s", {"seconds": float(seconds)})
+             for seconds in _SECONDS.value]
+  print(f"{'until':>9}{'interval':>22}{'width':>10}{'nodes':>16}"
         f"{'wall seconds':>22}{'processor seconds':>22}")
-  for threshold in map(float, _THRESHOLDS.value):
+  for name, limit in limits:
     walls, processors = [], []
     for _ in range(_REPEATS.value):
       wall, processor = time.perf_counter(), time.process_time()
-      found = ppsro.exploitability_interval(
-          game, policy, seconds=None, threshold=threshold)
+      found = ppsro.exploitability_interval(game, policy, **limit)
       walls.append(time.perf_counter() - wall)
       processors.append(time.process_time() - processor)
-    print(f"{threshold:>9.0e}{f'[{found.low:.5f}, {found.high:.5f}]':>22}"
+    print(f"{name:>9}{f'[{found.low:.5f}, {found.high:.5f}]':>22}"
           f"{found.width:>10.5f}{found.nodes:>16,}{spread(walls):>22}"
           f"{spread(processors):>22}", flush=True)
 

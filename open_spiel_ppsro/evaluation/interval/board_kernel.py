@@ -21,6 +21,12 @@ meets every entry once, either on a stone of the entry or on a free cell, which
 gives the two information states that can follow. The walk goes depth first; it
 keeps the entries of the information states on its way in one array, a stack.
 
+What an earlier walk with a higher threshold has found bounds this one: what it
+left out of the opponent counted for the responder, and what is not left out any
+more adds at most its weight. A try that cannot be the best one is not walked.
+After a pass at ten times the threshold that is two thirds of a walk on phantom
+tic-tac-toe.
+
 Numba compiles the functions when they are first called, for some seconds, and
 keeps the machine code in `__pycache__`, or where `NUMBA_CACHE_DIR` says.
 """
@@ -36,6 +42,8 @@ WIN = -2
 DRAW = -3
 
 _UNKNOWN = -np.inf
+# Of so many tries it is remembered at most what they bring, 8 bytes each.
+_MOST_FOUND = 600_000
 
 
 class OwnSequences(NamedTuple):
@@ -69,6 +77,50 @@ class OwnSequences(NamedTuple):
   members: np.ndarray
   edge_members: np.ndarray
   pruned_members: np.ndarray
+
+  def without_members(self) -> "OwnSequences":
+    """Returns the same where members were not asked for."""
+    return self._replace(
+        members=self.members[:, :0], edge_members=self.edge_members[:, :0],
+        pruned_members=self.pruned_members[:, :0])
+
+
+class Found(NamedTuple):
+  """What walks with higher thresholds have found, near the root; I rows.
+
+  Rows are the responder's information states before its first tries, see
+  `first_rows`: I and the row of the information state after a try follow from
+  the number of cells.
+
+  Attributes:
+    upper: float `[I, C]`, at most so much a try at each cell brings, with all
+      that follows; infinite if nothing is known.
+    weight: float `[I]`, of the entries there when that was found.
+  """
+  upper: np.ndarray
+  weight: np.ndarray
+
+
+def nothing_found(num_cells: int) -> Found:
+  """Returns what is known before the first walk."""
+  num_rows = first_rows(num_cells)[-1]
+  return Found(np.full((num_rows, num_cells), np.inf), np.zeros(num_rows))
+
+
+def first_rows(num_cells: int) -> np.ndarray:
+  """Returns the row of the first information state after 0, 1, ... tries.
+
+  Args:
+    num_cells: of the board.
+
+  Returns:
+    int `[D + 2]`, the last entry is the number of all rows.
+  """
+  rows, most = [0, 1], _MOST_FOUND // num_cells
+  while len(rows) <= num_cells and rows[-1] + (
+      2 * num_cells) ** (len(rows) - 1) <= most:
+    rows.append(rows[-1] + (2 * num_cells) ** (len(rows) - 1))
+  return np.array(rows)
 
 
 @numba.njit(cache=True)
@@ -125,8 +177,54 @@ def _opponent_moves(sequences, node, stones, end_of_turn, full, entries, end,
 
 
 @numba.njit(cache=True)
+def _enter(found, row, weight, tried):
+  """Brings what was found at an information state up to its present weight."""
+  more = weight - found.weight[row]
+  found.weight[row] = weight
+  for cell in range(found.upper.shape[1]):
+    if (tried >> cell) & 1:
+      found.upper[row, cell] = _UNKNOWN
+    else:
+      found.upper[row, cell] += more
+
+
+@numba.njit(cache=True)
+def _at_most(found, row, weight):
+  """Returns what an information state of a weight brings at most."""
+  if row < 0:
+    return weight
+  upper = _UNKNOWN
+  for cell in range(found.upper.shape[1]):
+    upper = max(upper, found.upper[row, cell])
+  return min(upper + weight - found.weight[row], weight)
+
+
+@numba.njit(cache=True)
+def _most_promising(found, row, closed, favourite, best_low):
+  """Returns the cell to try next; their number if no other one can be better.
+
+  Args:
+    found: what was found.
+    row: of the information state.
+    closed: cells that need not be tried any more, as bits.
+    favourite: the cell that goes first where nothing tells them apart.
+    best_low: what is there already.
+  """
+  num_cells = found.upper.shape[1]
+  chosen, most = num_cells, best_low
+  for cell in range(num_cells):
+    if not (closed >> cell) & 1:
+      upper = found.upper[row, cell]
+      if upper > most or (upper == most and cell == favourite
+                          and chosen < num_cells):
+        chosen, most = cell, upper
+  return chosen
+
+
+@numba.njit(cache=True)
 def respond(sequences, wins, num_cells, moves_first, abrupt, full,
-            first_cell, max_entries, before_members, first_members):
+            first_cell, floor, max_entries, before_members, first_members,
+            found, first_rows):
   """Returns bounds of a best response that begins with a given try.
 
   Args:
@@ -137,11 +235,16 @@ def respond(sequences, wins, num_cells, moves_first, abrupt, full,
     abrupt: whether a refused try ends the turn.
     full: the bits of a board that is drawn; 0 if there is none.
     first_cell: the responder tries it first.
+    floor: what is not better than this need not be walked; the lower bound
+      after the first try is at least this.
     max_entries: it gives up after so many.
     before_members: float `[K]`, zeros; becomes what the opponent's first turn
       is worth against each member of its mixture.
     first_members: the same of what the responder's best play is worth after
       its first try, by the lower bound.
+    found: what walks of the same mixture have `Found` whose thresholds were not
+      lower; it is brought up to date in place.
+    first_rows: of the board.
 
   Returns:
     Lower and upper bounds of what the opponent's first turn ends, then of what
@@ -182,16 +285,22 @@ def respond(sequences, wins, num_cells, moves_first, abrupt, full,
   # What was best at the last information state of this depth is tried first:
   # more of the others are then cut. A third less to walk on dark_hex.
   favourite = np.zeros(num_cells + 1, np.int64)
+  # The row of the information state in what was found, or -1.
+  row = np.full(num_cells + 1, -1, np.int64)
 
   before_low = before_high = 0.0
   if moves_first:
     entries[0] = 0
     stop[0] = 1
+    weight = 1.0
   else:
-    stop[0], _, before_low, before_high = _opponent_moves(
+    stop[0], weight, before_low, before_high = _opponent_moves(
         sequences, 0, 0, abrupt, full, entries, 0, 0.0, 0.0, 0.0,
         before_members)
   room[0] = stop[0]
+  row[0] = 0
+  _enter(found, 0, weight, 0)
+  best_low[0] = floor
   # At the root no other cell is tried.
   closed[0] = (1 << num_cells) - 1 - (1 << first_cell)
   num_met = stop[0]
@@ -203,14 +312,22 @@ def respond(sequences, wins, num_cells, moves_first, abrupt, full,
       weight = placed_weight[depth] if is_placed else refused_weight[depth]
       if weight == 0:
         continue
-      most = high[depth] + placed_weight[depth]
+      below = depth + 1
+      if row[depth] < 0 or below >= len(first_rows) - 1:
+        row[below] = row_if_placed = -1
+      else:
+        row_if_placed = first_rows[below] + 1 + 2 * (
+            (row[depth] - first_rows[depth]) * num_cells + cell[depth])
+        row[below] = row_if_placed if is_placed else row_if_placed - 1
+      most = high[depth] + _at_most(
+          found, row_if_placed, placed_weight[depth])
       if not is_placed:
-        most += weight
+        most += _at_most(found, row[below], weight)
       if most <= best_low[depth]:
-        low[depth] = high[depth] = _UNKNOWN  # Another try is as good.
+        low[depth] = _UNKNOWN  # Another try is as good.
+        high[depth] = most
         done[depth] = 2
         continue
-      below = depth + 1
       start[below] = middle[depth] if is_placed else room[depth]
       stop[below] = end[depth] if is_placed else middle[depth]
       room[below] = end[depth]
@@ -218,6 +335,8 @@ def respond(sequences, wins, num_cells, moves_first, abrupt, full,
       if is_placed:
         stones[below] |= 1 << cell[depth]
       tried[below] = closed[below] = tried[depth] | (1 << cell[depth])
+      if row[below] >= 0:
+        _enter(found, row[below], weight, tried[below])
       cell[below] = -1
       low[below] = high[below] = _UNKNOWN
       best_low[below] = best_high[below] = _UNKNOWN
@@ -230,8 +349,15 @@ def respond(sequences, wins, num_cells, moves_first, abrupt, full,
       for member in range(num_members):
         best_members[depth, member] = members[depth, member]
     best_high[depth] = max(best_high[depth], high[depth])
-    trying = favourite[depth]
-    if (closed[depth] >> trying) & 1:
+    if row[depth] >= 0:
+      if cell[depth] >= 0:
+        found.upper[row[depth], cell[depth]] = min(
+            found.upper[row[depth], cell[depth]], high[depth])
+      trying = _most_promising(found, row[depth], closed[depth],
+                               favourite[depth], best_low[depth])
+    else:
+      trying = favourite[depth]
+    if trying < num_cells and (closed[depth] >> trying) & 1:
       trying = 0
       while trying < num_cells and (closed[depth] >> trying) & 1:
         trying += 1

@@ -241,24 +241,26 @@ class _Walker:
     """Returns True, once it has been made."""
     return True
 
-  def run(self, method, arguments, deadline, nodes):
+  def run(self, *call):
     """Returns a `Part`, or None; see `_run`."""
-    return _run(self._walk, method, arguments, deadline, nodes)
+    return _run(self._walk, *call)
 
 
-def _run(walk, method, arguments, deadline, nodes):
+def _run(walk, method, arguments, floor, deadline, nodes):
   """Returns what a method of a walk finds, or None if it costs too much.
 
   Args:
     walk: the walk.
     method: the name of the method.
     arguments: of the method, without the budget.
+    floor: another argument, if there is one.
     deadline: when it has to be done, in seconds since 1970.
     nodes: how many it may visit.
   """
   try:
     return getattr(walk, method)(
-        *arguments, budget_lib.Budget(deadline - time.time(), nodes))
+        *arguments, budget_lib.Budget(deadline - time.time(), nodes),
+        *([] if floor is None else [floor]))
   except budget_lib.OutOfBudget:
     return None
 
@@ -280,16 +282,18 @@ class _Crew:
     """Returns the parts of calls, in order, up to the first that fails.
 
     Args:
-      calls: pairs of a method of the walk and its arguments.
+      calls: a number, and the arguments of `_run` after the walk. Calls of one
+        number have the same worker, which knows what it has found before.
       deadline: see `_run`.
       nodes: how many each call may visit.
     """
     if self._executor is None:
-      parts = (_run(self._walk, *call, deadline, nodes) for call in calls)
+      parts = (_run(self._walk, *call, deadline, nodes)
+               for _, *call in calls)
     else:
       parts = self._executor.call([
-          (self._names[index % len(self._names)], "run",
-           (*call, deadline, nodes)) for index, call in enumerate(calls)])
+          (self._names[number % len(self._names)], "run",
+           (*call, deadline, nodes)) for number, *call in calls])
     return list(itertools.takewhile(lambda part: part is not None, parts))
 
   def __enter__(self):
@@ -313,6 +317,7 @@ class _Quantity:
     cost: of the last pass, in nodes and in seconds of wall clock.
     growth: how many times as much a pass costs whose threshold is ten times
       lower, in nodes and in seconds.
+    leader: the part that had the best lower bound in the last pass.
   """
   method: str
   player: int
@@ -321,14 +326,15 @@ class _Quantity:
   threshold: float = 1.0
   cost: tuple[float, float] = (0.0, 0.0)
   growth: tuple[float, float] = (_GROWTH_PER_DECADE, _GROWTH_PER_DECADE)
+  leader: int | None = None
 
   @property
   def is_exact(self) -> bool:
     """Whether nothing is left to find out."""
     return self.bounds.width == 0
 
-  def calls(self, threshold: float) -> list[tuple[str, tuple[Any, ...]]]:
-    """Returns what has to be called for a pass at a threshold."""
+  def calls(self, threshold: float) -> list[tuple[Any, ...]]:
+    """Returns methods and arguments of a pass at a threshold, by part."""
     if self.method == "expect":
       return [(self.method, (self.player, threshold))]
     return [(self.method, (self.player, part, threshold))
@@ -344,6 +350,8 @@ class _Quantity:
           for now, before in zip(cost, self.cost))
       self.growth = nodes, seconds
     self.bounds = self.bounds.meet(walk_lib.combine(parts))
+    lows = [part.roots[0].low for part in parts if len(part.roots) == 1]
+    self.leader = lows.index(max(lows)) if len(lows) == len(parts) else None
     self.threshold, self.cost = threshold, cost
 
 
@@ -388,27 +396,48 @@ class _Search:
       quantities: all of them.
       plan: `{index of a quantity: threshold}`.
     """
-    calls, owners = [], []
-    for index, threshold in plan.items():
-      own = quantities[index].calls(threshold)
-      calls += own
-      owners += [index] * len(own)
-    nodes_left, seconds_left = self._left()
     before = time.perf_counter()
-    parts = self._crew.run(calls, time.time() + seconds_left, nodes_left)
+    parts = self._parts(quantities, plan)
     wall = time.perf_counter() - before
     # Parts that were walked at the same time share the wall clock.
-    scale = wall / (sum(part.seconds for part in parts) or 1.0)
+    scale = wall / (sum(part.seconds for part in parts.values()) or 1.0)
     for index, threshold in plan.items():
-      found = [part for owner, part in zip(owners, parts) if owner == index]
+      own = range(len(quantities[index].calls(threshold)))
+      found = [parts[index, part] for part in own if (index, part) in parts]
       nodes = sum(part.nodes for part in found)
-      if len(found) < owners.count(index) or self.nodes + nodes > (
-          self._max_nodes):
+      if len(found) < len(own) or self.nodes + nodes > self._max_nodes:
         return False
       self.nodes += nodes
       quantities[index].learn(threshold, found, (
           nodes, scale * sum(part.seconds for part in found)))
     return True
+
+  def _parts(self, quantities, plan):
+    """Returns `{(index of a quantity, part): Part}` of what a pass found.
+
+    Where the walk can use it, the part that led in the last pass goes first, so
+    that of the others only what is better has to be walked.
+    """
+    calls = {(index, part): call for index, threshold in plan.items()
+             for part, call in enumerate(quantities[index].calls(threshold))}
+    leaders = {(index, quantities[index].leader) for index in plan}
+    if not self._walk.takes_floor or not leaders <= calls.keys():
+      leaders = set()
+    nodes_left, seconds_left = self._left()
+    deadline = time.time() + seconds_left
+    found: dict[tuple[int, int], walk_lib.Part] = {}
+    floors: dict[int, float] = {}
+    for stage in ([key for key in calls if key in leaders],
+                  [key for key in calls if key not in leaders]):
+      found.update(zip(stage, self._crew.run(
+          [(index * self._walk.num_parts + part, *calls[index, part],
+            floors.get(index)) for index, part in stage],
+          deadline, nodes_left)))
+      if not leaders <= found.keys():
+        break  # It is over the budget.
+      floors = {index: found[index, part].roots[0].low
+                for index, part in leaders}
+    return found
 
   def _plan(self, quantities):
     """Returns the thresholds of the next pass; empty if there is none."""

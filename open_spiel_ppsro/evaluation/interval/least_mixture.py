@@ -46,16 +46,19 @@ from open_spiel_ppsro.meta_games import zero_sum
 _SPREAD = 0.05
 # In the end, policies that are played less than this are not played at all.
 _LEAST_WEIGHT = 0.01
-# The upper bound may be so much above the lower one, as a share of what is
-# there to gain on the first mixture.
+# What the best mixture certainly loses may be so much above what every mixture
+# loses, as a share of what is there to gain on the first one.
 _RELATIVE_GAP = 0.05
 # Each player's responses, at most. Leduc poker and liar's dice with 20 policies
 # took 10.
 _MOST_RESPONSES = 24
 # The threshold of a walk falls by this factor while so many walks at the next
-# one would fit into the budget; what one costs is guessed from the last two.
+# one would fit into the budget. What one costs is guessed from the last two; it
+# grows ever more slowly, as on phantom tic-tac-toe. If in fact fewer fit than
+# the second number, the last threshold has to do.
 _STEP = 0.1
-_WALKS = 10
+_WALKS = 6
+_FEWEST_WALKS = 4
 # Below this the threshold goes to zero.
 _LOWEST_THRESHOLD = 1e-7
 
@@ -127,8 +130,8 @@ def least_mixture(game: pyspiel.Game, policies: Sequence[Sequence],
     payoffs = np.stack(cuts, axis=1)  # [K, C], of the other player.
     weights, _ = zero_sum.solve_zero_sum(-payoffs)
     lower = max(lower, float((weights @ payoffs).max()))
-    if best_bounds.high - lower <= _RELATIVE_GAP * (first.high - lower):
-      break
+    if best_bounds.low - lower <= _RELATIVE_GAP * (first.high - lower):
+      break  # What the walks leave open no other weights can close.
     spread = _SPREAD / len(cuts)
     weights = (1 - spread) * weights + spread * equal
     try:
@@ -173,10 +176,12 @@ class _Search:
     """
     self.threshold = 1.0
     self.nodes = 0
-    self._game, self._player = game, player
-    self._members, self._shares, self._other = members, shares, other
-    self._max_nodes = seconds * self._walk(
-        np.ones(len(shares))).nodes_per_second
+    self._player, self._shares = player, shares
+    seats: list[Any] = [([other], [1.0])] * 2
+    seats[player] = members, np.ones(len(members))
+    self._walk = interval.make_walk(getattr(game, "game", game),
+                                    seat_policy.seat_policies(game, seats))
+    self._max_nodes = seconds * self._walk.nodes_per_second
 
   def respond(self, weights, threshold=None):
     """Returns bounds, and what the response gets from each policy, `[K]`.
@@ -195,8 +200,8 @@ class _Search:
   def _walk_members(self, weights, threshold):
     """Returns bounds, and what the response gets from who plays, `[M]`."""
     budget = budget_lib.Budget(nodes=self._max_nodes - self.nodes)
-    found = self._walk(weights).respond_to_members(
-        1 - self._player, threshold, budget)
+    self._walk.mix(self._player, weights @ self._shares)
+    found = self._walk.respond_to_members(1 - self._player, threshold, budget)
     self.nodes += budget.nodes
     return found
 
@@ -212,7 +217,7 @@ class _Search:
     """
     found, cost, growth = None, 0, 1 / _STEP
     while found is None or (self.threshold > 0 and (
-        _WALKS * growth * cost <= self._max_nodes - self.nodes)):
+        _WALKS * math.sqrt(growth) * cost <= self._max_nodes - self.nodes)):
       lower_one = self.threshold * _STEP
       # What is exact for one mixture may not be so for the next.
       if lower_one < _LOWEST_THRESHOLD or (found and not found[0].width):
@@ -222,17 +227,13 @@ class _Search:
         found = self.respond(weights, lower_one)
       except budget_lib.OutOfBudget:
         break
-      if cost:
-        growth = min(max(1.0, (self.nodes - before) / cost), 1 / _STEP)
-      self.threshold, cost = lower_one, max(1, self.nodes - before)
+      last, cost = cost, max(1, self.nodes - before)
+      if last and _FEWEST_WALKS * cost > self._max_nodes - self.nodes:
+        break  # It costs more than was guessed; the higher one has to do.
+      if last:
+        growth = min(max(1.0, cost / last), 1 / _STEP)
+      self.threshold = lower_one
     return found
-
-  def _walk(self, weights):
-    """Returns a walk of a mixture; what the other player plays is not asked."""
-    seats: list[Any] = [([self._other], [1.0])] * 2
-    seats[self._player] = self._members, weights @ self._shares
-    return interval.make_walk(getattr(self._game, "game", self._game),
-                              seat_policy.seat_policies(self._game, seats))
 
 
 def _members(policy):

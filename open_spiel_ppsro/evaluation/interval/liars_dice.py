@@ -75,7 +75,7 @@ class DiceWalk(walk.Walk):
     """
     parameters = game.get_parameters()
     num_dice, sides = parameters["numdice"], parameters["dice_sides"]
-    self._seats = seats
+    super().__init__(seats)
     # The last action is to call the other a liar.
     self._num_bids = game.num_distinct_actions() - 1
     self._hands = list(itertools.combinations_with_replacement(
@@ -102,7 +102,7 @@ class DiceWalk(walk.Walk):
                      budget.nodes, budget.seconds)
 
   def respond_to_members(self, player, threshold, budget):
-    probabilities = self._seats[1 - player].probabilities
+    probabilities = self.seats[1 - player].probabilities
     if len(probabilities) * len(self._size) * len(self._hands) > _MOST_NUMBERS:
       raise budget_lib.OutOfBudget  # The arrays of all members are too large.
     found = [self._go_down(player, threshold, budget, [member])
@@ -111,14 +111,14 @@ class DiceWalk(walk.Walk):
     bounds = walk.Bounds(self._come_up(player, calls, -lost),
                          self._come_up(player, calls, lost))
     chosen = self._choices(player, calls, -lost)
-    return bounds, np.array([
-        self._come_up(player, own, -own_lost, chosen) / probability
-        for (own, own_lost), probability in zip(found, probabilities)])
+    return bounds, self.seats[1 - player].per_unit(np.array([
+        self._come_up(player, own, -own_lost, chosen)
+        for own, own_lost in found]))
 
   def exact_cost(self, player):
     opponent = 1 - player
     rows = len(self._hands) * 2 ** (self._num_bids - 1)
-    members = range(len(self._seats[opponent].probabilities))
+    members = range(len(self.seats[opponent].probabilities))
     start = time.perf_counter()
     for member in members:
       self._answers(opponent, member, np.zeros(_TIMED_ROWS, int),
@@ -185,7 +185,7 @@ class DiceWalk(walk.Walk):
       where the responder decides, if it calls; where the other one does, as
       often as it calls. And float `[S]`, the weight of what was pruned.
     """
-    opponent = self._seats[1 - player]
+    opponent = self.seats[1 - player]
     calls = np.zeros((len(self._size), len(self._hands)))
     lost = np.zeros(len(calls))
     for member, probability in enumerate(opponent.probabilities):
@@ -229,7 +229,7 @@ class DiceWalk(walk.Walk):
     mask = np.zeros((len(sets), self._num_bids + 1), bool)
     mask[:, highest + 1:] = True
     mask[:, -1] = highest >= 0
-    return self._seats[player].member_probabilities(member, observations, mask)
+    return self.seats[player].member_probabilities(member, observations, mask)
 
   def _come_up(self, player, calls, pruned, chosen=None):
     """Returns the value of a best response, or of a given one.

@@ -21,11 +21,14 @@ is a pair of own sequences, without pyspiel (`board_kernel.py`).
 """
 
 from collections.abc import Sequence
+import functools
+import math
 
 import numpy as np
 
 from open_spiel_ppsro.evaluation.interval import board_kernel
 from open_spiel_ppsro.evaluation.interval import budget as budget_lib
+from open_spiel_ppsro.evaluation.interval import member_answers
 from open_spiel_ppsro.evaluation.interval import seat_policy
 from open_spiel_ppsro.evaluation.interval import walk
 from open_spiel_ppsro.games import phantom_board
@@ -36,16 +39,24 @@ _ANSWERS_AT_ONCE = 200_000
 # asked; its reach counts as pruned. A mixture of 20 networks saves half of the
 # questions, and the interval grows by far less than by the threshold.
 _NEGLIGIBLE = 0.01
+# Before a walk at a low threshold there are some at higher ones, from the
+# first on, each so much lower: they cost little and tell it what to leave out.
+_FIRST_THRESHOLD = 1e-2
+_STEP = 0.1
+_LOWEST_THRESHOLD = 1e-6
+_NO_MEMBERS = np.zeros(0)
 # How many entries the kernel meets per second, before it has been timed.
 _ENTRIES_PER_SECOND = 3e7
 # As much time as an answer of a network of a few thousand weights takes.
 _ENTRIES_PER_ANSWER = 100
+_ENTRIES_PER_MEMORY = 5  # As one that is remembered takes.
 
 
 def own_sequences(board: phantom_board.PhantomBoard,
                   seat: seat_policy.SeatPolicy, threshold: float,
-                  budget: budget_lib.Budget, by_member: bool = False
-                  ) -> board_kernel.OwnSequences:
+                  budget: budget_lib.Budget,
+                  answers: member_answers.MemberAnswers,
+                  by_member: bool = False) -> board_kernel.OwnSequences:
   """Returns the trie of a mixture, as far as it goes with some probability.
 
   Args:
@@ -53,6 +64,7 @@ def own_sequences(board: phantom_board.PhantomBoard,
     seat: the mixture.
     threshold: tries whose plan is not above are not followed.
     budget: what it may cost.
+    answers: of the members; it is brought up to date.
     by_member: whether the plans of the members are there, too.
 
   Raises:
@@ -62,13 +74,16 @@ def own_sequences(board: phantom_board.PhantomBoard,
   player, size = seat.player, board.num_cells
   bits = 1 << np.arange(size)
   count = np.array([mask.bit_count() for mask in range(2 ** size)])
-  levels = []
+  levels: list[tuple[np.ndarray, ...]] = []
   # The nodes of a level: what was tried, what became of it, the reach of the
   # members, the stones and the refused cells as bits.
   cells = np.zeros((1, 0), int)
   placed = np.zeros((1, 0), bool)
   reach = seat.probabilities[:, None]
   stones = refused = np.zeros(1, int)
+  # Sequences as numbers, as long as these fit into 62 bits.
+  base = 2 * size
+  key: np.ndarray | None = np.zeros(1, np.int64)
   num_nodes = 0
   while len(cells):
     num_nodes += len(cells)
@@ -87,10 +102,13 @@ def own_sequences(board: phantom_board.PhantomBoard,
       rows = deciding[first:first + rows_at_once]
       own = reach[:, rows]
       asked = np.where(own > _NEGLIGIBLE * threshold, own, 0)
-      budget.spend(_ENTRIES_PER_ANSWER * int(np.count_nonzero(asked)))
-      further = seat.ask(
-          asked, board.observations(player, cells[rows], placed[rows]),
-          ((stones | refused)[rows, None] & bits) == 0)
+      budget.spend(_ENTRIES_PER_MEMORY * asked.size)
+      further, num_asked = answers.ask(
+          len(levels), None if key is None else key[rows], asked,
+          ((stones | refused)[rows, None] & bits) == 0,
+          functools.partial(_observe, board, player, cells[rows],
+                            placed[rows]))
+      budget.spend(_ENTRIES_PER_ANSWER * num_asked)
       plans = further.sum(axis=0)
       followed = plans > threshold
       pruned[rows] = (own - asked).sum(axis=0) + np.where(
@@ -131,6 +149,10 @@ def own_sequences(board: phantom_board.PhantomBoard,
     is_placed = np.arange(len(numbers)) < goes_on[0].sum()
     last = np.concatenate([cell[chosen] for chosen in goes_on])
     reach = np.concatenate([after[:, chosen] for chosen in goes_on], axis=1)
+    if key is not None and base ** (len(levels) + 1) < 2 ** 62:
+      key = base * key[parents] + 2 * last + is_placed
+    else:
+      key = None
     cells = np.concatenate([cells[parents], last[:, None]], axis=1)
     placed = np.concatenate([placed[parents], is_placed[:, None]], axis=1)
     stones = stones[parents] | np.where(is_placed, bits[last], 0)
@@ -144,10 +166,16 @@ def own_sequences(board: phantom_board.PhantomBoard,
       edge_members, pruned_members)
 
 
+def _observe(board, player, cells, placed, chosen):
+  """Returns what a player sees at some of its own sequences."""
+  return board.observations(player, cells[chosen], placed[chosen])
+
+
 class BoardWalk(walk.Walk):
   """Best responses on a phantom board, to mixtures of functions."""
 
-  nodes_per_second = 2e7
+  takes_floor = True
+  nodes_per_second = 3e7
 
   def __init__(self, board: phantom_board.PhantomBoard,
                seats: Sequence[seat_policy.SeatPolicy]):
@@ -159,50 +187,104 @@ class BoardWalk(walk.Walk):
     """
     self.num_parts = board.num_cells
     self._board = board
-    self._seats = seats
+    super().__init__(seats)
     # What the parts of one pass have in common, by opponent: the threshold, the
     # sequences, and the nodes that these cost.
     self._sequences: dict[
         int, tuple[float, board_kernel.OwnSequences, int]] = {}
     self._entries_per_second = _ENTRIES_PER_SECOND
+    self._answers = [member_answers.MemberAnswers(seat, board.num_cells)
+                     for seat in seats]
+    self._first_rows = board_kernel.first_rows(board.num_cells)
+    # What is known of the responses of each player, and from which threshold.
+    self._found = [self._nothing_found() for _ in range(2)]
     # The first calls compile the kernel, or load it; no budget counts that.
     for player in range(2):
       self.respond(player, 0, 1.0, budget_lib.Budget())
 
-  def respond(self, player, part, threshold, budget):
+  def respond(self, player, part, threshold, budget, floor=-math.inf):
     sequences = self._opponent_sequences(1 - player, threshold, budget)
     before = budget.seconds
-    *found, entries = board_kernel.respond(
-        sequences, self._board.wins[player], self._board.num_cells,
-        player == 0, self._board.abrupt, self._board.drawn,
-        part, budget.nodes_left(self._entries_per_second), np.zeros(0),
-        np.zeros(0))
+    settled, bounds, entries = self._respond(
+        player, part, sequences, floor, budget,
+        self._found_above(player, threshold))
     if entries > 1e6:
       self._entries_per_second = entries / (budget.seconds - before)
+    return walk.Part(settled, (bounds,), budget.nodes, budget.seconds)
+
+  def respond_to_members(self, player, threshold, budget):
+    seat = self.seats[1 - player]
+    ladder = [_FIRST_THRESHOLD]
+    while ladder[-1] > max(threshold, _LOWEST_THRESHOLD):
+      ladder.append(ladder[-1] * _STEP)
+    _, found = self._nothing_found()
+    for higher in ladder[:-1]:
+      self._respond_to(player, self._own_sequences(
+          seat.player, higher, budget), budget, found)
+    sequences = self._own_sequences(seat.player, threshold, budget, True)
+    # To see what every member gets takes far longer than to see the mixture; so
+    # that comes last, when it is known what to leave out.
+    self._respond_to(player, sequences.without_members(), budget, found)
+    bounds, members = self._respond_to(player, sequences, budget, found)
+    return bounds, seat.per_unit(members)
+
+  def _respond_to(self, player, sequences, budget, found):
+    """Returns the bounds of a best response, and what members get, `[K]`."""
+    settled, best = walk.Bounds(0, 0), walk.Bounds(-math.inf, -math.inf)
+    members = np.zeros(sequences.members.shape[1])
+    for cell in np.argsort(-found.upper[0], kind="stable").tolist():
+      before, after = np.zeros((2, len(members)))
+      settled, bounds, _ = self._respond(
+          player, cell, sequences, best.low, budget, found, before, after)
+      if bounds.low > best.low:
+        members = before + after
+      best = walk.Bounds(max(best.low, bounds.low), max(best.high, bounds.high))
+    return (walk.Bounds(settled.low + best.low, settled.high + best.high),
+            members)
+
+  def mix(self, player, probabilities):
+    super().mix(player, probabilities)
+    self._sequences.pop(player, None)
+    self._found[1 - player] = self._nothing_found()
+
+  def _respond(self, player, cell, sequences, floor, budget, found,
+               before=_NO_MEMBERS, after=_NO_MEMBERS):
+    """Returns bounds of what is settled, and of a first try; and its entries.
+
+    Args:
+      player: who responds.
+      cell: of the first try.
+      sequences: of the opponent.
+      floor: see `walk.Walk`.
+      budget: what it may cost.
+      found: see `board_kernel.respond`, and for the last two, too.
+      before: what is settled, by member.
+      after: what follows, by member.
+    """
+    *bounds, entries = board_kernel.respond(
+        sequences, self._board.wins[player], self._board.num_cells,
+        player == 0, self._board.abrupt, self._board.drawn, cell, floor,
+        budget.nodes_left(self._entries_per_second), before, after, found,
+        self._first_rows)
     budget.spend(abs(entries))
     if entries < 0:
       raise budget_lib.OutOfBudget
-    return walk.Part(walk.Bounds(*found[:2]), (walk.Bounds(*found[2:]),),
-                     budget.nodes, budget.seconds)
+    return walk.Bounds(*bounds[:2]), walk.Bounds(*bounds[2:]), entries
 
-  def respond_to_members(self, player, threshold, budget):
-    seat = self._seats[1 - player]
-    sequences = own_sequences(self._board, seat, threshold, budget, True)
-    best, members = walk.Bounds(-np.inf, -np.inf), None
-    for cell in range(self._board.num_cells):
-      before, after = np.zeros((2, len(seat.members)))
-      *bounds, entries = board_kernel.respond(
-          sequences, self._board.wins[player], self._board.num_cells,
-          player == 0, self._board.abrupt, self._board.drawn, cell,
-          budget.nodes_left(self._entries_per_second), before, after)
-      budget.spend(abs(entries))
-      if entries < 0:
-        raise budget_lib.OutOfBudget
-      low, high = bounds[0] + bounds[2], bounds[1] + bounds[3]
-      if low > best.low:
-        members = before + after
-      best = walk.Bounds(max(best.low, low), max(best.high, high))
-    return best, members / seat.probabilities
+  def _found_above(self, player, threshold):
+    """Returns what is known of a player's responses at higher thresholds."""
+    if threshold > self._found[player][0]:
+      self._found[player] = self._nothing_found()
+    _, found = self._found[player]
+    self._found[player] = threshold, found
+    return found
+
+  def _nothing_found(self):
+    return math.inf, board_kernel.nothing_found(self._board.num_cells)
+
+  def _own_sequences(self, player, threshold, budget, by_member=False):
+    return own_sequences(self._board, self.seats[player], threshold, budget,
+                         self._answers[player], by_member)
 
   def _opponent_sequences(self, opponent, threshold, budget):
     """Returns the own sequences of an opponent, made once for all parts.
@@ -211,8 +293,7 @@ class BoardWalk(walk.Walk):
     was the first in its process, so that the count does not depend on that.
     """
     if self._sequences.get(opponent, (None,))[0] != threshold:
-      sequences = own_sequences(self._board, self._seats[opponent], threshold,
-                                budget)
+      sequences = self._own_sequences(opponent, threshold, budget)
       self._sequences[opponent] = threshold, sequences, budget.nodes
       budget.refund(budget.nodes)
     _, sequences, nodes = self._sequences[opponent]

@@ -23,6 +23,7 @@ weighted exactly as perfect recall demands.
 
 from collections.abc import Callable
 from collections.abc import Sequence
+import copy
 import dataclasses
 from typing import Any
 
@@ -61,7 +62,7 @@ class SeatPolicy:
     members: K policies, each an OpenSpiel policy or a function from
       `(observations [U, D], legal_actions_mask [U, A])` to action
       probabilities `[U, A]`.
-    probabilities: float `[K]`, they are above zero and sum to 1.
+    probabilities: float `[K]`, they sum to 1.
     needs_states: whether a member is an OpenSpiel policy, which has to be
       shown a state.
   """
@@ -93,6 +94,21 @@ class SeatPolicy:
     self.probabilities = weights[weights > 0] / weights.sum()
     self.needs_states = any(
         hasattr(member, "action_probabilities") for member in self.members)
+
+  def mixed(self, probabilities: np.ndarray) -> "SeatPolicy":
+    """Returns the same members in other proportions.
+
+    Args:
+      probabilities: float `[K]`, at least 0, of sum 1.
+    """
+    other = copy.copy(self)
+    other.probabilities = probabilities
+    return other
+
+  def per_unit(self, totals: np.ndarray) -> np.ndarray:
+    """Returns `[K]`, totals of members by their probability; 0 if it is 0."""
+    return np.divide(totals, self.probabilities, out=np.zeros(len(totals)),
+                     where=self.probabilities > 0)
 
   def ask(self, reach: np.ndarray, observations: np.ndarray | None,
           legal_actions_mask: np.ndarray,

@@ -136,7 +136,7 @@ class StateWalk(walk.Walk):
           "a best response knows is not defined: an interval needs a game with "
           "information states")
     self._game = game
-    self._seats = seats
+    super().__init__(seats)
     self._histories: float | None = None
     self._observer = None
     if kind.provides_information_state_tensor:
@@ -151,7 +151,7 @@ class StateWalk(walk.Walk):
       self._histories = game_tree.estimated_histories(self._game, _FEW)
     if self._histories > _FEW:
       return None
-    members = len(self._seats[1 - player].members)
+    members = len(self.seats[1 - player].members)
     return (_CAUTION * self._histories, _CAUTION * self._histories
             / self.nodes_per_second * max(1.0, members / 20))
 
@@ -179,7 +179,7 @@ class StateWalk(walk.Walk):
       low, high = low + best.low, high + best.high
       members = members + best.members
     return (walk.Bounds(low, high),
-            members / self._seats[1 - player].probabilities)
+            self.seats[1 - player].per_unit(members))
 
   def expect(self, player, threshold, budget):
     descent = _Descent(self, _NOBODY, player, threshold, budget)
@@ -189,7 +189,7 @@ class StateWalk(walk.Walk):
 
   def _root(self, responder):
     reach = tuple(None if seat.player == responder else seat.probabilities
-                  for seat in self._seats)
+                  for seat in self.seats)
     return self._game.new_initial_state(), 1.0, reach, 0
 
   def known(self, state: Any, player: int) -> Hashable:
@@ -205,7 +205,7 @@ class StateWalk(walk.Walk):
     OpenSpiel policies may know the string, and reach depends on the tensor.
     """
     known = self.known(state, player)
-    if self._seats[player].needs_states and self._observer is not None:
+    if self.seats[player].needs_states and self._observer is not None:
       return player, known, state.information_state_string(player)
     return player, known
 
@@ -214,7 +214,7 @@ class StateWalk(walk.Walk):
     answers: list[Any] = [None] * len(visits)
     states = [visit[0] for visit in visits]
     legal = [state.legal_actions() for state in states]
-    for seat in self._seats:
+    for seat in self.seats:
       rows = [row for row, state in enumerate(states)
               if state.current_player() == seat.player]
       if not rows:

@@ -29,6 +29,7 @@ from typing import NamedTuple
 import numpy as np
 
 from open_spiel_ppsro.evaluation.interval import budget as budget_lib
+from open_spiel_ppsro.evaluation.interval import seat_policy
 
 
 class Bounds(NamedTuple):
@@ -73,14 +74,32 @@ class Walk(abc.ABC):
   that it is the same with any number of workers.
 
   Attributes:
+    seats: what both players play.
     num_parts: into so many parts a best response is cut.
+    takes_floor: whether `respond` has another argument, `floor`: another part
+      of the same best response has this lower bound at the only information
+      state at which the responder first decides. What is not better need not be
+      walked; the part's lower bound is then the floor.
     nodes_per_second: about so many nodes are visited by `respond_to_members`
       with a mixture of 20 networks, on one idle core; for budgets that no clock
       decides.
   """
 
   num_parts = 1
+  takes_floor = False
   nodes_per_second = 3e4
+
+  def __init__(self, seats: Sequence[seat_policy.SeatPolicy]):
+    """Makes a walk.
+
+    Args:
+      seats: what both players play.
+    """
+    self.seats = list(seats)
+
+  def mix(self, player: int, probabilities: np.ndarray) -> None:
+    """Gives the members of a player's mixture other probabilities, `[K]`."""
+    self.seats[player] = self.seats[player].mixed(probabilities)
 
   @abc.abstractmethod
   def respond(self, player: int, part: int, threshold: float,
@@ -123,7 +142,8 @@ class Walk(abc.ABC):
     Returns:
       The bounds of the response's value, and float `[K]`: what the response of
       the lower bound gets at least if the other player plays each of the
-      members of its mixture. Weighted as the mixture it is that lower bound.
+      members of its mixture, 0 of one of no probability. Weighted as the
+      mixture it is that lower bound.
 
     Raises:
       OutOfBudget: if it has cost too much.
