@@ -25,6 +25,7 @@ import pytest
 
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro import schemes
+from open_spiel_ppsro.evaluation.interval import least_mixture
 from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro.games import open_game
 from open_spiel_ppsro.oracles import ppo
@@ -102,6 +103,22 @@ class FirstPolicyTest(parameterized.TestCase):
       for ours, theirs in zip(found[0].policies[0], other.policies[0]):
         np.testing.assert_array_equal(ours.parameters, theirs.parameters)
 
+  def test_no_time_is_left_to_weigh(self):
+    # Kuhn poker would be enumerated, whatever the deadline.
+    self.enter_context(mock.patch.object(
+        least_mixture.small_game, "small_tree", lambda name: None))
+    game = open_game.open_game("kuhn_poker", evaluation="sampled")
+    for seconds, was_late in ((-1.0, True), (math.inf, False)):
+      with ppsro.SerialExecutor() as executor:
+        executor.start(game)
+        playing = first_policy.SelfPlay(game, executor, 1, 40)
+        while playing.train():
+          pass
+        policy = playing.end(True, seconds)
+        self.assertEqual(playing.was_late, was_late)
+        for weights in policy.probabilities:
+          self.assertEqual(len(set(weights)) == 1, was_late)
+
   @parameterized.parameters(
       (ppsro.Limits(60.0), 0.5, 450),
       (ppsro.Limits(60.0), 0.25, 225),
@@ -122,6 +139,9 @@ class FirstPolicyTest(parameterized.TestCase):
     self.assertBetween(first_policy.latest_end(limits, share),
                        share * limits.time_limit_seconds,
                        0.8 * limits.time_limit_seconds)
+    self.assertBetween(first_policy.weighing_end(limits),
+                       first_policy.latest_end(limits, share),
+                       0.95 * limits.time_limit_seconds)
 
   def test_on_arrays_there_are_twice_as_many(self):
     oracle, solver = testing.make_solver(

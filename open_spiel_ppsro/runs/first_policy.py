@@ -22,6 +22,7 @@ from collections.abc import Sequence
 import dataclasses
 import math
 import os
+import time
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,8 @@ _SECONDS_PER_INFOSTATE = 3e-6
 # self-play, and this part of the time is left for rounds.
 _PATIENCE = 1.5
 _LEAST_LEFT = 0.2
+# The search for weights, after it, leaves at least this part.
+_LEAST_LEFT_AFTER_WEIGHING = 0.1
 # For so many rounds or iterations as a limit allows, self-play has as many
 # batches as their policies; an iteration takes about so many rounds.
 _ROUNDS_PER_ITERATION = 10
@@ -127,6 +130,11 @@ def latest_end(limits: limits_lib.Limits, share: float) -> float:
       share, min(_PATIENCE * share, 1 - _LEAST_LEFT))
 
 
+def weighing_end(limits: limits_lib.Limits) -> float:
+  """Returns after how many seconds of a run the clock ends the search."""
+  return limits.time_limit_seconds * (1 - _LEAST_LEFT_AFTER_WEIGHING)
+
+
 class _Worker:
   """A worker of self-play."""
 
@@ -166,20 +174,24 @@ class _Weigher:
   def __init__(self, shared):
     self._game = seat_symmetry.symmetrise(shared.original)
 
-  def weigh(self, members, player, seconds):
+  def weigh(self, members, player, seconds, deadline):
     """Returns weights of the members with which a player loses less, or None.
 
     Args:
       members: policies of both seats.
       player: who plays them.
       seconds: what it may take, see `least_mixture`.
+      deadline: see there.
+
+    Returns:
+      The weights, and whether the deadline broke the search off.
     """
     try:
       found = least_mixture.least_mixture(
-          self._game, [members, members], player, seconds)
+          self._game, [members, members], player, seconds, deadline=deadline)
     except ValueError:  # There is no walk for this game.
-      return None
-    return None if found is None else found.weights
+      found = None
+    return (None if found is None else found.weights), time.time() > deadline
 
 
 class SelfPlay:
@@ -193,6 +205,7 @@ class SelfPlay:
     batches: how many it has played.
     steps: how many environment steps that took.
     episodes: how many episodes.
+    was_late: whether the clock has ended the search for weights in `end`.
   """
 
   def __init__(self, game: game_lib.Game, executor: executor_lib.Executor,
@@ -222,6 +235,7 @@ class SelfPlay:
     self.episodes: int = state["episodes"]
     # Where episodes cost nothing, several workers do not pay.
     size = 1 if game.is_enumerated else min(executor.num_workers, _STREAMS)
+    self.was_late = False
     self._names = [(SELF_PLAY, rank) for rank in range(size)]
     # Workers meet in it as long as they train.
     self._store = (None if size == 1
@@ -254,11 +268,14 @@ class SelfPlay:
             "steps": self.steps, "episodes": self.episodes,
             "learner": self_play.of_team(self._executor.states(self._names))}
 
-  def end(self, per_player: bool = False) -> openspiel_policy.Policy:
+  def end(self, per_player: bool = False, seconds_left: float = math.inf
+          ) -> openspiel_policy.Policy:
     """Ends the learner and returns what it has found, for all seats.
 
     Args:
       per_player: whether the players may have other weights of the snapshots.
+      seconds_left: on a machine that is much too slow the clock ends the search
+        for these weights; `was_late` is true then.
     """
     policy, *_ = self._executor.call(
         [executor_lib.Task(self._names[0], "answer", ())])
@@ -273,11 +290,15 @@ class SelfPlay:
           self._executor.create(name, _Weigher)
         seconds = _WEIGHING_SHARE * self.batches / _batches_per_second(
             self._game)
-        weights = [probabilities if found is None else found
-                   for found in self._executor.call([
-                       executor_lib.Task(name, "weigh", (
-                           members, player, seconds))
-                       for player, name in enumerate(names)])]
+        # One worker weighs for one player after the other.
+        shares = ([0.5, 1.0] if self._executor.num_workers == 1
+                  else [1.0, 1.0])
+        found = self._executor.call([
+            executor_lib.Task(name, "weigh", (
+                members, player, seconds, time.time() + share * seconds_left))
+            for player, (name, share) in enumerate(zip(names, shares))])
+        weights = [probabilities if own is None else own for own, _ in found]
+        self.was_late = any(late for _, late in found)
         for name in names:
           self._executor.discard(name)
       return sampled.MixturePolicy(self._game, [members] * 2, weights)

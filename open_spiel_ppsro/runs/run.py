@@ -367,8 +367,15 @@ def _play_itself(solver, recorder, oracle, limits, share, checkpoint, signals,
         raise signals_lib.Interrupted
     solver.begin_with(
         first_policy.per_population(
-            playing.end(per_player=not oracle.played_game.plays_all_seats),
+            playing.end(
+                per_player=not oracle.played_game.plays_all_seats,
+                seconds_left=(first_policy.weighing_end(limits)
+                              - recorder.seconds)),
             oracle.played_game), playing.episodes, playing.steps)
+    if playing.was_late:
+      progress.say(
+          "the search for the best weights of what self-play found was ended "
+          "by the clock; on a faster machine the run would be another")
 
 
 def _initial_settings(initial_policy, share, limits, solver, oracle):

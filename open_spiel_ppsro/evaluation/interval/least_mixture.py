@@ -26,6 +26,7 @@ from collections.abc import Sequence
 import contextlib
 import dataclasses
 import math
+import time
 from typing import Any
 
 import numpy as np
@@ -83,19 +84,22 @@ class LeastMixture:
 
 def least_mixture(game: pyspiel.Game, policies: Sequence[Sequence],
                   player: int, seconds: float,
-                  start: np.ndarray | None = None) -> LeastMixture | None:
+                  start: np.ndarray | None = None,
+                  deadline: float = math.inf) -> LeastMixture | None:
   """Returns the weights of a player's policies that lose least.
 
-  It takes as many nodes whatever the machine, and then gives the same bits.
+  It takes as many nodes whatever the machine, and then gives the same bits,
+  unless there is a deadline and it is missed.
 
   Args:
     game: two-player zero-sum, with turns and perfect recall, or a `StateGame`.
     policies: per player, functions of observations, or `MixedPolicy` of them,
       of which each has one weight.
     player: whose K policies are weighed.
-    seconds: what it may take on an idle core, as nodes: no clock is read.
+    seconds: what it may take on an idle core, as nodes, which no clock counts.
     start: `[K]`, weights to begin with; by default equal ones. A small share
       of them is spread over all policies.
+    deadline: in seconds since 1970; then it ends with what it has found.
 
   Returns:
     A `LeastMixture`, which is certain to lose less than the first weights, or
@@ -118,7 +122,8 @@ def least_mixture(game: pyspiel.Game, policies: Sequence[Sequence],
     return LeastMixture(weights, walk_lib.Bounds(value, value),
                         walk_lib.Bounds(before, before), 0.0, 0)
   other = _members(policies[1 - player][0])[0][0]
-  search = _Search(game, members, shares, other, player, seconds)
+  search = _Search(game, members, shares, other, player, seconds,
+                   deadline)
   first_weights = (1 - _SPREAD) * start + _SPREAD * equal
   found = search.lower_threshold(first_weights)
   if found is None:
@@ -163,7 +168,7 @@ class _Search:
     nodes: how many these have visited.
   """
 
-  def __init__(self, game, members, shares, other, player, seconds):
+  def __init__(self, game, members, shares, other, player, seconds, deadline):
     """Makes a search.
 
     Args:
@@ -173,10 +178,11 @@ class _Search:
       other: any function that the other player plays; it is not asked.
       player: whose policies are weighed.
       seconds: see `least_mixture`.
+      deadline: see there.
     """
     self.threshold = 1.0
     self.nodes = 0
-    self._player, self._shares = player, shares
+    self._player, self._shares, self._deadline = player, shares, deadline
     seats: list[Any] = [([other], [1.0])] * 2
     seats[player] = members, np.ones(len(members))
     self._walk = interval.make_walk(getattr(game, "game", game),
@@ -199,7 +205,8 @@ class _Search:
 
   def _walk_members(self, weights, threshold):
     """Returns bounds, and what the response gets from who plays, `[M]`."""
-    budget = budget_lib.Budget(nodes=self._max_nodes - self.nodes)
+    budget = budget_lib.Budget(self._deadline - time.time(),
+                               self._max_nodes - self.nodes)
     self._walk.mix(self._player, weights @ self._shares)
     found = self._walk.respond_to_members(1 - self._player, threshold, budget)
     self.nodes += budget.nodes
