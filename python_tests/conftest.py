@@ -43,11 +43,10 @@ _PRELOADED = ("pytest", "testing", "open_spiel_ppsro.oracles.neupl",
 
 @pytest.fixture(autouse=True, scope="session")
 def workers_that_have_imported():
-  """Lets worker processes be forked from one that has imported all they need.
+  """Lets the fork server of workers import all that tests need, too.
 
-  A spawned worker takes two seconds of a core to import torch and OpenSpiel. A
-  forked one is as new: the process that it is forked from has run nothing.
-  Workers of examples that are started as processes are spawned.
+  A worker takes two seconds of a core to import torch and OpenSpiel. Processes
+  that a test forks use this server, and do not spawn their workers.
   """
   get_context = multiprocessing.get_context
   context = get_context("forkserver")
@@ -65,6 +64,7 @@ def workers_that_have_imported():
       ensure_running(server)
 
   with (mock.patch.object(multiprocessing, "get_context", preloaded),
+        mock.patch.object(forkserver, "set_forkserver_preload"),
         mock.patch.object(forkserver.ForkServer, "ensure_running",
                           ensure_running_or_inherited)):
     yield

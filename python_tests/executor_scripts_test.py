@@ -100,6 +100,15 @@ class ScriptsTest(parameterized.TestCase):
         + "print(os.environ['OMP_NUM_THREADS'])\n"))
     self.assertEqual((done.stdout, done.stderr), ("['1']\n3\n", ""))
 
+  @pytest.mark.slow
+  def test_a_process_that_is_forked_has_workers_of_its_own(self):
+    # The fork server of the process that it is forked from is none of its own.
+    done = self.run_script(START + "import os\n" + GUARD + indented(
+        USE + "if not os.fork():\n" + indented("\n" + USE + "os._exit(0)\n")
+        + "\nprint(os.wait()[1])\n"))
+    self.assertEqual((done.stdout, done.stderr, done.returncode),
+                     ("[11]\n[11]\n0\n", "", 0))
+
   @parameterized.parameters(
       # In a worker, the script gets as far as to start workers,
       (USE, "it imports the main script, which then starts workers itself"),

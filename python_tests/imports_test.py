@@ -60,7 +60,7 @@ IMPORTS = {
             "plain_data plateau policies population round_result schemes "
             "simulators solver",
     "reports": "runs",
-    "commands": "evaluation games oracles policies runs",
+    "commands": "evaluation executors games oracles policies runs",
 }
 
 # The only places, folders or files, that may import what takes long.

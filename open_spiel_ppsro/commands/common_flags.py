@@ -29,6 +29,7 @@ from absl import flags
 # The package imports its modules when they are used: the workers, which read
 # the main script again, need few of them.
 import open_spiel_ppsro as ppsro
+from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro.runs import output_directory
 from open_spiel_ppsro.runs import progress
 from open_spiel_ppsro.runs import provenance
@@ -435,6 +436,8 @@ def check(scheme_names):
     scheme_names: the names of the schemes that will run.
   """
   import_modules()
+  if FLAGS.executor == "processes":  # It imports while this process does.
+    process_executor.start_fork_server(_OF_WORKERS)
   for kind, names, known in (("scheme", scheme_names, ppsro.SCHEMES),
                              ("oracle", [FLAGS.oracle], ppsro.ORACLES)):
     for name in names:

@@ -14,8 +14,8 @@
 
 """ProcessExecutor: it runs the workers as processes of this machine.
 
-A worker is a new Python process that imports the main script, as the spawned
-processes of `multiprocessing` do, so that it knows the classes defined there.
+A worker is a new Python process that imports the main script, as the processes
+of `multiprocessing` do, so that it knows the classes defined there.
 It does so on its own account (see `_main_script`): what goes wrong is then told
 once, in one line, by the call that finds out, and the worker is not replaced.
 """
@@ -25,6 +25,7 @@ from collections.abc import Sequence
 import contextlib
 import multiprocessing
 from multiprocessing import connection
+from multiprocessing import forkserver
 from multiprocessing import spawn
 from multiprocessing import util
 import os
@@ -168,6 +169,40 @@ def _serve(pipe: Any, main: dict[str, Any], imports: Sequence[str]) -> None:
         pipe.send_bytes(answer)
 
 
+def _environment() -> contextlib.AbstractContextManager[None]:
+  return worker_executor.environment(
+      {variable: "1" for variable in _THREAD_VARIABLES})
+
+
+# A process that is forked from this one cannot use its fork server.
+_own_process_id = os.getpid()
+
+
+def _start_method() -> str:
+  """Returns how workers start.
+
+  A fork server imports what all workers need, once, beside this process, and
+  forks them: they start at once and have that memory in common. It has no thread
+  but one, so that nothing is lost in a fork. Elsewhere workers are spawned.
+  """
+  has_server = sys.platform == "linux" and os.getpid() == _own_process_id
+  return "forkserver" if has_server else "spawn"
+
+
+def start_fork_server(imports: Sequence[str]) -> None:
+  """Starts what forks the workers, where there is such a thing.
+
+  It does not wait, and does nothing if that runs already.
+
+  Args:
+    imports: modules that it imports for all workers.
+  """
+  if _start_method() == "forkserver":
+    forkserver.set_forkserver_preload([__name__, *imports])
+    with _environment():
+      forkserver.ensure_running()
+
+
 class _Process:
   """A worker process, its pipe, and a thread that sends.
 
@@ -180,16 +215,14 @@ class _Process:
   """
 
   def __init__(self, name: str, imports: Sequence[str]) -> None:
-    # The context is asked for by name, because open_spiel's utils.spawn sets
-    # the global start method to fork.
-    context = multiprocessing.get_context("spawn")
+    # By name, because open_spiel's utils.spawn sets the global method to fork.
+    context = multiprocessing.get_context(_start_method())
     self.pipe, theirs = context.Pipe()
     self.is_ready = False
     self._process = context.Process(
         target=_serve, args=(theirs, _main_script(), imports), daemon=True,
         name=name)
-    with _hidden_main(), worker_executor.environment(
-        {variable: "1" for variable in _THREAD_VARIABLES}):
+    with _hidden_main(), _environment():
       self._process.start()
     theirs.close()
     self._messages: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -255,7 +288,8 @@ class ProcessExecutor(worker_executor.WorkerExecutor):
     if _is_importing_main.is_set():
       raise _WorkerWanted
     self._check_is_free()
-    if not self._workers:
+    start_fork_server(imports)
+    if _start_method() == "spawn" and not self._workers:
       self._launch_all(imports)
 
   def _start_workers(self, shared: bytes) -> None:
