@@ -17,10 +17,10 @@
     python examples/benchmarks/interval_benchmark.py
 
 Pipeline PSRO trains for some seconds, or a run of yours is read. For a single
-pass at each threshold, and for passes of falling thresholds while there is time,
-which is what runs do: the interval, its width, the nodes that were visited, and
-the seconds that they took on one core, of wall clock and of the processor: the
-median, and the least and the most.
+pass at each threshold, and for passes of falling thresholds while there is
+time, which is what runs do: the interval, its width, the nodes that were
+visited, and the seconds that they took on one core, of wall clock and of the
+processor: the median, and the least and the most.
 """
 
 import statistics

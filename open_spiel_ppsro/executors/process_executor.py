@@ -182,8 +182,8 @@ def _start_method() -> str:
   """Returns how workers start.
 
   A fork server imports what all workers need, once, beside this process, and
-  forks them: they start at once and have that memory in common. It has no thread
-  but one, so that nothing is lost in a fork. Elsewhere workers are spawned.
+  forks them: they start at once and have that memory in common. It has a single
+  thread, so that nothing is lost in a fork. Elsewhere workers are spawned.
   """
   has_server = sys.platform == "linux" and os.getpid() == _own_process_id
   return "forkserver" if has_server else "spawn"
@@ -216,7 +216,7 @@ class _Process:
 
   def __init__(self, name: str, imports: Sequence[str]) -> None:
     # By name, because open_spiel's utils.spawn sets the global method to fork.
-    context = multiprocessing.get_context(_start_method())
+    context: Any = multiprocessing.get_context(_start_method())
     self.pipe, theirs = context.Pipe()
     self.is_ready = False
     self._process = context.Process(
