@@ -80,7 +80,7 @@ class RoundResult:
       leaving the meta-strategy over frozen policies, in game utility; its
       solver's error.
     regret_all: the same within the meta-game of all policies.
-    training_seconds: how long this round's training took.
+    training_seconds: how long this round waited for training.
     evaluation_seconds: how long measuring payoffs took in this round.
     round_seconds: how long the whole round took.
   """

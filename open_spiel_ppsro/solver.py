@@ -201,6 +201,7 @@ class PipelinePSROSolver(answers.Answers, psro_v2.PSROSolver):
     self._sweep = sweep
     self.max_staleness = max_staleness
     self.staleness = 0
+    self._has_begun = False  # Whether the next round has begun to train.
     # For each policy in training, the round it began in and its row.
     self._in_training: dict[
         population_lib.PolicyId, tuple[int, schemes.Row]] = {}
@@ -209,6 +210,12 @@ class PipelinePSROSolver(answers.Answers, psro_v2.PSROSolver):
                          else plateau)
     self._plateaus: dict[population_lib.PolicyId, plateau_lib.Plateau] = {}
     self.played_game = played_game
+    # Workers do not measure exact payoffs, and may train meanwhile. Late
+    # results, and levels that train one after another, begin when their turn
+    # comes; with exact responses the measure says whether to go on.
+    self._may_begin_early = (
+        played_game.is_enumerated and oracle.executor.num_workers > 1
+        and not (max_staleness or sweep or oracle.config.responds_exactly))
     self._population = population_lib.Population(played_game.num_populations)
     self._empirical_game = meta_game_lib.MetaGame(played_game.roles)
     self.is_exact = played_game.is_enumerated
@@ -287,7 +294,7 @@ class PipelinePSROSolver(answers.Answers, psro_v2.PSROSolver):
 
   @property
   def in_training(self) -> int:
-    """The number of policies in training between rounds; 0 in lockstep."""
+    """The number of policies in training between rounds."""
     return len(self._in_training)
 
   @property
@@ -397,9 +404,17 @@ class PipelinePSROSolver(answers.Answers, psro_v2.PSROSolver):
     while True:
       yield self.round()
 
-  def round(self) -> round_result.RoundResult:
-    """Plays one round and returns its `RoundResult`."""
-    return self._round(begins=True)
+  def round(self, goes_on: Callable[[], bool] = lambda: False
+            ) -> round_result.RoundResult:
+    """Plays one round and returns its `RoundResult`.
+
+    Args:
+      goes_on: whether there will be another round, asked once it is known what
+        has frozen. If so, the training of that round begins before this one is
+        measured, so that workers need not wait. `state` takes a `catch_up`
+        then. The bits are the same.
+    """
+    return self._round(begins=True, goes_on=goes_on)
 
   def catch_up(self) -> round_result.RoundResult:
     """Plays a round that begins no training and ends all that is under way.
@@ -409,12 +424,14 @@ class PipelinePSROSolver(answers.Answers, psro_v2.PSROSolver):
     """
     return self._round(begins=False)
 
-  def _round(self, begins):
+  def _round(self, begins, goes_on=lambda: False):
     self._oracle.check_open()
     start = time.perf_counter()
     self._training_seconds = 0.0
     self._evaluation_seconds = 0.0
     levels, frozen = [], []
+    if self._has_begun:  # At the end of the last round.
+      begins = self._has_begun = False
     if begins:
       self._open(self.scheme.openings(self._population, self._solve))
     for wave in self._waves() if begins else [[]]:
@@ -431,8 +448,6 @@ class PipelinePSROSolver(answers.Answers, psro_v2.PSROSolver):
       if self._anytime is not None:
         self._anytime.forget(policy_id)
     self.update_meta_strategies()
-    if frozen or not self.scheme.freezes:
-      self._update_least()
     of_all = self._solve(self._everyone())
     # The importance of a policy is its probability in the meta-strategy over
     # frozen policies plus that in the meta-strategy over all.
@@ -443,6 +458,12 @@ class PipelinePSROSolver(answers.Answers, psro_v2.PSROSolver):
       weights[list(chosen)] += probabilities
     self._evaluator.set_importance(self._importance)
     self._rounds += 1
+    if self._may_begin_early and goes_on():
+      self._open(self.scheme.openings(self._population, self._solve))
+      self._begin([member.policy_id for member in self._population.active()])
+      self._has_begun = True
+    if frozen or not self.scheme.freezes:
+      self._update_least()
     return round_result.RoundResult(
         round=self._rounds,
         iterations=self.iterations,

@@ -99,6 +99,33 @@ class FreeRunningTest(parameterized.TestCase):
     self.assertEqual(played, sum(asked))
     self.assertGreater(weight, 0)
 
+  @parameterized.parameters(
+      lambda: schemes.Pipeline(3), lambda: schemes.NaiveParallel(2),
+      schemes.Sequential, lambda: schemes.DCH(2))
+  @pytest.mark.slow
+  def test_a_round_that_begins_early_is_the_same(self, scheme):
+    with (process_executor.ProcessExecutor(2) as executor,
+          process_executor.ProcessExecutor(2) as another):
+      solver, patient = (make_solver(one, 0, scheme())
+                         for one in (executor, another))
+      early = [solver.round(lambda: True) for _ in range(7)]
+      self.assertGreater(solver.in_training, 0)
+      with self.assertRaisesRegex(ValueError, r"in training; catch_up\(\)"):
+        solver.state()
+      early += [solver.catch_up(), solver.round(), solver.round(lambda: True),
+                solver.round()]
+      self.assertEqual(solver.in_training, 0)
+      self.assertEqual(
+          testing.without_clocks(early),
+          testing.without_clocks(patient.round() for _ in early))
+      self.assertEqual(str(solver.state()), str(patient.state()))
+
+  def test_a_round_begins_early_only_where_it_can(self):
+    for executor, staleness in ((executor_lib.SerialExecutor(), 0),
+                                (LatestFirst(), 4)):
+      solver = make_solver(executor, staleness)
+      solver.round(lambda: self.fail("it is not asked"))
+
   @parameterized.product(
       max_staleness=(1, 2, 4, 7),
       scheme=(lambda: schemes.Pipeline(3), lambda: schemes.NaiveParallel(3),

@@ -39,13 +39,16 @@ class Solver:
     self.episodes = self.training_episodes = 0
     self.in_training = in_training
     self.calls = []
+    self.certain = []
     self._interrupted_in = interrupted_in
     self._first_seconds = first_seconds
 
-  def round(self):
+  def round(self, goes_on):
     if self.rounds + 1 == self._interrupted_in:
       raise signals.Interrupted
-    return self._play("round")
+    result = self._play("round")
+    self.certain.append(goes_on())
+    return result
 
   def catch_up(self):
     return self._play("catch up")
@@ -138,8 +141,8 @@ class RoundsTest(parameterized.TestCase):
     solver.original_game = ppsro.open_game("kuhn_poker")
     play_round = solver.round
 
-    def exact_round():
-      result = play_round()
+    def exact_round(goes_on):
+      result = play_round(goes_on)
       result.levels = (types.SimpleNamespace(is_exact=True),
                        types.SimpleNamespace(is_exact=is_exact))
       result.of_frozen.nash_conv = nash_conv
@@ -150,6 +153,20 @@ class RoundsTest(parameterized.TestCase):
     self.assertEqual(
         (stopped_by, solver.rounds),
         ("equilibrium" if num_rounds == 1 else "max_rounds", num_rounds))
+
+  @parameterized.parameters(
+      # Of the first round it is not known how long others will take.
+      ({"max_rounds": 4}, [False, True, True, False]),
+      # Three rounds of two seconds and the wrap-up fit.
+      ({"time_limit_seconds": 14}, [False, True, True, False, False, False]),
+      # What ends the run is known once the round has been measured.
+      ({"target_exploitability": 0.1, "max_rounds": 3}, [False] * 3))
+  def test_when_the_next_round_is_certain(self, limits, expected):
+    solver = Solver()
+    solver.exploitability = lambda: types.SimpleNamespace(exploitability=1.0)
+    self.play(solver, ppsro.Limits(**{"time_limit_seconds": math.inf,
+                                      **limits}))
+    self.assertEqual(solver.certain, expected)
 
   def test_who_is_in_training_is_waited_for(self):
     solver = Solver(in_training=1)

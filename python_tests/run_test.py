@@ -547,10 +547,10 @@ class TimeTest(RunTestCase):
   def test_a_round_that_takes_too_long_is_broken_off(self, good, exit_code):
     play_round = solver_lib.PipelinePSROSolver.round
 
-    def play(solver):
+    def play(solver, goes_on):
       if solver.rounds == good:
         raise signals.Interrupted
-      return play_round(solver)
+      return play_round(solver, goes_on)
 
     with mock.patch.object(solver_lib.PipelinePSROSolver, "round", play):
       summary = ppsro.run("kuhn_poker", "sequential", EXACT,

@@ -27,6 +27,8 @@ from open_spiel_ppsro.runs import signals as signals_lib
 # has nothing to lose, and is broken off in time.
 _LATE_SECONDS = 5.0
 _LATE_SHARE = 0.1
+# With time for so many more like the last one, the next round is certain.
+_CERTAIN_ROUNDS = 3
 # A NashConv of at most this share of the spread of utilities is rounding.
 _ROUNDING = 1e-12
 
@@ -57,6 +59,7 @@ def play(solver, recorder: recorder_lib.Recorder, limits: limits_lib.Limits,
   episodes_before = solver.training_episodes
   rounds_start = time.perf_counter()
   first_round = solver.rounds + 1
+  last_seconds = 0.0  # Of the last round, once there is one.
 
   def one(play_round):
     """Plays a round; returns its result, and how long the run has taken."""
@@ -77,6 +80,14 @@ def play(solver, recorder: recorder_lib.Recorder, limits: limits_lib.Limits,
       callback(solver, result)
     return result, seconds
 
+  def goes_on():
+    """Returns whether the next round is certain, so that it may begin now."""
+    return not (
+        signals.received or recorder.is_save_due or not last_seconds
+        or limits.target_exploitability is not None
+        or limits.reached(solver, recorder.seconds + reserve(),
+                          _CERTAIN_ROUNDS * last_seconds))
+
   def save():
     if solver.in_training:
       one(solver.catch_up)
@@ -87,7 +98,8 @@ def play(solver, recorder: recorder_lib.Recorder, limits: limits_lib.Limits,
     if not solver.rounds:
       save()
     while not stopped_by and not signals.received:
-      result, seconds = one(solver.round)
+      result, seconds = one(lambda: solver.round(goes_on))
+      last_seconds = result.round_seconds
       spent = seconds + reserve()
       # In the first round workers still start, so it says little of the next.
       stopped_by = (
