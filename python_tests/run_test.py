@@ -225,6 +225,23 @@ class MeasuredRunTest(RunTestCase):
     self.assertEqual(summary.exploitability_round, 3)
 
   @pytest.mark.slow
+  def test_what_self_play_found_is_bounded_before_the_first_round(self):
+    summary = self.run_sampled(initial_policy="self_play", rounds=1)
+    metrics = ppsro.read_metrics(self.run_path)
+    self.assertEqual(metrics["exploitability_round"][0], 0)
+    # So small a game is enumerated, so that both bounds are exact.
+    (low,), (high,) = metrics["answer_low"], metrics["answer_high"]
+    self.assertEqual((metrics["exploitability_low"][0],
+                      metrics["exploitability_high"][0]), (low, high))
+    self.assertEqual(low, high)
+    self.assertBetween(high, 1e-3, 0.4)  # Uniform play is at 0.46.
+    # No policy has frozen since.
+    pi = ppsro.read_policy(self.run_path)
+    self.assertAlmostEqual(exploitability.exploitability(pi.game, pi), high,
+                           places=6)
+    self.assertAlmostEqual(summary.answer_high, high, places=6)
+
+  @pytest.mark.slow
   def test_the_answer_never_gets_worse(self):
     # A population that begins with an equilibrium stays there.
     answers = []

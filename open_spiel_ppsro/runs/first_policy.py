@@ -31,6 +31,7 @@ from open_spiel.python import policy as openspiel_policy
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro.evaluation.interval import least_mixture
+from open_spiel_ppsro.evaluation.interval import walk as walk_lib
 from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import phantom_board
@@ -184,14 +185,18 @@ class _Weigher:
       deadline: see there.
 
     Returns:
-      The weights, and whether the deadline broke the search off.
+      The weights, the bounds of a best response to them, and whether the
+      deadline broke the search off.
     """
     try:
       found = least_mixture.least_mixture(
           self._game, [members, members], player, seconds, deadline=deadline)
     except ValueError:  # There is no walk for this game.
       found = None
-    return (None if found is None else found.weights), time.time() > deadline
+    is_late = time.time() > deadline
+    if found is None:
+      return None, None, is_late
+    return found.weights, found.bounds, is_late
 
 
 class SelfPlay:
@@ -206,6 +211,8 @@ class SelfPlay:
     steps: how many environment steps that took.
     episodes: how many episodes.
     was_late: whether the clock has ended the search for weights in `end`.
+    bounds: per player, of a best response to what `end` has given it; None if
+      they are not known.
   """
 
   def __init__(self, game: game_lib.Game, executor: executor_lib.Executor,
@@ -236,6 +243,7 @@ class SelfPlay:
     # Where episodes cost nothing, several workers do not pay.
     size = 1 if game.is_enumerated else min(executor.num_workers, _STREAMS)
     self.was_late = False
+    self.bounds: list[walk_lib.Bounds] | None = None
     self._names = [(SELF_PLAY, rank) for rank in range(size)]
     # Workers meet in it as long as they train.
     self._store = (None if size == 1
@@ -297,8 +305,11 @@ class SelfPlay:
             executor_lib.Task(name, "weigh", (
                 members, player, seconds, time.time() + share * seconds_left))
             for player, (name, share) in enumerate(zip(names, shares))])
-        weights = [probabilities if own is None else own for own, _ in found]
-        self.was_late = any(late for _, late in found)
+        weights = [probabilities if own is None else own
+                   for own, _, _ in found]
+        if all(bounds is not None for _, bounds, _ in found):
+          self.bounds = [bounds for _, bounds, _ in found]
+        self.was_late = any(is_late for _, _, is_late in found)
         for name in names:
           self._executor.discard(name)
       return sampled.MixturePolicy(self._game, [members] * 2, weights)

@@ -19,6 +19,7 @@ requests from standard input, a line of JSON each, and answers each with a line
 on standard output, until its input ends, as it does when the run ends or dies.
 
     {"imports": ["my_games"]}                       first of all, no answer
+    {"prepare": "phantom_ttt"}                      no answer: it compiles
     {"policy": "/path/of/policy.npz", "seconds": 2} then
     {"low": 0.01, "high": 0.03, "seconds": 1.9,
      "best_responses": [[0.2, 0.22], [-0.18, -0.16]]}     is the answer
@@ -37,6 +38,9 @@ import numpy as np
 
 from open_spiel_ppsro.evaluation.interval import interval
 from open_spiel_ppsro.evaluation.interval import least_mixture
+from open_spiel_ppsro.evaluation.interval import seat_policy
+from open_spiel_ppsro.games import loading
+from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.policies import storage
 
 # It gives way to what trains.
@@ -62,6 +66,12 @@ def _answer(request):
   if "imports" in request:
     for name in request["imports"]:
       importlib.import_module(name)
+    return None
+  if "prepare" in request:
+    game = loading.load_game(request["prepare"])
+    if interval.has_fast_walk(game):
+      interval.make_walk(game, seat_policy.seat_policies(
+          game, [sampled.UniformPolicy()] * 2))
     return None
   if "search" in request:
     policy = storage.read_policy(request["search"])

@@ -24,6 +24,7 @@ response to the mixture of each population apart; of every population the
 mixture stays whose upper bound is the least.
 """
 
+from collections.abc import Sequence
 import dataclasses
 import json
 import math
@@ -150,7 +151,7 @@ class IntervalWatch:
   def __init__(self, share: float, limits: limits_lib.Limits,
                imports: tuple[str, ...], progress: progress_lib.Progress
                ) -> None:
-    """Makes a watch; its process starts with the first measurement.
+    """Makes a watch; its process starts when there is something to do.
 
     Args:
       share: of the time of the run, that one core measures; above 0.
@@ -233,6 +234,24 @@ class IntervalWatch:
   def is_wide(self) -> bool:
     """Whether they leave it open; without bounds that is not known."""
     return self.latest is not None and not self.is_narrow
+
+  def prepare(self, game: pyspiel.Game) -> None:
+    """Lets the process import and compile what it needs for a game."""
+    self._send({"prepare": str(game)})
+
+  def take_first(self, solver, bounds: Sequence[Sequence[float]]) -> None:
+    """Takes the bounds of the initial policies, which are known already.
+
+    Args:
+      solver: the `PipelinePSROSolver` before its first round.
+      bounds: per population, `(low, high)` of a best response to it.
+    """
+    lows, highs = zip(*bounds)
+    self._keep(solver, CertifiedMixture(
+        tuple(np.ones(1) for _ in bounds), lows, highs))
+    assert self.certified is not None
+    self._new = self.latest = MeasuredInterval(
+        0, self.certified.low, self.certified.high, 0.0)
 
   def look(self, solver) -> MeasuredInterval | None:
     """Takes what has been measured, and asks for the next if it is time.

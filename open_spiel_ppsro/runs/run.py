@@ -238,11 +238,16 @@ def run(game: str | pyspiel.Game | game_lib.Game,
       with progress.phase("reading the checkpoint"):
         _begin(solver, recorder, settings, checkpoint, limits)
       progress.say(_beginning(solver, recorder, checkpoint))
+      if watch:
+        watch.prepare(oracle.original_game.game)
+      bounds = None
       if "self_play" in checkpoint if checkpoint else (
           initial_policy == first_policy.SELF_PLAY):
-        _play_itself(solver, recorder, oracle, limits, self_play_share,
-                     checkpoint, signals, progress)
-      if watch and initial_policy != first_policy.UNIFORM:
+        bounds = _play_itself(solver, recorder, oracle, limits,
+                              self_play_share, checkpoint, signals, progress)
+      if watch and bounds and scheme.freezes:
+        watch.take_first(solver, bounds)
+      elif watch and initial_policy != first_policy.UNIFORM:
         watch.look(solver)  # It measures what the run begins with.
       if scheme.one_population:
         progress.say(
@@ -345,6 +350,10 @@ def _play_itself(solver, recorder, oracle, limits, share, checkpoint, signals,
     checkpoint: to go on from, or None.
     signals: of the run, entered; one ends it, and resuming goes on with it.
     progress: shows how far it is.
+
+  Returns:
+    Per population, the bounds of a best response to what is found; None if
+    they are not known.
   """
   oracle.try_out()  # What is refused is so at once, not when this is over.
   playing = first_policy.SelfPlay(
@@ -376,6 +385,7 @@ def _play_itself(solver, recorder, oracle, limits, share, checkpoint, signals,
       progress.say(
           "the search for the best weights of what self-play found was ended "
           "by the clock; on a faster machine the run would be another")
+  return playing.bounds
 
 
 def _initial_settings(initial_policy, share, limits, solver, oracle):
