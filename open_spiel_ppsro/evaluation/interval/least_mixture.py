@@ -130,13 +130,15 @@ def least_mixture(game: pyspiel.Game, policies: Sequence[Sequence],
     return None
   first, cut = found
   best, best_bounds = first_weights, first
-  cuts, lower = [cut], -math.inf
+  cuts, lower, narrowest = [cut], -math.inf, first.width
   while len(cuts) < _MOST_RESPONSES:
     payoffs = np.stack(cuts, axis=1)  # [K, C], of the other player.
     weights, _ = zero_sum.solve_zero_sum(-payoffs)
     lower = max(lower, float((weights @ payoffs).max()))
     if best_bounds.low - lower <= _RELATIVE_GAP * (first.high - lower):
       break  # What the walks leave open no other weights can close.
+    if lower + narrowest >= first.low:
+      break  # Nothing can be certain to be better: bounds are too wide.
     spread = _SPREAD / len(cuts)
     weights = (1 - spread) * weights + spread * equal
     try:
@@ -144,6 +146,7 @@ def least_mixture(game: pyspiel.Game, policies: Sequence[Sequence],
     except budget_lib.OutOfBudget:
       break
     cuts.append(cut)
+    narrowest = min(narrowest, bounds.width)
     if bounds.high < best_bounds.high:
       best, best_bounds = weights, bounds
   if best is not first_weights:  # The same without what was spread.
