@@ -378,7 +378,7 @@ class OwnLearnerTest(ExtensionTestCase):
     del classes["TiltPolicy"]
     with mock.patch.object(ppsro.Policy, "classes", classes):
       with self.assertRaisesRegex(ValueError, "no policy class 'TiltPolicy'"):
-        ppsro.read_policy(self.path / "run")
+        ppsro.read_policy(self.path / "run", "meta_nash")
 
 
 if __name__ == "__main__":

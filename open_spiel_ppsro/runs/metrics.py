@@ -68,7 +68,7 @@ METRICS = {
     "regret_all": "the same over all policies",
     "policies": "frozen policies of all players, initial ones included; all "
                 "policies where none ever freezes",
-    "training_seconds": "of this round, spent on training",
+    "training_seconds": "of this round, spent waiting for training",
     "evaluation_seconds": "of this round, spent on measuring payoffs",
     "round_seconds": "of this round, in all; most of the rest solves "
                      "meta-games",
