@@ -214,7 +214,7 @@ class PipelinePSROSolver(answers.Answers, psro_v2.PSROSolver):
     # results, and levels that train one after another, begin when their turn
     # comes; with exact responses the measure says whether to go on.
     self._may_begin_early = (
-        played_game.is_enumerated and oracle.executor.num_workers > 1
+        played_game.is_enumerated and oracle.executor.runs_beside
         and not (max_staleness or sweep or oracle.config.responds_exactly))
     self._population = population_lib.Population(played_game.num_populations)
     self._empirical_game = meta_game_lib.MetaGame(played_game.roles)

@@ -83,6 +83,7 @@ class Executor(abc.ABC):
 
   Attributes:
     num_workers: how many actors can run at once.
+    runs_beside: whether actors run while the caller goes on.
     host: a name of the caller's machine that the workers can reach.
     imports: the names of modules that workers import first.
     is_started: whether actors can be created and called; true from `start` to
@@ -90,6 +91,7 @@ class Executor(abc.ABC):
   """
 
   num_workers: int = 1
+  runs_beside: bool = True
   host: str = "127.0.0.1"
   imports: tuple[str, ...] = ()
   is_started: bool = False
@@ -217,6 +219,8 @@ class Executor(abc.ABC):
 
 class SerialExecutor(Executor):
   """An executor that runs everything in this process, one after the other."""
+
+  runs_beside = False
 
   def __init__(self, imports: Sequence[str] = ()) -> None:
     """Makes an executor.

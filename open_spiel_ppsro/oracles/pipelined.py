@@ -175,6 +175,8 @@ class PipelinedOracle(rl_oracle.RLOracle):
       raise ValueError(f"number_training_steps is {number_training_steps}; it "
                        "takes 1 or more")
     self._number_training_steps = number_training_steps
+    # What a learner takes to import, workers may have in common.
+    self.executor.prepare([__name__])
     self.executor.start(game)
     self._rendezvous = None if workers_per_level == 1 else (
         data_parallel.RendezvousStore(self.executor.host))

@@ -24,8 +24,6 @@ keeps the entries of the information states on its way in one array, a stack.
 What an earlier walk with a higher threshold has found bounds this one: what it
 left out of the opponent counted for the responder, and what is not left out any
 more adds at most its weight. A try that cannot be the best one is not walked.
-After a pass at ten times the threshold that is two thirds of a walk on phantom
-tic-tac-toe.
 
 Numba compiles the functions when they are first called, for some seconds, and
 keeps the machine code in `__pycache__`, or where `NUMBA_CACHE_DIR` says.
