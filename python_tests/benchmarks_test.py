@@ -17,6 +17,7 @@
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import time
@@ -202,8 +203,9 @@ class ResponderTest(BenchmarkTestCase):
   def test_share_of_an_exact_response_is_all_of_it(self):
     with testing.imported_example("responder_benchmark") as benchmark:
       game = ppsro.open_game("kuhn_poker")
-      for exploitability, opponents in benchmark.mixtures(
-          game, [0.2, 0.1]).items():
+      for exploitability, opponents in (
+          *benchmark.of_double_oracle(game, [0.2, 0.1]).items(),
+          *benchmark.of_self_play(game, [0.1, 0.05]).items()):
         plans = [game_plan.tables()[0] for game_plan in opponents]
         self.assertLessEqual(
             sequence_form.nash_conv(game, plans), 2 * exploitability)
@@ -215,6 +217,30 @@ class ResponderTest(BenchmarkTestCase):
         "responder_benchmark", "--oracles=sac")
     self.assertEqual(code, 2)
     self.assertIn("unknown oracle 'sac'; use mirror, clipped, dqn", errors)
+
+
+class AnytimeTest(BenchmarkTestCase):
+
+  @pytest.mark.slow
+  def test_runs(self):
+    lines = self.call(
+        "anytime_benchmark", "--game=kuhn_poker", "--oracles=exact",
+        "--exploitabilities=0.1,0.01", "--seconds=1e6")
+    labels = [line.split("  ")[0] for line in lines[4:]]
+    self.assertEqual(labels, [
+        "sequential, exact", "sequential, exact, anytime",
+        "pipeline, exact", "pipeline, exact, anytime"])
+    for line in lines[4:]:
+      iterations, seconds, *_ = re.findall(r"(\S+) / (\S+)", line)
+      self.assertLess(*map(float, iterations))
+      self.assertLessEqual(*map(float, seconds))
+
+  def test_refusals(self):
+    for flag, message in (("--oracles=sac", "unknown oracle 'sac'"),
+                          ("--schemes=dch", "'dch' has no anytime")):
+      code, _, errors = testing.call_example("anytime_benchmark", flag)
+      self.assertEqual(code, 2)
+      self.assertIn(message, errors)
 
 
 class FreeRunningTest(BenchmarkTestCase):

@@ -122,17 +122,33 @@ class ResumeTest(parameterized.TestCase):
 
   @pytest.mark.slow
   def test_another_executor_and_several_workers_per_level(self):
-    self._check_another_executor(PPO, schemes.Pipeline(2))
+    self._check_another_executor(PPO, schemes.Pipeline(2),
+                                 workers_per_level=2)
 
   @pytest.mark.thorough
   def test_another_executor_and_several_workers_of_self_play(self):
     self._check_another_executor(SELF_PLAY, schemes.SelfPlay(),
-                                 evaluation="sampled")
+                                 evaluation="sampled", workers_per_level=2)
 
-  def _check_another_executor(self, config, scheme, **options):
-    options["workers_per_level"] = 2
-    oracle, whole = make_solver(config, scheme,
-                                process_executor.ProcessExecutor(2), **options)
+  @pytest.mark.slow
+  def test_workers_that_share_the_batches_of_self_play(self):
+    for before, after in ((1, 2), (2, 1)):
+      self._check_another_executor(SELF_PLAY, schemes.SelfPlay(), before, after,
+                                   evaluation="sampled")
+
+  def _check_another_executor(self, config, scheme, before=2, after=3,
+                              **options):
+    """Checks that a run goes on with another number of workers.
+
+    Args:
+      config: of the learners.
+      scheme: of the run.
+      before: how many workers it has until it is saved.
+      after: how many it has then.
+      **options: of the solver.
+    """
+    oracle, whole = make_solver(
+        config, scheme, process_executor.ProcessExecutor(before), **options)
     with oracle:
       for _ in range(2):
         whole.round()
@@ -140,7 +156,7 @@ class ResumeTest(parameterized.TestCase):
       results = [whole.round() for _ in range(3)]
       end = whole.state()
     oracle, resumed = make_solver(
-        config, scheme, process_executor.ProcessExecutor(3), **options)
+        config, scheme, process_executor.ProcessExecutor(after), **options)
     with oracle:
       resumed.restore(state)
       self.assertEqual(

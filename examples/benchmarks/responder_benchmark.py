@@ -16,8 +16,9 @@
 
     python examples/benchmarks/responder_benchmark.py --leave_one_out
 
-Double oracle with exact responses stops at some exploitability, and best
-responders of each kind train against the mixture that it has found: some
+Double oracle with exact responses stops at some exploitability, or self-play
+with exact updates does, and best responders of each kind train against what it
+has found, a mixture of few pure policies or one that plays everything: some
 batches as if the opponents still moved, some as if they stood still, which is
 what a level of the pipeline sees. The share of the gain is exact: the payoff of
 what was learned less that of the mixture, divided by what an exact response
@@ -42,9 +43,12 @@ from open_spiel_ppsro.oracles import learner
 _GAMES = flags.DEFINE_list(
     "games", ["leduc_poker"],
     "The OpenSpiel games. On liars_dice double oracle takes minutes to 0.1.")
+_MIXTURES = flags.DEFINE_enum(
+    "mixtures", "double_oracle", ("double_oracle", "self_play"),
+    "What finds the mixtures. self_play is for two-player zero-sum games.")
 _EXPLOITABILITIES = flags.DEFINE_list(
     "exploitabilities", ["0.1", "0.04", "0.01", "0.003"],
-    "Where double oracle stops.")
+    "Where it stops.")
 _ORACLES = flags.DEFINE_list(
     "oracles", ["mirror", "clipped", "dqn", "neupl"],
     "What trains: ppo with either loss, dqn, a row of neupl.")
@@ -83,7 +87,7 @@ class Answer:
   seconds: float
 
 
-def mixtures(game, exploitabilities):
+def of_double_oracle(game, exploitabilities):
   """Returns, per exploitability, the `Mixture` of each player.
 
   Args:
@@ -96,11 +100,31 @@ def mixtures(game, exploitabilities):
     for exploitability in sorted(exploitabilities, reverse=True):
       while solver.exploitability().exploitability > exploitability:
         solver.round()
-      found[exploitability] = [
-          population.Mixture((population.Snapshot(
-              population.PolicyId(player, 0), 0, table),), np.ones(1))
-          for player, table in enumerate(solver.final_tables())]
+      found[exploitability] = as_mixtures(solver.final_tables())
   return found
+
+
+def of_self_play(game, exploitabilities):
+  """Returns the same of what self-play with exact updates hands out."""
+  drawn_seats = seat_symmetry.symmetrise(game)
+  trained = ppsro.TabularSelfPlayConfig().make_learner(
+      drawn_seats, 0, np.random.SeedSequence(0))
+  found = {}
+  for exploitability in sorted(exploitabilities, reverse=True):
+    while True:
+      trained.train((), 1, False)
+      tables = drawn_seats.seat_tables([trained.answer().table])
+      if sequence_form.nash_conv(game, tables) <= 2 * exploitability:
+        break
+    found[exploitability] = as_mixtures(tables)
+  return found
+
+
+def as_mixtures(tables):
+  """Returns tables `[I, A]` as a `Mixture` of one policy for each player."""
+  return [population.Mixture((population.Snapshot(
+      population.PolicyId(player, 0), 0, table),), np.ones(1))
+          for player, table in enumerate(tables)]
 
 
 def answer(game, config, opponents, moving, settled, seeds):
@@ -199,8 +223,11 @@ def main():
   for name in _GAMES.value:
     game = ppsro.open_game(name, evaluation="exact")
     start = time.process_time()
-    found = mixtures(game, stops)
-    print(f"{name}: double oracle took {time.process_time() - start:.0f} s; "
+    find = (of_double_oracle if _MIXTURES.value == "double_oracle"
+            else of_self_play)
+    found = find(game, stops)
+    seconds = time.process_time() - start
+    print(f"{name}: {_MIXTURES.value} took {seconds:.0f} s; "
           "the share of the gain that is learned, by exploitability")
     print(f"{'':<{width}}" + "".join(f"{stop:>9g}" for stop in found)
           + f"{'seconds':>9}")

@@ -270,7 +270,7 @@ def _define_workers():
       "workers_per_level", None,
       "Workers that train each policy together, usually 1 to 5; 1 if not "
       "given. More pay on sampled games, with more cores than policies in "
-      "training.")
+      "training. Self-play on them uses two cores by itself.")
 
 
 def _define_evaluation():

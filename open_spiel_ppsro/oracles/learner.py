@@ -187,6 +187,29 @@ class LearnerConfig(abc.ABC):
     del game
     return self
 
+  def streams(self, game: game_lib.Game) -> int:
+    """Returns how many workers can share the batches of one.
+
+    Its learners give the same bits with that many workers as with a single one.
+    If it is more than 1, its class `takes_team`.
+
+    Args:
+      game: a `GameTree` or a `StateGame`.
+    """
+    del game
+    return 1
+
+  def state_of_team(self, states: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Returns the states of workers that share batches as that of a single one.
+
+    Any of them can be restored to it, in a team of any size.
+
+    Args:
+      states: by rank, the `Learner.state` of each worker of the team.
+    """
+    state, = states
+    return state
+
   def exploiters(self) -> list["LearnerConfig"]:
     """Returns the configurations of the exploiters of a lower bound."""
     return [self]

@@ -87,7 +87,8 @@ class PipelinedOracle(rl_oracle.RLOracle):
     config: the `LearnerConfig`.
     executor: the executor.
     seed: the seed of all random numbers in training.
-    workers_per_level: how many workers train each policy.
+    workers_per_level: how many workers train each policy, each on batches of
+      its own.
     needs_separate_opponents: whether opponents come as mixtures of all their
       policies instead of as one behaviour policy each.
   """
@@ -169,6 +170,9 @@ class PipelinedOracle(rl_oracle.RLOracle):
             f"processes, the executor has {self.executor.num_workers}: use "
             f"processes, {workers_per_level} or more")
     self.workers_per_level = workers_per_level
+    # Those that share the batches of one make no difference to the bits.
+    self._team_size = max(workers_per_level, min(
+        self.executor.num_workers, config.streams(game)))
     if number_training_steps is None:
       number_training_steps = int(_DEFAULT_BATCHES * self.steps_per_batch)
     if number_training_steps < 1:
@@ -178,7 +182,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
     # What a learner takes to import, workers may have in common.
     self.executor.prepare([__name__])
     self.executor.start(game)
-    self._rendezvous = None if workers_per_level == 1 else (
+    self._rendezvous = None if self._team_size == 1 else (
         data_parallel.RendezvousStore(self.executor.host))
     # For each policy in training, the tickets of its workers.
     self._tickets: dict[population.PolicyId, list[Any]] = {}
@@ -287,7 +291,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
          for a in assignments for name in self._workers(a.policy_id)]))
     for a in assignments:
       self._tickets[a.policy_id] = list(itertools.islice(
-          tickets, self.workers_per_level))
+          tickets, self._team_size))
 
   def finished(self, policy_ids: Collection[population.PolicyId] = ()
                ) -> dict[population.PolicyId, learner_lib.TrainingReport]:
@@ -334,9 +338,11 @@ class PipelinedOracle(rl_oracle.RLOracle):
     workers = [name for policy_id in policy_ids
                for name in self._workers(policy_id)]
     states = self.executor.states(workers)
-    return {"learners": [states[start:start + self.workers_per_level]
-                         for start in range(0, len(states),
-                                            self.workers_per_level)]}
+    learners = [states[start:start + self._team_size]
+                for start in range(0, len(states), self._team_size)]
+    if self.workers_per_level == 1:
+      learners = [[self.config.state_of_team(team)] for team in learners]
+    return {"learners": learners}
 
   def restore(self, policy_ids: Sequence[population.PolicyId],
               state: dict[str, Any]) -> None:
@@ -387,7 +393,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
   def _workers(self, policy_id):
     """Returns the names of the actors that train a policy."""
     return [policy_id, *(_Worker(policy_id, rank)
-                         for rank in range(1, self.workers_per_level))]
+                         for rank in range(1, self._team_size))]
 
   def _create_all(self, policy_id, states=None):
     """Makes the learners of all workers of a policy."""
@@ -396,7 +402,7 @@ class PipelinedOracle(rl_oracle.RLOracle):
         self._rendezvous.of(str(policy_id), len(workers)))
     for rank, (worker, rendezvous) in enumerate(zip(workers, places)):
       self._create(worker, policy_id, self.config, rendezvous, workers[:rank],
-                   states and states[rank])
+                   states and states[rank % len(states)])
 
   def _create(self, name, policy_id, config, rendezvous=None, apart_from=(),
               state=None):

@@ -62,6 +62,10 @@ _LARGEST_GRADIENT = 0.5
 # The logarithm of a ratio is cut at this, because a larger ratio overflows. A
 # ratio this large is clipped in any case.
 _MAX_LOG_RATIO = 10.0
+# On a sampled game a batch is played in two streams, so that two workers can
+# share it and leave the bits as they are. More than two would spend their time
+# waiting for each other.
+_STREAMS = 2
 ANSWERS = ("mixture", "weights")
 
 
@@ -162,6 +166,15 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
       return self.episodes_per_batch
     return max(32, round(
         _DECISIONS_PER_BATCH / of_game.steps_per_batch(game, 1)))
+
+  def streams(self, game: game_lib.Game) -> int:
+    return 1 if game.is_enumerated else _STREAMS
+
+  def state_of_team(self, states: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    if len(states) == 1:
+      return states[0]
+    return {**states[0], "rngs": [rng for state in states
+                                  for rng in state["rngs"]]}
 
   def make_learner(
       self, game: game_lib.Game, player: int,
@@ -271,28 +284,6 @@ def _by_depth(row, next_row, num_rows):
   return np.split(order, np.flatnonzero(np.diff(of_entry[order])) + 1)
 
 
-def of_team(states: Sequence[dict[str, Any]]) -> dict[str, Any]:
-  """Returns the states of the workers of a team as that of a single one."""
-  if len(states) == 1:
-    return states[0]
-  return {**states[0], "rngs": [rng for state in states
-                                for rng in state["rngs"]]}
-
-
-def of_worker(state: dict[str, Any], rank: int, size: int) -> dict[str, Any]:
-  """Returns what a worker of a team has of a state that `of_team` returned.
-
-  Args:
-    state: of all streams.
-    rank: the number of the worker.
-    size: of the team, which divides the number of streams.
-  """
-  if size == 1:
-    return state
-  own = len(state["rngs"]) // size
-  return {**state, "rngs": state["rngs"][own * rank:own * (rank + 1)]}
-
-
 def distinct(observations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Returns int `[V]` and `[U]`: distinct rows, and which of them each row is.
 
@@ -315,7 +306,7 @@ class SelfPlayLearner(learner_lib.Learner):
 
   def __init__(self, game: game_lib.Game, player: int, config: SelfPlayConfig,
                seed_sequence: np.random.SeedSequence,
-               team: data_parallel.SingleWorker, streams: int = 1):
+               team: data_parallel.SingleWorker):
     """Makes a learner.
 
     Args:
@@ -323,16 +314,15 @@ class SelfPlayLearner(learner_lib.Learner):
       player: 0.
       config: a `SelfPlayConfig` for this game.
       seed_sequence: of everything random.
-      team: the workers that train together.
-      streams: how many streams of episodes the team plays, each with random
-        numbers and minibatches of its own; at least one per worker. Of two
-        streams the bits do not depend on whether one worker plays them or two.
+      team: the workers that train together. Each plays streams of episodes,
+        with random numbers and minibatches of their own: at least one, and all
+        together at least `SelfPlayConfig.streams`.
     """
     networks.pin_threads()
     self._team = team
     self._config = config
     self._simulator = of_game.make_simulator(game, player)
-    own = max(1, streams // team.size)
+    own = max(1, config.streams(game) // team.size)
     episodes = config.num_episodes(game)
     self._num_episodes = episodes and -(-episodes // (own * team.size))
     network_seed, *episode_seeds = seed_sequence.spawn(1 + own * team.size)
@@ -383,7 +373,10 @@ class SelfPlayLearner(learner_lib.Learner):
     if state["magnet"] is not None:
       self._move_magnet(torch.from_numpy(state["magnet"]))
     self._average.restore(state["average"])
-    for rng, own in zip(self._rngs, state["rngs"]):
+    rngs = state["rngs"]  # Its own ones, or those of its whole team.
+    if len(rngs) > len(self._rngs):
+      rngs = rngs[len(self._rngs) * self._team.rank:]
+    for rng, own in zip(self._rngs, rngs):
       rng.bit_generator.state = own
 
   def train(self, opponents: Any, num_steps: int,

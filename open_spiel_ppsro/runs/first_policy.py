@@ -72,9 +72,6 @@ _LEAST_LEFT_AFTER_WEIGHING = 0.1
 # For so many rounds or iterations as a limit allows, self-play has as many
 # batches as their policies; an iteration takes about so many rounds.
 _ROUNDS_PER_ITERATION = 10
-# Two streams of episodes, for the same bits with any number of workers. More
-# than two workers spend their time waiting for each other.
-_STREAMS = 2
 # For each second that self-play has, the search for the best weights of its
 # snapshots has so much, for each player. Of 20 equal weights that takes away a
 # fifth of the exploitability on Leduc poker and liar's dice.
@@ -148,7 +145,7 @@ class _Worker:
     else:
       self._learner = self_play.SelfPlayLearner(
           game, 0, self_play.SelfPlayConfig().for_game(game), seed_sequence,
-          data_parallel.join(rendezvous), _STREAMS)
+          data_parallel.join(rendezvous))
 
   def train(self, num_batches):
     """Returns how many environment steps and episodes some batches took."""
@@ -240,8 +237,8 @@ class SelfPlay:
     self.batches: int = state["batches"]
     self.steps: int = state["steps"]
     self.episodes: int = state["episodes"]
-    # Where episodes cost nothing, several workers do not pay.
-    size = 1 if game.is_enumerated else min(executor.num_workers, _STREAMS)
+    self._config = self_play.SelfPlayConfig()
+    size = min(executor.num_workers, self._config.streams(game))
     self.was_late = False
     self.bounds: list[walk_lib.Bounds] | None = None
     self._names = [(SELF_PLAY, rank) for rank in range(size)]
@@ -255,8 +252,7 @@ class SelfPlay:
           np.random.SeedSequence(seed, spawn_key=(
               population_lib.SELF_PLAY_SEED_KEY,)), place,
           apart_from=self._names[:rank],
-          state=state["learner"] and self_play.of_worker(
-              state["learner"], rank, size))
+          state=state["learner"])
 
   def train(self) -> bool:
     """Plays some batches; returns whether there are more to play."""
@@ -274,7 +270,8 @@ class SelfPlay:
     """Returns its state, for another one to go on from."""
     return {"num_batches": self.num_batches, "batches": self.batches,
             "steps": self.steps, "episodes": self.episodes,
-            "learner": self_play.of_team(self._executor.states(self._names))}
+            "learner": self._config.state_of_team(
+                self._executor.states(self._names))}
 
   def end(self, per_player: bool = False, seconds_left: float = math.inf
           ) -> openspiel_policy.Policy:
