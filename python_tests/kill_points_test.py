@@ -42,6 +42,7 @@ from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import neupl
 from open_spiel_ppsro.oracles import optimiser
 from open_spiel_ppsro.oracles import ppo
+from open_spiel_ppsro.oracles import self_play
 from open_spiel_ppsro.runs import limits
 from open_spiel_ppsro.runs import plots
 from open_spiel_ppsro.runs import progress
@@ -55,6 +56,7 @@ PPO = ppo.PPOConfig(episodes_per_batch=64, hidden_sizes=(16,))
 DQN = dqn.DQNConfig(episodes_per_batch=64, hidden_sizes=(16,))
 NEUPL = neupl.NeuPLConfig(episodes_per_batch=64, hidden_sizes=(16,),
                           max_policies=4)
+SELF_PLAY = self_play.SelfPlayConfig(episodes_per_batch=64, hidden_sizes=(16,))
 ROUNDS = 7
 
 # Places by name: what is called there.
@@ -72,7 +74,7 @@ PLACES = {
 }
 
 
-def play(path, resume, config, scheme, executor=None):
+def play(path, resume, config, scheme, executor=None, evaluation="exact"):
   """Plays a short run, or goes on with it, and writes what it finds.
 
   Args:
@@ -81,11 +83,13 @@ def play(path, resume, config, scheme, executor=None):
     config: of the learners.
     scheme: who trains against whom.
     executor: where; or a number of worker processes.
+    evaluation: of the game.
   """
   if isinstance(executor, int):
     executor = process_executor.ProcessExecutor(executor)
   oracle, solver = testing.make_solver(
-      "kuhn_poker", config, scheme, executor, seed=3, min_steps=300)
+      "kuhn_poker", config, scheme, executor, seed=3, min_steps=300,
+      evaluation=evaluation)
   directory = run_directory.RunDirectory(path)
   recorder = recorder_lib.Recorder(
       solver, directory, time.perf_counter(), checkpoint_seconds=1e-9)
@@ -134,7 +138,9 @@ def play_until(place, time_to_die, *args):
 def left(path):
   """Returns metrics without clocks, history, policies, last checkpoint."""
   policies = []
-  for name in (run_directory.FINAL_POLICY, run_directory.BEST_POLICY):
+  best = path / run_directory.BEST_POLICY  # None where payoffs are sampled.
+  for name in (run_directory.FINAL_POLICY,
+               *([best.name] if best.exists() else [])):
     with np.load(path / name) as arrays:
       policies.append({key: arrays[key].tolist() for key in arrays.files})
   state = run_directory.read_checkpoint(path)["solver"]
@@ -208,11 +214,13 @@ class KillPointsTest(parameterized.TestCase):
   @parameterized.parameters(
       (PPO, lambda: schemes.Pipeline(2)),
       (DQN, schemes.Sequential),
-      (NEUPL, lambda: schemes.NeuPL(3)))
+      (NEUPL, lambda: schemes.NeuPL(3)),
+      (SELF_PLAY, schemes.SelfPlay, "sampled"))  # Two workers share a policy.
   @pytest.mark.slow
   @pytest.mark.sweep(1)
-  def test_workers_killed_all_the_time(self, config, scheme):
-    play(self.path / "whole", False, config, scheme())
+  def test_workers_killed_all_the_time(self, config, scheme,
+                                       evaluation="exact"):
+    play(self.path / "whole", False, config, scheme(), evaluation=evaluation)
     deaths = 0
     append = run_directory.RunDirectory.append_metrics
 
@@ -227,7 +235,8 @@ class KillPointsTest(parameterized.TestCase):
     with process_executor.ProcessExecutor(2) as executor:
       with mock.patch.object(run_directory.RunDirectory, "append_metrics",
                              append_and_kill):
-        play(self.path / "killed", False, config, scheme(), executor)
+        play(self.path / "killed", False, config, scheme(), executor,
+             evaluation)
     self.assertEqual(deaths, 4)
     self.assert_same(self.path / "killed", self.path / "whole")
 

@@ -125,11 +125,6 @@ class ResumeTest(parameterized.TestCase):
     self._check_another_executor(PPO, schemes.Pipeline(2),
                                  workers_per_level=2)
 
-  @pytest.mark.thorough
-  def test_another_executor_and_several_workers_of_self_play(self):
-    self._check_another_executor(SELF_PLAY, schemes.SelfPlay(),
-                                 evaluation="sampled", workers_per_level=2)
-
   @pytest.mark.slow
   def test_workers_that_share_the_batches_of_self_play(self):
     for before, after in ((1, 2), (2, 1)):

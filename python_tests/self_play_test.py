@@ -24,9 +24,11 @@ import torch
 
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro.evaluation.interval import interval
+from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro.games import open_game
 from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import policy_average
 from open_spiel_ppsro.oracles import ppo
 from open_spiel_ppsro.oracles import self_play
@@ -429,6 +431,10 @@ class SelfPlayTest(parameterized.TestCase):
       (lambda: self_play.SelfPlayConfig(magnet=-1), "magnet is -1"),
       (lambda: self_play.SelfPlayConfig(decay_updates=0), "decay_updates is 0"),
       (lambda: self_play.SelfPlayConfig(trace_decay=2), "trace_decay is 2"),
+      (lambda: self_play.SelfPlayConfig(streams=0), "streams is 0"),
+      (lambda: pipelined.PipelinedOracle(
+          "kuhn_poker", SMALL, process_executor.ProcessExecutor(2),
+          seat_symmetric=True, workers_per_level=2), "has streams=2"),
       (lambda: testing.make_solver(
           "kuhn_poker", ppo.PPOConfig(), schemes.SelfPlay()),
        "SelfPlayConfig"),

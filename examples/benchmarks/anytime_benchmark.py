@@ -101,7 +101,8 @@ def play(setting, seed, exploitabilities, seconds):
       for answer, found in zip(ANSWERS, (
           result.of_frozen.exploitability, result.least_exploitable.upper)):
         for level in exploitabilities:
-          if found <= level and math.isinf(reached[answer, level][0]):
+          if found <= level and now[1] <= seconds and math.isinf(
+              reached[answer, level][0]):
             reached[answer, level] = now
   return reached
 
@@ -141,6 +142,11 @@ def main():
     if setting.scheme not in ("sequential", "pipeline"):
       raise ValueError(f"{setting.scheme!r} has no anytime; use sequential, "
                        "pipeline")
+  for game in _GAMES.value:  # What cannot be played is said at once.
+    opened = ppsro.open_game(game, evaluation="exact")
+    if opened.num_players != 2 or not opened.is_zero_sum:
+      raise ValueError(f"{game} is not a two-player zero-sum game, which "
+                       "anytime needs")
   print(f"iterations and core seconds until exploitability is at most "
         f"{' / '.join(map(str, exploitabilities))}")
   with futures.ProcessPoolExecutor(
@@ -150,18 +156,32 @@ def main():
         for seed in range(
             1, 2 if setting.oracle == "exact" else 1 + _SEEDS.value)]
             for setting in settings}
-    game = None
-    for setting, found in runs.items():
-      if setting.game != game:
-        game = setting.game
-        print(f"\n{game}\n{'':<30}"
-              + "".join(f"{text:>27}" for answer in ANSWERS
-                        for text in (answer, "core seconds")), flush=True)
-      print(line(
-          f"{setting.scheme}, {setting.oracle}"
-          f"{', anytime' if setting.anytime else ''}",
-          [run.result() for run in found], exploitabilities), flush=True)
+    try:
+      show(runs, exploitabilities)
+    except BaseException:  # Ctrl-C too: what waits is not played.
+      pool.shutdown(cancel_futures=True)
+      raise
   return 0
+
+
+def show(runs, exploitabilities):
+  """Prints the table, each line when its runs have ended.
+
+  Args:
+    runs: per `Setting`, futures of what `play` returns, one for each seed.
+    exploitabilities: the levels.
+  """
+  game = None
+  for setting, found in runs.items():
+    if setting.game != game:
+      game = setting.game
+      print(f"\n{game}\n{'':<30}"
+            + "".join(f"{text:>27}" for answer in ANSWERS
+                      for text in (answer, "core seconds")), flush=True)
+    print(line(
+        f"{setting.scheme}, {setting.oracle}"
+        f"{', anytime' if setting.anytime else ''}",
+        [run.result() for run in found], exploitabilities), flush=True)
 
 
 if __name__ == "__main__":

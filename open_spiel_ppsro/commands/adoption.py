@@ -143,7 +143,8 @@ def adopt_config(path):
       found["free_running"] = bool(config.get("max_staleness")) or None
     if not found["free_running"]:
       found["max_staleness"] = None
-    if found.get("workers_per_level") == 1:
+    if found.get("workers_per_level") == 1 and not config["scheme"] == (
+        "self_play"):
       found["workers_per_level"] = None
   if found.get("executor") == "serial":
     found["num_workers"] = None
@@ -195,6 +196,9 @@ def _plain(value):
 
 
 def _look_up(config, flag):
-  for key in _PLACES.get(flag, (flag,)):
+  places = _PLACES.get(flag, (flag,))
+  if flag == "workers_per_level" and config.get("scheme") == "self_play":
+    places = ("learner", "streams")
+  for key in places:
     config = config.get(key, {})
   return None if config == {} else config

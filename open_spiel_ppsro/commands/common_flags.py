@@ -269,8 +269,8 @@ def _define_workers():
   flags.DEFINE_integer(
       "workers_per_level", None,
       "Workers that train each policy together, usually 1 to 5; 1 if not "
-      "given. More pay on sampled games, with more cores than policies in "
-      "training. Self-play on them uses two cores by itself.")
+      "given, and 2 for self_play on a sampled game. More pay on sampled "
+      "games, with more cores than policies in training.")
 
 
 def _define_evaluation():
@@ -564,6 +564,8 @@ def make_config(scheme):
     options["max_policies"] = scheme.num_levels + 1
   if scheme.plays_itself:
     config = _self_play_config()
+    if config is ppsro.SelfPlayConfig and FLAGS.workers_per_level is not None:
+      options["streams"] = FLAGS.workers_per_level
   options.update(_given({**LEARNER_FIELDS, **SELF_PLAY_FIELDS}, config))
   if "hidden_sizes" in options:
     try:
@@ -652,8 +654,9 @@ def run(game, scheme_name, seed, **options):
       "initial_policy": FLAGS.initial_policy,
       **({} if FLAGS.self_play_share is None
          else {"self_play_share": FLAGS.self_play_share}),
-      "workers_per_level": (1 if FLAGS.workers_per_level is None else
-                            FLAGS.workers_per_level),
+      "workers_per_level": (
+          1 if FLAGS.workers_per_level is None or scheme.plays_itself
+          else FLAGS.workers_per_level),
       "opponent_update_freq": FLAGS.opponent_update_freq,
       "payoff_episodes": FLAGS.payoff_episodes,
       "max_staleness": max_staleness,

@@ -150,6 +150,11 @@ _SELF_PLAY_OF_EPISODES: dict[str, Any] = {
     "decay_updates": 600,
 }
 
+# How many workers can share a batch of self-play on a sampled game. With more,
+# they spend their time waiting for each other. Where episodes cost nothing,
+# even two do not pay.
+_STREAMS = 2
+
 # The episodes of a default batch of version 0.1 on an enumerated game.
 EPISODES_OF_0_1 = 2 ** 20
 # The fields of PPO that version 0.1 did not have, as it trained.
@@ -218,9 +223,11 @@ def of_self_play(config: Any, game: game_lib.Game) -> dict[str, Any]:
     config: a `SelfPlayConfig`.
     game: a `GameTree` or a `StateGame`.
   """
-  return (_SELF_PLAY_OF_EXPECTATIONS
-          if of_game.gives_expectation(game, config.episodes_per_batch)
-          else _SELF_PLAY_OF_EPISODES)
+  return {
+      "streams": 1 if game.is_enumerated else _STREAMS,
+      **(_SELF_PLAY_OF_EXPECTATIONS
+         if of_game.gives_expectation(game, config.episodes_per_batch)
+         else _SELF_PLAY_OF_EPISODES)}
 
 
 def begins_with_self_play(game: game_lib.Game) -> bool:

@@ -187,16 +187,17 @@ class LearnerConfig(abc.ABC):
     del game
     return self
 
-  def streams(self, game: game_lib.Game) -> int:
-    """Returns how many workers can share the batches of one.
+  def sharing_workers(self, num_workers: int) -> int:
+    """Returns how many workers share the batches of one policy.
 
-    Its learners give the same bits with that many workers as with a single one.
-    If it is more than 1, its class `takes_team`.
+    Their number makes no difference to the bits. Where it may be more than 1,
+    `make_learner` takes a `data_parallel.Team` as its last argument, and
+    `state_of_team` knows what each worker has for itself.
 
     Args:
-      game: a `GameTree` or a `StateGame`.
+      num_workers: how many there are.
     """
-    del game
+    del num_workers
     return 1
 
   def state_of_team(self, states: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -163,16 +163,19 @@ class PipelinedOracle(rl_oracle.RLOracle):
       if not config.takes_team:
         raise ValueError(
             f"workers_per_level is {workers_per_level}; more than 1 is for "
-            f"PPO and DQN, {type(config).__name__} trains with 1")
+            f"PPO and DQN, {type(config).__name__} "
+            + (f"has streams={workers_per_level}" if config.plays_itself
+               and not config.needs_enumerated_game else "trains with 1"))
       if self.executor.num_workers < workers_per_level:
         raise ValueError(
             f"{workers_per_level} workers per level need as many worker "
             f"processes, the executor has {self.executor.num_workers}: use "
             f"processes, {workers_per_level} or more")
     self.workers_per_level = workers_per_level
-    # Those that share the batches of one make no difference to the bits.
-    self._team_size = max(workers_per_level, min(
-        self.executor.num_workers, config.streams(game)))
+    # Workers that share batches make no difference to the bits.
+    self._team_size = (
+        workers_per_level if workers_per_level > 1
+        else config.sharing_workers(self.executor.num_workers))
     if number_training_steps is None:
       number_training_steps = int(_DEFAULT_BATCHES * self.steps_per_batch)
     if number_training_steps < 1:
@@ -234,9 +237,12 @@ class PipelinedOracle(rl_oracle.RLOracle):
     if not wait:
       return [self.uniform_policy(policy_id.player)
               for policy_id in policy_ids]
-    policies = self.executor.call(
-        [executor_lib.Task(policy_id, "initial_policy", ())
-         for policy_id in policy_ids])
+    # All workers of a team answer, because they have to meet first, and who is
+    # not waited for is not missed.
+    policies = self.executor.call([
+        executor_lib.Task(worker, "initial_policy", ())
+        for policy_id in policy_ids for worker in self._workers(policy_id)
+    ])[::self._team_size]
     if policies and not self._has_checked:  # All learners are of one class.
       learner_lib.check_policy(policies[0], policy_ids[0], self.played_game)
       state, = self.executor.states([policy_ids[0]])

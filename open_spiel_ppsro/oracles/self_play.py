@@ -62,10 +62,6 @@ _LARGEST_GRADIENT = 0.5
 # The logarithm of a ratio is cut at this, because a larger ratio overflows. A
 # ratio this large is clipped in any case.
 _MAX_LOG_RATIO = 10.0
-# On a sampled game a batch is played in two streams, so that two workers can
-# share it and leave the bits as they are. More than two would spend their time
-# waiting for each other.
-_STREAMS = 2
 ANSWERS = ("mixture", "weights")
 
 
@@ -109,6 +105,9 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
     answer: what is handed out on a sampled game: `mixture`, of 20 late
       snapshots, or `weights`, one network with the average of the weights. On
       an enumerated game it is the exact average of all policies.
+    streams: a batch is played in so many parts, each with random numbers and
+      minibatches of its own. As many workers can share it, and leave the bits
+      as they are; by default 2 on a sampled game, and 1 on an enumerated one.
     device: the device of all tensors, as torch names it.
   """
   network: Any = "mlp"
@@ -127,16 +126,16 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
   step_size: float = 3.0
   visit_exponent: float = 0.6
   answer: str = "mixture"
+  streams: int | None = None
   device: str = "cpu"
 
-  takes_team = True
   plays_itself = True
 
   def __post_init__(self):
     learner_lib.name_network(self)
     learner_lib.check_positive(
         self, "epochs", "minibatches", "learning_rate", "decay_updates", "clip",
-        "value_coefficient", "step_size")
+        "value_coefficient", "step_size", "streams")
     learner_lib.check_not_negative(
         self, "magnet", "magnet_updates", "proximal", "visit_exponent")
     learner_lib.check_share(self, "trace_decay")
@@ -167,12 +166,15 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
     return max(32, round(
         _DECISIONS_PER_BATCH / of_game.steps_per_batch(game, 1)))
 
-  def streams(self, game: game_lib.Game) -> int:
-    return 1 if game.is_enumerated else _STREAMS
+  def sharing_workers(self, num_workers: int) -> int:
+    # It is asked of what `for_game` returned. Processes that share an
+    # accelerator would only wait for each other.
+    assert self.streams is not None
+    return 1 if self.device != "cpu" else max(
+        number for number in range(1, num_workers + 1)
+        if not self.streams % number)
 
   def state_of_team(self, states: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    if len(states) == 1:
-      return states[0]
     return {**states[0], "rngs": [rng for state in states
                                   for rng in state["rngs"]]}
 
@@ -314,18 +316,17 @@ class SelfPlayLearner(learner_lib.Learner):
       player: 0.
       config: a `SelfPlayConfig` for this game.
       seed_sequence: of everything random.
-      team: the workers that train together. Each plays streams of episodes,
-        with random numbers and minibatches of their own: at least one, and all
-        together at least `SelfPlayConfig.streams`.
+      team: the workers that train together, who share the streams.
     """
     networks.pin_threads()
     self._team = team
     self._config = config
     self._simulator = of_game.make_simulator(game, player)
-    own = max(1, config.streams(game) // team.size)
+    streams: Any = config.streams
+    own = streams // team.size
     episodes = config.num_episodes(game)
-    self._num_episodes = episodes and -(-episodes // (own * team.size))
-    network_seed, *episode_seeds = seed_sequence.spawn(1 + own * team.size)
+    self._num_episodes = episodes and -(-episodes // streams)
+    network_seed, *episode_seeds = seed_sequence.spawn(1 + streams)
     self._rngs = [np.random.default_rng(seed) for seed in
                   episode_seeds[own * team.rank:own * (team.rank + 1)]]
     num_actions = self._simulator.num_actions

@@ -39,6 +39,7 @@ from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.games import state_game
 from open_spiel_ppsro.oracles import data_parallel
 from open_spiel_ppsro.oracles import game_defaults
+from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import self_play
 from open_spiel_ppsro.oracles import tabular_self_play
@@ -138,14 +139,8 @@ class _Worker:
 
   def __init__(self, shared, seed_sequence, rendezvous):
     game = seat_symmetry.symmetrise(shared.original)
-    self._learner: Any
-    if game.is_enumerated:
-      self._learner = tabular_self_play.TabularSelfPlayConfig().make_learner(
-          game, 0, seed_sequence)
-    else:
-      self._learner = self_play.SelfPlayLearner(
-          game, 0, self_play.SelfPlayConfig().for_game(game), seed_sequence,
-          data_parallel.join(rendezvous))
+    self._learner: Any = learner_lib.make_learner(
+        game, _config(game), 0, seed_sequence, rendezvous)
 
   def train(self, num_batches):
     """Returns how many environment steps and episodes some batches took."""
@@ -164,6 +159,12 @@ class _Worker:
   def restore(self, state):
     """Sets the state of the learner."""
     self._learner.restore(state)
+
+
+def _config(game):
+  """Returns the configuration of self-play: a table where the tree is known."""
+  return (tabular_self_play.TabularSelfPlayConfig() if game.is_enumerated
+          else self_play.SelfPlayConfig()).for_game(game)
 
 
 class _Weigher:
@@ -237,8 +238,8 @@ class SelfPlay:
     self.batches: int = state["batches"]
     self.steps: int = state["steps"]
     self.episodes: int = state["episodes"]
-    self._config = self_play.SelfPlayConfig()
-    size = min(executor.num_workers, self._config.streams(game))
+    self._config = _config(self._game)
+    size = self._config.sharing_workers(executor.num_workers)
     self.was_late = False
     self.bounds: list[walk_lib.Bounds] | None = None
     self._names = [(SELF_PLAY, rank) for rank in range(size)]
