@@ -282,11 +282,51 @@ class PageTest(parameterized.TestCase):
       runs.append(table.Run(dict.fromkeys(table.SETTINGS, "") | {
           "budget": "seconds", "amount": "10", "game": "g", "scheme": "s",
           "oracle": "ppo", "meta_strategy": "nash", "seed": seed}, points))
-    found = page_lib.mistakes(f"It ends at {text}, then.", runs)
+    text = f"It ends at {text}, then."
+    found = page_lib.mistakes(text, runs)
+    corrected = page_lib.corrected(text, runs)
     if message is None:
       self.assertEmpty(found)
+      self.assertEqual(corrected, text)
     else:
       self.assertIn(message, found[0])
+      right = message.split("the rows ")[1]
+      self.assertStartsWith(corrected, f"It ends at {right}<!-- rows: ")
+      self.assertEmpty(page_lib.mistakes(corrected, runs))
+
+  def test_runs_are_added_to_a_table(self):
+    path = testing.make_directory(self)
+
+    def make(name, ends, commit):
+      (path / name).mkdir()
+      settings = {column: "" for column in table.SETTINGS}
+      with open(path / name / table.RESULTS, "w", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, (*table.SETTINGS, *table.NUMBERS))
+        writer.writeheader()
+        for game, end in ends.items():
+          for value in (1.0, end):
+            writer.writerow({**settings, "game": game,
+                             "exploitability_frozen": value})
+      (path / name / table.REFUSALS).write_text(
+          ",".join((*table.SETTINGS, "state", "why")) + "\n")
+      (path / name / table.ENVIRONMENT).write_text(json.dumps(
+          {"commits": [commit], "runs": len(ends)}))
+      return path / name
+
+    ours = make("ours", {"a": 0.1, "b": 0.2}, "one")
+    theirs = make("theirs", {"b": 0.3, "c": 0.4}, "two")
+    table.take_over(theirs, ours, True)
+    self.assertEqual(
+        {run.game: run.points[table.FOUND].tolist()
+         for run in table.read(ours)},
+        {"a": [1.0, 0.1], "b": [1.0, 0.3], "c": [1.0, 0.4]})
+    self.assertEqual(
+        json.loads((ours / table.ENVIRONMENT).read_text()),
+        {"commits": ["one", "two"], "runs": 3})
+    table.take_over(theirs, ours, False)
+    self.assertEqual([run.game for run in table.read(ours)], ["b", "c"])
+    self.assertEqual(json.loads((ours / table.ENVIRONMENT).read_text()),
+                     {"commits": ["two"], "runs": 2})
 
   def test_a_page_without_a_place_is_refused(self):
     with self.assertRaisesRegex(ValueError, "0 places for 'ranks'"):

@@ -17,14 +17,15 @@
 
     python examples/benchmarks/study/study_page.py --runs=runs/study
 
-takes over the table that `run_study.py` has written; without `--runs` the page
-is written anew from the table that is there. Tables and figures stand between
-markers of the page. What is written by hand stays; a number in it carries, in a
-comment right behind it, the rows that it comes from,
+takes over the table that `run_study.py` has written, with `--add` the runs that
+it has beside those that are there; without `--runs` the page is written anew
+from the table that is there. Tables and figures stand between markers of the
+page. What is written by hand stays; a number in it carries, in a comment right
+behind it, the rows that it comes from,
 
     0.024 (0.016 to 0.027)<!-- rows: last game=leduc_poker scheme=pipeline -->
 
-and is checked: mean and range over seeds of `last`, of `least` (the same of the
+and is checked, or with `--correct` replaced: mean and range over seeds of `last`, of `least` (the same of the
 least exploitable mixture), of `seconds_to_LEVEL`, or of `rounds_to_LEVEL`.
 Settings that are not named are budget=seconds, oracle=ppo, meta_strategy=nash.
 """
@@ -33,7 +34,6 @@ from collections.abc import Sequence
 import json
 import pathlib
 import re
-import shutil
 import sys
 
 from absl import flags
@@ -48,6 +48,11 @@ import table
 
 _RUNS = flags.DEFINE_string(
     "runs", None, "The directory whose table is taken over. None by default.")
+_ADD = flags.DEFINE_boolean(
+    "add", False, "Runs that --runs does not have stay in the table.")
+_CORRECT = flags.DEFINE_boolean(
+    "correct", False, "Numbers that the rows do not bear out are replaced; the "
+    "sentences around them are yours to read again.")
 _TABLE = flags.DEFINE_string(
     "table", str(cells_lib.FOLDER), "Where the table of the page is.")
 _PAGE = flags.DEFINE_string(
@@ -316,6 +321,26 @@ def fill(text: str, contents: dict[str, str]) -> str:
   return text
 
 
+_NUMBER = re.compile(
+    r"(\S+(?: \(\S+ to \S+\))?)(<!-- rows: (\S+)((?: \w+=\S+)*) -->)")
+
+
+def _of_rows(what, settings, runs):
+  """Returns what a number has to be, by the comment behind it."""
+  chosen = _DEFAULTS | dict(pair.split("=", 1) for pair in settings.split())
+  of = figures.select(runs, **chosen)
+  if what.startswith("seconds_to_"):
+    values = [run.seconds_to(float(what.removeprefix("seconds_to_")))
+              for run in of]
+  elif what.startswith("rounds_to_"):
+    values = [_first(run.curve("rounds"),
+                     float(what.removeprefix("rounds_to_"))) for run in of]
+  else:
+    values = [run.last("exploitability_least" if what == "least"
+                       else table.FOUND) for run in of]
+  return spread(values)
+
+
 def mistakes(text: str, runs: Sequence[table.Run]) -> list[str]:
   """Returns what the page says and its rows do not.
 
@@ -323,25 +348,20 @@ def mistakes(text: str, runs: Sequence[table.Run]) -> list[str]:
     text: of the page.
     runs: of the table.
   """
-  found = []
-  for said, what, settings in re.findall(
-      r"(\S+(?: \(\S+ to \S+\))?)<!-- rows: (\S+)((?: \w+=\S+)*) -->", text):
-    chosen = _DEFAULTS | dict(
-        pair.split("=", 1) for pair in settings.split())
-    of = figures.select(runs, **chosen)
-    if what.startswith("seconds_to_"):
-      values = [run.seconds_to(float(what.removeprefix("seconds_to_")))
-                for run in of]
-    elif what.startswith("rounds_to_"):
-      values = [_first(run.curve("rounds"),
-                       float(what.removeprefix("rounds_to_"))) for run in of]
-    else:
-      values = [run.last("exploitability_least" if what == "least"
-                         else table.FOUND) for run in of]
-    if said != spread(values):
-      found.append(f"{what}{settings}: the page says {said}, the rows "
-                   f"{spread(values)}")
-  return found
+  return [f"{what}{settings}: the page says {said}, the rows {right}"
+          for said, _, what, settings in _NUMBER.findall(text)
+          if said != (right := _of_rows(what, settings, runs))]
+
+
+def corrected(text: str, runs: Sequence[table.Run]) -> str:
+  """Returns the page with the numbers that its rows bear out.
+
+  Args:
+    text: of the page.
+    runs: of the table.
+  """
+  return _NUMBER.sub(lambda match: (
+      _of_rows(match[3], match[4], runs) + match[2]), text)
 
 
 def contents_of(folder: pathlib.Path, drawn: Sequence[str],
@@ -357,12 +377,13 @@ def main() -> int:
   folder, page = pathlib.Path(_TABLE.value), pathlib.Path(_PAGE.value)
   if _RUNS.value:
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (table.RESULTS, table.REFUSALS, table.ENVIRONMENT):
-      shutil.copy(pathlib.Path(_RUNS.value) / name, folder / name)
+    table.take_over(pathlib.Path(_RUNS.value), folder, _ADD.value)
   runs = table.read(folder)
   drawn = figures.all_figures(runs, pathlib.Path(_FIGURES.value))
   text = fill(page.read_text(encoding="utf-8"), contents_of(
       folder, drawn, pathlib.Path(_FIGURES.value).name))
+  if _CORRECT.value:
+    text = corrected(text, runs)
   page.write_text(text, encoding="utf-8")
   wrong = mistakes(text, runs)
   for mistake in wrong:

@@ -153,17 +153,50 @@ def write(study: dict[str, Any], cells: Sequence[cells_lib.Cell],
     if (to / RESULTS).stat().st_size <= _MOST_BYTES:
       break
   (to / ENVIRONMENT).write_text(
-      json.dumps(environment(machines), indent=2) + "\n", encoding="utf-8")
+      json.dumps({**environment(machines), "runs": len(ended)}, indent=2)
+      + "\n", encoding="utf-8")
+
+
+def take_over(source: pathlib.Path, to: pathlib.Path, add: bool) -> None:
+  """Copies a table.
+
+  Args:
+    source: its directory.
+    to: the directory of the copy.
+    add: whether runs that are there and not in the table stay.
+  """
+  stay = add and (to / RESULTS).exists()
+  keys: set[tuple[str, ...]] = set()
+  for name, columns in ((RESULTS, (*SETTINGS, *NUMBERS)),
+                        (REFUSALS, _REFUSAL)):
+    rows = _read_csv(source / name)
+    if stay:
+      new = {_key(row) for row in rows}
+      rows = [row for row in _read_csv(to / name)
+              if _key(row) not in new] + rows
+    _write_csv(to / name, columns, rows)
+    if name == RESULTS:
+      keys = {_key(row) for row in rows}
+  found = json.loads((source / ENVIRONMENT).read_text(encoding="utf-8"))
+  if stay:
+    before = json.loads((to / ENVIRONMENT).read_text(encoding="utf-8"))
+    found |= {"commits": sorted({*before["commits"], *found["commits"]}),
+              "runs": len(keys)}
+  (to / ENVIRONMENT).write_text(
+      json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def _key(row):
+  """Returns what tells the run of a row from others."""
+  return tuple(row[name] for name in SETTINGS)
 
 
 def read(directory: str | os.PathLike) -> list[Run]:
   """Returns the runs of a table, in its order."""
-  with open(pathlib.Path(directory) / RESULTS, newline="",
-            encoding="utf-8") as file:
-    rows = list(csv.DictReader(file))
+  rows = _read_csv(pathlib.Path(directory) / RESULTS)
   runs: dict[tuple, list[dict]] = {}
   for row in rows:
-    runs.setdefault(tuple(row[name] for name in SETTINGS), []).append(row)
+    runs.setdefault(_key(row), []).append(row)
   return [Run(dict(zip(SETTINGS, key)), {
       name: np.array([float(row[name] or "nan") for row in points])
       for name in NUMBERS}) for key, points in runs.items()]
@@ -171,9 +204,7 @@ def read(directory: str | os.PathLike) -> list[Run]:
 
 def read_refusals(directory: str | os.PathLike) -> list[dict[str, str]]:
   """Returns what could not run, and why."""
-  with open(pathlib.Path(directory) / REFUSALS, newline="",
-            encoding="utf-8") as file:
-    return list(csv.DictReader(file))
+  return _read_csv(pathlib.Path(directory) / REFUSALS)
 
 
 def thinned(points: dict[str, np.ndarray], count: int,
@@ -217,8 +248,7 @@ def environment(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
                    **{name: versions(name) for name in _PACKAGES}},
       "system": platform.platform(),
       "processor": _processor(),
-      "cores": provenance.num_cores(),
-      "runs": len(results)}
+      "cores": provenance.num_cores()}
 
 
 def _processor():
