@@ -128,7 +128,7 @@ class FirstPolicyTest(parameterized.TestCase):
       (ppsro.Limits(math.inf, max_rounds=10 ** 6), 0.5, 10 ** 6 * 8 * 1.4),
       (ppsro.Limits(60.0, max_rounds=10 ** 6), 0.5, 450),
       (ppsro.Limits(math.inf, max_iterations=2), 0.5, 20 * 8 * 1.4),
-      (ppsro.Limits(math.inf, max_episodes=10 ** 5), 0.5, 27),
+      (ppsro.Limits(math.inf, max_episodes=10 ** 5), 0.5, 13),
       (ppsro.Limits(math.inf, max_episodes=1), 0.5, 1))
   def test_limits_say_how_many_batches(self, limits, share, batches):
     oracle, solver = testing.make_solver(

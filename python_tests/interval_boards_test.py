@@ -223,13 +223,15 @@ class BoardWalkTest(parameterized.TestCase):
           found = walks.respond(player, part, threshold, spent[1], floor)
           nodes[player, part] = spent[0].nodes, spent[1].nodes
           self.assertEqual(found.settled, expected.settled)
-          self.assertEqual(found.roots[0].low,
-                           max(floor, expected.roots[0].low))
+          # Networks answer in float32, and on some processors an answer depends
+          # on what else is asked.
+          self.assertAlmostEqual(found.roots[0].low,
+                                 max(floor, expected.roots[0].low), places=8)
           if expected.roots[0].high > floor:
             self.assertAlmostEqual(found.roots[0].high,
-                                   expected.roots[0].high, places=12)
+                                   expected.roots[0].high, places=8)
           else:
-            self.assertLessEqual(found.roots[0].high, floor + 1e-12)
+            self.assertLessEqual(found.roots[0].high, floor + 1e-8)
           floor = found.roots[0].low
       if threshold == 3e-3:
         without, with_them = np.sum(list(nodes.values()), axis=0)

@@ -128,7 +128,7 @@ def _define_method():
   flags.DEFINE_float(
       "self_play_share", None,
       "Of --initial_policy=self_play: the share of the run that self-play "
-      "has; 0.5 if not given. The limits say how many batches that is, and "
+      "has; 0.7 if not given. The limits say how many batches that is, and "
       "the clock ends them only where a machine is too slow.")
 
 

@@ -92,6 +92,10 @@ class SingleWorker:
     """Returns the numbers of every worker as `[workers, numbers]`."""
     return np.array([numbers], float)
 
+  def concatenated(self, tensor: torch.Tensor) -> torch.Tensor:
+    """Returns the rows of every worker, by rank, who all have as many."""
+    return tensor
+
 
 class Team(SingleWorker):
   """The workers of a policy, as one of them sees them.
@@ -128,6 +132,12 @@ class Team(SingleWorker):
     everyone = [torch.empty_like(ours) for _ in range(self.size)]
     self._group.allgather([everyone], [ours]).wait()
     return torch.stack(everyone).numpy()
+
+  def concatenated(self, tensor: torch.Tensor) -> torch.Tensor:
+    ours = tensor.cpu()
+    everyone = [torch.empty_like(ours) for _ in range(self.size)]
+    self._group.allgather([everyone], [ours]).wait()
+    return torch.cat(everyone).to(tensor.device)
 
 
 def join(rendezvous: Rendezvous | None) -> SingleWorker:

@@ -144,15 +144,16 @@ _SELF_PLAY_OF_EXPECTATIONS: dict[str, Any] = {
 }
 # The fields of self-play where batches are episodes: what phantom_ttt was
 # learned fastest with, of a dozen settings.
-_SELF_PLAY_OF_EPISODES: dict[str, Any] = {
-    "learning_rate": 3e-3,
-    "magnet": 0.1,
-    "decay_updates": 600,
-}
+_SELF_PLAY_OF_EPISODES: dict[str, Any] = {"magnet": 0.1}
+# For each of n streams, whose gradients are averaged and so have less noise,
+# steps are so long: n times as long of n of them. In as many updates divided by
+# n the same decisions are played. With two streams phantom_ttt is then learned
+# by as many decisions as with one.
+_LEARNING_RATE_PER_STREAM = 3e-3
+_DECAY_STREAM_UPDATES = 600
 
-# How many workers can share a batch of self-play on a sampled game. With more,
-# they spend their time waiting for each other. Where episodes cost nothing,
-# even two do not pay.
+# How many workers can share a batch of self-play on a sampled game. Where
+# episodes cost nothing, even two do not pay.
 _STREAMS = 2
 
 # The episodes of a default batch of version 0.1 on an enumerated game.
@@ -223,11 +224,13 @@ def of_self_play(config: Any, game: game_lib.Game) -> dict[str, Any]:
     config: a `SelfPlayConfig`.
     game: a `GameTree` or a `StateGame`.
   """
-  return {
-      "streams": 1 if game.is_enumerated else _STREAMS,
-      **(_SELF_PLAY_OF_EXPECTATIONS
-         if of_game.gives_expectation(game, config.episodes_per_batch)
-         else _SELF_PLAY_OF_EPISODES)}
+  streams = config.streams or (1 if game.is_enumerated else _STREAMS)
+  if of_game.gives_expectation(game, config.episodes_per_batch):
+    return {"streams": streams, **_SELF_PLAY_OF_EXPECTATIONS}
+  return {"streams": streams,
+          "learning_rate": _LEARNING_RATE_PER_STREAM * streams,
+          "decay_updates": max(1, round(_DECAY_STREAM_UPDATES / streams)),
+          **_SELF_PLAY_OF_EPISODES}
 
 
 def begins_with_self_play(game: game_lib.Game) -> bool:

@@ -49,11 +49,27 @@ class Adam:
     self._square = torch.zeros_like(parameters)
     self._steps = torch.zeros((), device=parameters.device)
 
+  def vectors(self) -> torch.Tensor:
+    """Returns `[3, P]`, parameters and both moments, as `set_vectors` takes."""
+    return torch.stack((self._parameters, self._mean, self._square))
+
+  def set_vectors(self, vectors: torch.Tensor, num_steps: int) -> None:
+    """Sets parameters, moments, and how many steps have led to them."""
+    for own, other in zip(
+        (self._parameters, self._mean, self._square), vectors):
+      own.copy_(other)
+    self._steps.fill_(num_steps)
+
+  @property
+  def num_steps(self) -> int:
+    """How many steps it has taken."""
+    return int(self._steps)
+
   def state(self) -> dict[str, Any]:
     """Returns the moments and the count of steps, not the parameters."""
     return {"mean": networks.as_array(self._mean),
             "square": networks.as_array(self._square),
-            "steps": int(self._steps)}
+            "steps": self.num_steps}
 
   def restore(self, state: dict[str, Any]) -> None:
     """Sets the moments and the count of steps to those of another."""

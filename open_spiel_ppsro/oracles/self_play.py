@@ -50,9 +50,9 @@ from open_spiel_ppsro.policies import policy as policy_lib
 from open_spiel_ppsro.simulators import of_game
 from open_spiel_ppsro.simulators import simulator as simulator_lib
 
-# A batch of the default size has about this many decisions on a sampled game.
-# With four times as many phantom_ttt was learned more slowly.
-_DECISIONS_PER_BATCH = 4096
+# A stream of a batch of the default size has about this many decisions on a
+# sampled game. With half as many they take a third more time.
+_DECISIONS_PER_STREAM = 4096
 # The epsilon of Adam. A larger one makes shorter steps where gradients are
 # small.
 _EPSILON = 1e-5
@@ -80,8 +80,9 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
       of `PPOConfig`.
     hidden_sizes: the widths of its hidden layers.
     episodes_per_batch: episodes played between two updates of the policy, by
-      all workers together; by default those of about 4096 decisions on a
-      sampled game, and the expectation of all on an enumerated one.
+      all workers together; by default those of about 4096 decisions for each of
+      the `streams` on a sampled game, and the expectation of all on an
+      enumerated one.
     epochs: the gradient passes over a batch.
     minibatches: the gradient steps of such a pass.
     learning_rate: the learning rate of Adam at first.
@@ -163,8 +164,9 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
     """Returns the episodes of a batch of all workers; None: an expectation."""
     if self.episodes_per_batch is not None or game.is_enumerated:
       return self.episodes_per_batch
-    return max(32, round(
-        _DECISIONS_PER_BATCH / of_game.steps_per_batch(game, 1)))
+    streams = self.for_game(game).streams
+    return streams * max(32, round(
+        _DECISIONS_PER_STREAM / of_game.steps_per_batch(game, 1)))
 
   def sharing_workers(self, num_workers: int) -> int:
     # It is asked of what `for_game` returned. Processes that share an
@@ -494,22 +496,35 @@ class SelfPlayLearner(learner_lib.Learner):
   def _descend(self, streams, by_output, share):
     """Takes the passes over the samples of each stream, in minibatches.
 
+    Every stream takes steps of its own from where all are, and then all go on
+    from the mean of where that has led them. So workers wait for each other
+    once in a batch.
+
     Args:
       streams: the samples of each.
       by_output: a function from output and samples to the gradient of the loss
         by the output.
       share: of the learning rate.
     """
+    optimizer, ends = self._optimizer, []
+    start, num_steps = optimizer.vectors(), optimizer.num_steps
+    for rng, samples in zip(self._rngs, streams):
+      if ends:
+        optimizer.set_vectors(start, num_steps)
+      self._take_steps(rng, samples, by_output, share)
+      ends.append(optimizer.vectors())
+    if self._config.streams != 1:
+      # All of them in one order, so that the bits are those of one worker.
+      optimizer.set_vectors(
+          self._team.concatenated(torch.stack(ends)).mean(dim=0),
+          optimizer.num_steps)
+
+  def _take_steps(self, rng, samples, by_output, share):
+    """Takes the passes over the samples of one stream."""
     config = self._config
     for _ in range(config.epochs):
-      parts = [optimiser.minibatches(samples, config.minibatches, rng)
-               for rng, samples in zip(self._rngs, streams)]
-      for part_of_streams in zip(*parts):
-        # A network may return its gradients in one and the same tensor.
-        gradients = [self._gradient(part, by_output).clone()
-                     for part in part_of_streams]
-        gradient = self._team.mean(
-            sum(gradients[1:], gradients[0]) / len(gradients))
+      for part in optimiser.minibatches(samples, config.minibatches, rng):
+        gradient = self._gradient(part, by_output)
         norm = float(gradient.norm())
         if norm > _LARGEST_GRADIENT:
           gradient *= _LARGEST_GRADIENT / norm

@@ -53,11 +53,12 @@ from open_spiel_ppsro.runs import limits as limits_lib
 UNIFORM = "uniform"
 SELF_PLAY = "self_play"
 # The share of a run that is self-play, unless the user says.
-SHARE = 0.5
+SHARE = 0.7
 # Self-play plays so many batches for each second of its share, on arrays and on
-# pyspiel states. Two idle cores manage more of phantom_ttt and of Leduc poker,
-# so that the clock decides nothing. With smaller numbers fast machines have
-# more time left for rounds.
+# pyspiel states. Two idle cores of a fast machine manage a third more of
+# phantom_ttt, and several times as many of Leduc poker, so that the clock
+# decides nothing. With smaller numbers fast machines have more time left for
+# rounds, and slow ones too, which now and then need their patience.
 _BATCHES_PER_SECOND = 30
 _BATCHES_PER_SECOND_ON_STATES = 15
 # On an enumerated game it updates a table, exactly; so many seconds a batch
@@ -75,8 +76,9 @@ _LEAST_LEFT_AFTER_WEIGHING = 0.1
 _ROUNDS_PER_ITERATION = 10
 # For each second that self-play has, the search for the best weights of its
 # snapshots has so much, for each player. Of 20 equal weights that takes away a
-# fifth of the exploitability on Leduc poker and liar's dice.
-_WEIGHING_SHARE = 0.15
+# fifth of the exploitability on phantom_ttt, Leduc poker and liar's dice. With
+# less the search on phantom_ttt finds nothing in a run of two minutes.
+_WEIGHING_SHARE = 0.2
 # Between two looks at the clock so many batches, or those of so many seconds.
 _BATCHES_PER_CALL = 4
 _SECONDS_PER_CALL = 0.1

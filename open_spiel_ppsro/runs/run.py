@@ -120,7 +120,7 @@ def run(game: str | pyspiel.Game | game_lib.Game,
       `self_play`, what self-play finds in a share of the run; or the directory
       of another run, what that run has found. By default self-play on sampled
       two-player zero-sum games other than dark hex, and else random play.
-    self_play_share: that share, 0.5 by default. The number of batches follows
+    self_play_share: that share, 0.7 by default. The number of batches follows
       from it and the limits; only on a machine that is too slow does the clock
       end them.
     plateau: when a policy freezes: a `PlateauRule`, or those of its fields

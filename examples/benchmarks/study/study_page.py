@@ -25,8 +25,9 @@ behind it, the rows that it comes from,
 
     0.024 (0.016 to 0.027)<!-- rows: last game=leduc_poker scheme=pipeline -->
 
-and is checked, or with `--correct` replaced: mean and range over seeds of `last`, of `least` (the same of the
-least exploitable mixture), of `seconds_to_LEVEL`, or of `rounds_to_LEVEL`.
+and is checked, or with `--correct` replaced: mean and range over seeds of
+`last`, of `least` (the same of the least exploitable mixture), of
+`seconds_to_LEVEL`, or of `rounds_to_LEVEL`.
 Settings that are not named are budget=seconds, oracle=ppo, meta_strategy=nash.
 """
 

@@ -60,6 +60,11 @@ _MOST_RESPONSES = 24
 _STEP = 0.1
 _WALKS = 6
 _FEWEST_WALKS = 4
+# Bounds that are as far apart as this, as a share of the spread of returns, say
+# nothing about weights. Then the next threshold is tried while this many walks
+# fit, because otherwise all of them are for nothing.
+_USELESS_WIDTH = 0.02
+_FEWEST_WALKS_AT_ALL = 3
 # Below this the threshold goes to zero.
 _LOWEST_THRESHOLD = 1e-7
 
@@ -191,6 +196,9 @@ class _Search:
     self._walk = interval.make_walk(getattr(game, "game", game),
                                     seat_policy.seat_policies(game, seats))
     self._max_nodes = seconds * self._walk.nodes_per_second
+    pyspiel_game = getattr(game, "game", game)
+    self._useless = _USELESS_WIDTH * (
+        pyspiel_game.max_utility() - pyspiel_game.min_utility())
 
   def respond(self, weights, threshold=None):
     """Returns bounds, and what the response gets from each policy, `[K]`.
@@ -226,8 +234,9 @@ class _Search:
       one at the first.
     """
     found, cost, growth = None, 0, 1 / _STEP
+    wanted, fewest = _FEWEST_WALKS_AT_ALL, _FEWEST_WALKS_AT_ALL
     while found is None or (self.threshold > 0 and (
-        _WALKS * math.sqrt(growth) * cost <= self._max_nodes - self.nodes)):
+        wanted * math.sqrt(growth) * cost <= self._max_nodes - self.nodes)):
       lower_one = self.threshold * _STEP
       # What is exact for one mixture may not be so for the next.
       if lower_one < _LOWEST_THRESHOLD or (found and not found[0].width):
@@ -238,11 +247,13 @@ class _Search:
       except budget_lib.OutOfBudget:
         break
       last, cost = cost, max(1, self.nodes - before)
-      if last and _FEWEST_WALKS * cost > self._max_nodes - self.nodes:
+      if last and fewest * cost > self._max_nodes - self.nodes:
         break  # It costs more than was guessed; the higher one has to do.
       if last:
         growth = min(max(1.0, cost / last), 1 / _STEP)
       self.threshold = lower_one
+      if found[0].width < self._useless:
+        wanted, fewest = _WALKS, _FEWEST_WALKS
     return found
 
 
