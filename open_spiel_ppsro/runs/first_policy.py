@@ -55,20 +55,20 @@ SELF_PLAY = "self_play"
 # The share of a run that is self-play, unless the user says.
 SHARE = 0.7
 # Self-play plays so many batches for each second of its share, on arrays and on
-# pyspiel states. Two idle cores of a fast machine manage a third more of
-# phantom_ttt, and several times as many of Leduc poker, so that the clock
-# decides nothing. With smaller numbers fast machines have more time left for
-# rounds, and slow ones too, which now and then need their patience.
-_BATCHES_PER_SECOND = 30
-_BATCHES_PER_SECOND_ON_STATES = 15
+# pyspiel states. Two idle cores of a fast machine manage a fifth more of
+# phantom_ttt, and twice as many of Leduc poker, so that the clock decides
+# nothing; slow ones need their patience. With smaller numbers fast machines
+# leave time to rounds, which on phantom_ttt find less in it.
+_BATCHES_PER_SECOND = 50
+_BATCHES_PER_SECOND_ON_STATES = 25
 # On an enumerated game it updates a table, exactly; so many seconds a batch
 # takes at least, and for each information state.
 _SECONDS_OF_UPDATE = 5e-4
 _SECONDS_PER_INFOSTATE = 3e-6
 # A slow machine may take so many times its share before the clock ends
-# self-play, and this part of the time is left for rounds.
+# self-play, and this part of the time is left for the search and for rounds.
 _PATIENCE = 1.5
-_LEAST_LEFT = 0.2
+_LEAST_LEFT = 0.3
 # The search for weights, after it, leaves at least this part.
 _LEAST_LEFT_AFTER_WEIGHING = 0.1
 # For so many rounds or iterations as a limit allows, self-play has as many
@@ -296,7 +296,7 @@ class SelfPlay:
         names = [("weigher", player) for player in range(2)]
         for name in names:
           self._executor.create(name, _Weigher)
-        seconds = _WEIGHING_SHARE * self.batches / _batches_per_second(
+        seconds = _WEIGHING_SHARE * self.num_batches / _batches_per_second(
             self._game)
         # One worker weighs for one player after the other.
         shares = ([0.5, 1.0] if self._executor.num_workers == 1
