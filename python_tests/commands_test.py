@@ -221,7 +221,9 @@ class TrainTest(CommandsTestCase):
       ("--scheme=neupl", "--num_levels=2"),
       ("--scheme=rectified", "--plateau_delta=0.5"),
       ("--scheme=pipeline", "--evaluation=sampled", "--exploiter_steps=0",
-       "--num_levels=2"))
+       "--num_levels=2"),
+      ("--scheme=self_play", "--evaluation=sampled", "--exploiter_steps=0",
+       "--magnet=0.2", "--workers_per_level=3"))
   @pytest.mark.thorough
   def test_config_repeats_a_run(self, *more):
     self.train("--game_name=kuhn_poker", "--executor=serial", NO_LIMIT,

@@ -120,14 +120,14 @@ class FirstPolicyTest(parameterized.TestCase):
           self.assertEqual(len(set(weights)) == 1, was_late)
 
   @parameterized.parameters(
-      (ppsro.Limits(60.0), 0.5, 750),
-      (ppsro.Limits(60.0), 0.25, 375),
-      (ppsro.Limits(math.inf), 0.5, 750),  # As with the default limit.
-      (ppsro.Limits(math.inf, max_rounds=10), 0.5, 4 * 2 * 10 * 1.4),
-      (ppsro.Limits(60.0, max_rounds=10), 0.75, 3 * 4 * 2 * 10 * 1.4),
-      (ppsro.Limits(math.inf, max_rounds=10 ** 6), 0.5, 10 ** 6 * 8 * 1.4),
-      (ppsro.Limits(60.0, max_rounds=10 ** 6), 0.5, 750),
-      (ppsro.Limits(math.inf, max_iterations=2), 0.5, 20 * 8 * 1.4),
+      (ppsro.Limits(60.0), 0.5, 810),
+      (ppsro.Limits(60.0), 0.25, 405),
+      (ppsro.Limits(math.inf), 0.5, 810),  # As with the default limit.
+      (ppsro.Limits(math.inf, max_rounds=10), 0.5, 4 * 10 * 1.4),
+      (ppsro.Limits(60.0, max_rounds=10), 0.75, 3 * 4 * 10 * 1.4),
+      (ppsro.Limits(math.inf, max_rounds=10 ** 6), 0.5, 10 ** 6 * 4 * 1.4),
+      (ppsro.Limits(60.0, max_rounds=10 ** 6), 0.5, 810),
+      (ppsro.Limits(math.inf, max_iterations=2), 0.5, 20 * 4 * 1.4),
       (ppsro.Limits(math.inf, max_episodes=10 ** 5), 0.5, 13),
       (ppsro.Limits(math.inf, max_episodes=1), 0.5, 1))
   def test_limits_say_how_many_batches(self, limits, share, batches):
@@ -148,7 +148,7 @@ class FirstPolicyTest(parameterized.TestCase):
         "phantom_ttt", SMALL, schemes.Pipeline(), evaluation="sampled")
     with oracle:
       self.assertEqual(first_policy.budget(
-          ppsro.Limits(60.0), 0.5, solver.scheme, oracle), 1500)
+          ppsro.Limits(60.0), 0.5, solver.scheme, oracle), 1650)
 
   @parameterized.parameters("pipeline", "rectified", "neupl", "self_play")
   @pytest.mark.sweep(2)

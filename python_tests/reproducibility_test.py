@@ -66,6 +66,9 @@ CASES = {
         schemes.SelfPlay(), {}),
     "self_play_sampled": (SELF_PLAY, schemes.SelfPlay(),
                           {"evaluation": "sampled"}),
+    "self_play_in_four_streams": (
+        dataclasses.replace(SELF_PLAY, streams=4), schemes.SelfPlay(),
+        {"evaluation": "sampled"}),
 }
 
 

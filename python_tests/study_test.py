@@ -310,7 +310,7 @@ class PageTest(parameterized.TestCase):
       (path / name / table.REFUSALS).write_text(
           ",".join((*table.SETTINGS, "state", "why")) + "\n")
       (path / name / table.ENVIRONMENT).write_text(json.dumps(
-          {"commits": [commit], "runs": len(ends)}))
+          {"commits": [commit], "processor": name, "runs": len(ends)}))
       return path / name
 
     ours = make("ours", {"a": 0.1, "b": 0.2}, "one")
@@ -322,11 +322,11 @@ class PageTest(parameterized.TestCase):
         {"a": [1.0, 0.1], "b": [1.0, 0.3], "c": [1.0, 0.4]})
     self.assertEqual(
         json.loads((ours / table.ENVIRONMENT).read_text()),
-        {"commits": ["one", "two"], "runs": 3})
+        {"commits": ["one", "two"], "processor": "ours, theirs", "runs": 3})
     table.take_over(theirs, ours, False)
     self.assertEqual([run.game for run in table.read(ours)], ["b", "c"])
     self.assertEqual(json.loads((ours / table.ENVIRONMENT).read_text()),
-                     {"commits": ["two"], "runs": 2})
+                     {"commits": ["two"], "processor": "theirs", "runs": 2})
 
   def test_a_page_without_a_place_is_refused(self):
     with self.assertRaisesRegex(ValueError, "0 places for 'ranks'"):

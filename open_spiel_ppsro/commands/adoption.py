@@ -143,8 +143,9 @@ def adopt_config(path):
       found["free_running"] = bool(config.get("max_staleness")) or None
     if not found["free_running"]:
       found["max_staleness"] = None
-    if found.get("workers_per_level") == 1 and not config["scheme"] == (
-        "self_play"):
+    is_self_play = config["scheme"] == "self_play"
+    if found.get("workers_per_level") == 1 and not is_self_play or (
+        is_self_play and FLAGS["scheme"].present):
       found["workers_per_level"] = None
   if found.get("executor") == "serial":
     found["num_workers"] = None
@@ -176,8 +177,11 @@ def adopt_config(path):
           **scheme.settings()}
   theirs = {**config["learner"], **config["scheme_settings"]}
   given = {field for fields in (common_flags.SCHEME_FIELDS,
-                                common_flags.LEARNER_FIELDS)
+                                common_flags.LEARNER_FIELDS,
+                                common_flags.SELF_PLAY_FIELDS)
            for flag, field in fields.items() if FLAGS[flag].present}
+  if FLAGS["workers_per_level"].present:  # What follows from it.
+    given |= {"streams", "decay_updates", "learning_rate"}
   differing = [name for name, value in ours.items() if value is not None
                and name not in given and name in theirs
                and _plain(value) != _plain(theirs[name])]
@@ -196,6 +200,8 @@ def _plain(value):
 
 
 def _look_up(config, flag):
+  if flag == "oracle" and config.get("oracle") == "mmd":
+    return None  # Self-play has a learner of its own, which no flag names.
   places = _PLACES.get(flag, (flag,))
   if flag == "workers_per_level" and config.get("scheme") == "self_play":
     places = ("learner", "streams")

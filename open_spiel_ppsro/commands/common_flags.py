@@ -128,8 +128,9 @@ def _define_method():
   flags.DEFINE_float(
       "self_play_share", None,
       "Of --initial_policy=self_play: the share of the run that self-play "
-      "has; 0.7 if not given. The limits say how many batches that is, and "
-      "the clock ends them only where a machine is too slow.")
+      "has; 0.6 if not given, 0.5 on an enumerated game. The limits say how "
+      "many batches that is; the clock ends them only where a machine is too "
+      "slow, or one worker plays all.")
 
 
 def _define_details():

@@ -17,7 +17,9 @@
 The workers of a team have equal networks. Each plays episodes of its own and
 computes a gradient; `torch.distributed` (gloo) averages the gradients, and
 every worker takes the same step. The sum does not depend on the order in which
-workers arrive, so the result depends on their number alone.
+workers arrive, so the result depends on their number alone. Workers of
+self-play take steps of their own, exchange where these have led them, and all
+go on from the mean, which does not even depend on their number.
 """
 
 import datetime

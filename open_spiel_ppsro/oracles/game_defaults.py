@@ -145,7 +145,7 @@ _SELF_PLAY_OF_EXPECTATIONS: dict[str, Any] = {
 # The fields of self-play where batches are episodes: what phantom_ttt was
 # learned fastest with, of a dozen settings.
 _SELF_PLAY_OF_EPISODES: dict[str, Any] = {"magnet": 0.1}
-# For each of n streams, whose gradients are averaged and so have less noise,
+# For each of n streams, of which the mean is taken of where their steps lead,
 # steps are so long: n times as long of n of them. In as many updates divided by
 # n the same decisions are played. With two streams phantom_ttt is then learned
 # by as many decisions as with one.

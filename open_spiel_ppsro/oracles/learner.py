@@ -129,8 +129,9 @@ class LearnerConfig(abc.ABC):
 
   Attributes:
     needs_enumerated_game: whether its learners read the arrays of a `GameTree`.
-    takes_team: whether several workers can train one policy together: then
-      `make_learner` takes a `data_parallel.Team` as its last argument.
+    takes_team: whether several workers can train one policy together, each on
+      batches of its own: then `make_learner` takes a `data_parallel.Team` as
+      its last argument.
     responds_exactly: whether its learners give exact best responses at once.
     trains_rows: whether its policies are the rows of one network, which a
       `NeuPLOracle` trains.
@@ -290,7 +291,7 @@ def make_learner(
   """
   if rendezvous is None:
     return config.make_learner(game, player, seed_sequence)
-  make_in_team: Any = config.make_learner  # One that `takes_team`.
+  make_in_team: Any = config.make_learner  # One that takes a team.
   return make_in_team(game, player, seed_sequence,
                       data_parallel.join(rendezvous))
 

@@ -158,7 +158,10 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
         self, game_defaults.of_self_play(self, game)), game)
 
   def steps_per_batch(self, game: game_lib.Game) -> float:
-    return of_game.steps_per_batch(game, self.num_episodes(game))
+    episodes = self.num_episodes(game)
+    # Of an expectation each stream has the whole.
+    return of_game.steps_per_batch(game, episodes) * (
+        self.for_game(game).streams if episodes is None else 1)
 
   def num_episodes(self, game: game_lib.Game) -> int | None:
     """Returns the episodes of a batch of all workers; None: an expectation."""
@@ -390,13 +393,13 @@ class SelfPlayLearner(learner_lib.Learner):
     while totals[0] < num_steps:
       batches = [self._simulator.play_itself(
           self.current, self._num_episodes, rng) for rng in self._rngs]
-      everyone = self._team.gather(*np.sum([
+      of_streams = self._team.concatenated(torch.tensor([
           (batch.num_steps, batch.num_episodes, batch.weight,
-           batch.weight * batch.episode_return) for batch in batches], axis=0))
+           batch.weight * batch.episode_return,
+           tabular_self_play.return_scale(batch)) for batch in batches],
+          dtype=torch.float64)).numpy()
       if self._return_scale is None:
-        scale = float(np.mean(list(map(tabular_self_play.return_scale,
-                                       batches))))
-        self._return_scale = float(self._team.gather(scale).mean())
+        self._return_scale = float(of_streams[:, -1].mean())
       if self._num_episodes is None:
         self._fit(batches)
       else:
@@ -404,7 +407,7 @@ class SelfPlayLearner(learner_lib.Learner):
       self._take_in()
       for batch in batches:
         learner_lib.check_finite(self._network.parameters, batch.episode_return)
-      totals += everyone.sum(axis=0)
+      totals += of_streams[:, :-1].sum(axis=0)
     steps, episodes, weight, total_return = totals.tolist()
     # The first worker of a team speaks for all.
     policy: Any = self.answer() if self._team.rank == 0 else None
@@ -506,18 +509,19 @@ class SelfPlayLearner(learner_lib.Learner):
         by the output.
       share: of the learning rate.
     """
+    if self._config.streams == 1:
+      self._take_steps(self._rngs[0], streams[0], by_output, share)
+      return
     optimizer, ends = self._optimizer, []
     start, num_steps = optimizer.vectors(), optimizer.num_steps
     for rng, samples in zip(self._rngs, streams):
-      if ends:
-        optimizer.set_vectors(start, num_steps)
+      optimizer.set_vectors(start, num_steps)
       self._take_steps(rng, samples, by_output, share)
       ends.append(optimizer.vectors())
-    if self._config.streams != 1:
-      # All of them in one order, so that the bits are those of one worker.
-      optimizer.set_vectors(
-          self._team.concatenated(torch.stack(ends)).mean(dim=0),
-          optimizer.num_steps)
+    # All of them in one order, so that the bits are those of one worker.
+    optimizer.set_vectors(
+        self._team.concatenated(torch.stack(ends)).mean(dim=0),
+        optimizer.num_steps)
 
   def _take_steps(self, rng, samples, by_output, share):
     """Takes the passes over the samples of one stream."""

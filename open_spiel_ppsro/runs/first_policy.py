@@ -52,15 +52,16 @@ from open_spiel_ppsro.runs import limits as limits_lib
 # Names that a user gives in place of a directory.
 UNIFORM = "uniform"
 SELF_PLAY = "self_play"
-# The share of a run that is self-play, unless the user says.
-SHARE = 0.7
+# The share of a run that is self-play, unless the user says, on sampled and on
+# enumerated games.
+_SHARE, _SHARE_OF_TABLES = 0.6, 0.5
 # Self-play plays so many batches for each second of its share, on arrays and on
-# pyspiel states. Two idle cores of a fast machine manage a fifth more of
-# phantom_ttt, and twice as many of Leduc poker, so that the clock decides
-# nothing; slow ones need their patience. With smaller numbers fast machines
-# leave time to rounds, which on phantom_ttt find less in it.
-_BATCHES_PER_SECOND = 50
-_BATCHES_PER_SECOND_ON_STATES = 25
+# pyspiel states. Two idle cores of a fast machine manage a tenth more of
+# phantom_ttt, and twice as many of Leduc poker; with smaller numbers they would
+# leave time to rounds, which on phantom_ttt find less in it. On slow ones, and
+# where one core plays all, the clock ends it.
+_BATCHES_PER_SECOND = 55
+_BATCHES_PER_SECOND_ON_STATES = 27
 # On an enumerated game it updates a table, exactly; so many seconds a batch
 # takes at least, and for each information state.
 _SECONDS_OF_UPDATE = 5e-4
@@ -69,10 +70,13 @@ _SECONDS_PER_INFOSTATE = 3e-6
 # self-play, and this part of the time is left for the search and for rounds.
 _PATIENCE = 1.5
 _LEAST_LEFT = 0.3
-# The search for weights, after it, leaves at least this part.
+# The search for weights, after it, leaves at least this part, and takes no more
+# than so much of what is left then.
+_SEARCH_SHARE = 0.8
 _LEAST_LEFT_AFTER_WEIGHING = 0.1
-# For so many rounds or iterations as a limit allows, self-play has as many
-# batches as their policies; an iteration takes about so many rounds.
+# For so many rounds or iterations as a limit allows, self-play at a share of a
+# half has as many batches as their policies, or half as many of twice the size;
+# an iteration takes about so many rounds.
 _ROUNDS_PER_ITERATION = 10
 # For each second that self-play has, the search for the best weights of its
 # snapshots has so much, for each player. Of 20 equal weights that takes away a
@@ -82,6 +86,11 @@ _WEIGHING_SHARE = 0.2
 # Between two looks at the clock so many batches, or those of so many seconds.
 _BATCHES_PER_CALL = 4
 _SECONDS_PER_CALL = 0.1
+
+
+def default_share(game: game_lib.Game) -> float:
+  """Returns the share of a run that is self-play unless the user says."""
+  return _SHARE_OF_TABLES if game.is_enumerated else _SHARE
 
 
 def budget(limits: limits_lib.Limits, share: float, scheme: schemes.Scheme,
@@ -97,7 +106,7 @@ def budget(limits: limits_lib.Limits, share: float, scheme: schemes.Scheme,
     scheme: of the run.
     oracle: of the run.
   """
-  found = []
+  found, config = [], self_play.SelfPlayConfig().for_game(oracle.played_game)
   rounds = [limits.max_rounds]
   if limits.max_iterations is not None:
     rounds.append(limits.max_iterations * (
@@ -105,8 +114,9 @@ def budget(limits: limits_lib.Limits, share: float, scheme: schemes.Scheme,
   for number in rounds:
     if number is not None:
       found.append(share / (1 - share) * number * scheme.batches_per_round
-                   * scheme.num_levels * oracle.played_game.num_populations)
-  episodes = self_play.SelfPlayConfig().num_episodes(oracle.played_game)
+                   * scheme.num_levels * oracle.played_game.num_populations
+                   / config.streams)
+  episodes = config.num_episodes(oracle.played_game)
   if limits.max_episodes is not None and episodes is not None:
     found.append(share * limits.max_episodes / episodes)
   seconds = limits.time_limit_seconds
@@ -301,6 +311,8 @@ class SelfPlay:
         # One worker weighs for one player after the other.
         shares = ([0.5, 1.0] if self._executor.num_workers == 1
                   else [1.0, 1.0])
+        if self.batches < self.num_batches:  # The clock has a say anyway.
+          seconds = min(seconds, _SEARCH_SHARE * shares[0] * seconds_left)
         found = self._executor.call([
             executor_lib.Task(name, "weigh", (
                 members, player, seconds, time.time() + share * seconds_left))

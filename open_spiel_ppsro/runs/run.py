@@ -120,9 +120,10 @@ def run(game: str | pyspiel.Game | game_lib.Game,
       `self_play`, what self-play finds in a share of the run; or the directory
       of another run, what that run has found. By default self-play on sampled
       two-player zero-sum games other than dark hex, and else random play.
-    self_play_share: that share, 0.7 by default. The number of batches follows
-      from it and the limits; only on a machine that is too slow does the clock
-      end them.
+    self_play_share: that share, by default 0.6 of a run on a sampled game and
+      0.5 on an enumerated one. The number of batches follows from it and the
+      limits; only where a machine is too slow, or one worker plays all, does
+      the clock end them.
     plateau: when a policy freezes: a `PlateauRule`, or those of its fields
       that are not to be as in `default_plateau`.
     evaluation_share: of a sampled two-player game, the share of the time of one
@@ -164,8 +165,6 @@ def run(game: str | pyspiel.Game | game_lib.Game,
     first_policy.check(initial_policy, self_play_share,
                        solver_options.get("initial_policies"))
     has_share = self_play_share is not None
-    if self_play_share is None:
-      self_play_share = first_policy.SHARE
     name = output_directory.run_name(
         _game_name(game), settings_lib.scheme_name(scheme),
         settings_lib.oracle_name(config), seed)
@@ -193,6 +192,8 @@ def run(game: str | pyspiel.Game | game_lib.Game,
         raise ValueError(
             f"self_play_share={self_play_share:g} does nothing with "
             f"initial_policy={initial_policy}; it is for self_play")
+      if self_play_share is None:
+        self_play_share = first_policy.default_share(opened)
       begins_with = (first_policy.of_run(initial_policy, opened)
                      if checkpoint is None and initial_policy not in (
                          first_policy.UNIFORM, first_policy.SELF_PLAY)

@@ -384,6 +384,8 @@ def main() -> int:
   text = fill(page.read_text(encoding="utf-8"), contents_of(
       folder, drawn, pathlib.Path(_FIGURES.value).name))
   if _CORRECT.value:
+    for mistake in mistakes(text, runs):
+      print(f"corrected: {mistake}", file=sys.stderr)
     text = corrected(text, runs)
   page.write_text(text, encoding="utf-8")
   wrong = mistakes(text, runs)

@@ -165,23 +165,23 @@ def take_over(source: pathlib.Path, to: pathlib.Path, add: bool) -> None:
     to: the directory of the copy.
     add: whether runs that are there and not in the table stay.
   """
-  stay = add and (to / RESULTS).exists()
-  keys: set[tuple[str, ...]] = set()
-  for name, columns in ((RESULTS, (*SETTINGS, *NUMBERS)),
-                        (REFUSALS, _REFUSAL)):
-    rows = _read_csv(source / name)
-    if stay:
-      new = {_key(row) for row in rows}
-      rows = [row for row in _read_csv(to / name)
-              if _key(row) not in new] + rows
-    _write_csv(to / name, columns, rows)
-    if name == RESULTS:
-      keys = {_key(row) for row in rows}
+  columns = {RESULTS: (*SETTINGS, *NUMBERS), REFUSALS: _REFUSAL}
+  tables = {name: _read_csv(source / name) for name in columns}
   found = json.loads((source / ENVIRONMENT).read_text(encoding="utf-8"))
-  if stay:
+  if add and (to / RESULTS).exists():
+    # A refusal does not say what its levels would have been.
+    new = {_key(row) for rows in tables.values() for row in rows}
+    new |= {_key(row | {"levels": ""}) for row in tables[RESULTS]}
+    for name in columns:
+      tables[name] = [row for row in _read_csv(to / name)
+                      if _key(row) not in new] + tables[name]
     before = json.loads((to / ENVIRONMENT).read_text(encoding="utf-8"))
-    found |= {"commits": sorted({*before["commits"], *found["commits"]}),
-              "runs": len(keys)}
+    found["commits"] = sorted({*before["commits"], *found["commits"]})
+    if before["processor"] != found["processor"]:
+      found["processor"] = f"{before['processor']}, {found['processor']}"
+    found["runs"] = len({_key(row) for row in tables[RESULTS]})
+  for name, rows in tables.items():
+    _write_csv(to / name, columns[name], rows)
   (to / ENVIRONMENT).write_text(
       json.dumps(found, indent=2) + "\n", encoding="utf-8")
 

@@ -193,10 +193,10 @@ class _Search:
     self._player, self._shares, self._deadline = player, shares, deadline
     seats: list[Any] = [([other], [1.0])] * 2
     seats[player] = members, np.ones(len(members))
-    self._walk = interval.make_walk(getattr(game, "game", game),
+    pyspiel_game = getattr(game, "game", game)
+    self._walk = interval.make_walk(pyspiel_game,
                                     seat_policy.seat_policies(game, seats))
     self._max_nodes = seconds * self._walk.nodes_per_second
-    pyspiel_game = getattr(game, "game", game)
     self._useless = _USELESS_WIDTH * (
         pyspiel_game.max_utility() - pyspiel_game.min_utility())
 
