@@ -180,6 +180,7 @@ class FirstPolicyTest(parameterized.TestCase):
       ("kuhn_poker", "sampled", "self_play"),
       ("phantom_ttt", "auto", "self_play"),
       ("dark_hex(board_size=3)", "auto", "uniform"),
+      ("dark_hex(board_size=3,gameversion=adh)", "auto", "self_play"),
       ("kuhn_poker(players=3)", "sampled", "uniform"),
       ("first_sealed_auction", "sampled", "uniform"))
   def test_the_default_depends_on_the_game(self, game, evaluation, name):

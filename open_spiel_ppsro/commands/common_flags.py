@@ -124,7 +124,7 @@ def _define_method():
       "What a population begins with: uniform, random play; self_play, what "
       "self-play finds in --self_play_share of the run; or a run directory, "
       "what that run has found. If not given self_play on sampled two-player "
-      "zero-sum games other than dark hex, else uniform.")
+      "zero-sum games, but for dark hex that is not abrupt, else uniform.")
   flags.DEFINE_float(
       "self_play_share", None,
       "Of --initial_policy=self_play: the share of the run that self-play "

@@ -142,15 +142,20 @@ _SELF_PLAY_OF_EXPECTATIONS: dict[str, Any] = {
     "magnet": 1.0,
     "decay_updates": 1,
 }
-# The fields of self-play where batches are episodes: what phantom_ttt was
-# learned fastest with, of a dozen settings.
-_SELF_PLAY_OF_EPISODES: dict[str, Any] = {"magnet": 0.1}
+# The magnet of self-play where batches are episodes, and in how many updates of
+# one stream it falls: what phantom_ttt was learned fastest with, of a dozen
+# settings; with 0.2 and 0.3 it took longer.
+_MAGNET, _DECAY_STREAM_UPDATES = 0.1, 600
+# The same in the abrupt versions of phantom boards, where an attempt that fails
+# ends the turn. There policies begin to circle as soon as the magnet is below
+# about 0.03: with 0.1, phantom_ttt was at 0.20 after 10 million decisions and
+# at 0.51 after 25 million; with 0.2 it was below 0.14 after 20 million.
+_MAGNET_OF_ABRUPT, _DECAY_STREAM_UPDATES_OF_ABRUPT = 0.2, 1200
 # For each of n streams, of which the mean is taken of where their steps lead,
 # steps are so long: n times as long of n of them. In as many updates divided by
 # n the same decisions are played. With two streams phantom_ttt is then learned
 # by as many decisions as with one.
 _LEARNING_RATE_PER_STREAM = 3e-3
-_DECAY_STREAM_UPDATES = 600
 
 # How many workers can share a batch of self-play on a sampled game. Where
 # episodes cost nothing, even two do not pay.
@@ -227,10 +232,18 @@ def of_self_play(config: Any, game: game_lib.Game) -> dict[str, Any]:
   streams = config.streams or (1 if game.is_enumerated else _STREAMS)
   if of_game.gives_expectation(game, config.episodes_per_batch):
     return {"streams": streams, **_SELF_PLAY_OF_EXPECTATIONS}
-  return {"streams": streams,
+  magnet, decay = _MAGNET, _DECAY_STREAM_UPDATES
+  if _is_abrupt(game):
+    magnet, decay = _MAGNET_OF_ABRUPT, _DECAY_STREAM_UPDATES_OF_ABRUPT
+  return {"streams": streams, "magnet": magnet,
           "learning_rate": _LEARNING_RATE_PER_STREAM * streams,
-          "decay_updates": max(1, round(_DECAY_STREAM_UPDATES / streams)),
-          **_SELF_PLAY_OF_EPISODES}
+          "decay_updates": max(1, round(decay / streams))}
+
+
+def _is_abrupt(game):
+  """Returns whether an attempt that fails ends the turn, on a phantom board."""
+  parameters = game.original.game.get_parameters()
+  return parameters.get("gameversion") in ("abrupt", "adh")
 
 
 def begins_with_self_play(game: game_lib.Game) -> bool:
@@ -243,14 +256,17 @@ def begins_with_self_play(game: game_lib.Game) -> bool:
   In dark hex a pure strategy of
   the first player nearly always wins: on the board of 3 x 3 rounds from random
   play are at 0.095 after 60 s of a busy core, where self-play alone is at 0.54
-  after 20 s of it, so that it costs time and brings nothing.
+  after 20 s of it, so that it costs time and brings nothing. Not so in its
+  abrupt version: there self-play is below 0.16 after 50 s of a core, and rounds
+  from random play are at 0.24 after 90 s of one.
 
   Args:
     game: a `GameTree` or a `StateGame`.
   """
   return (not game.is_enumerated and game.num_players == 2
           and game.is_zero_sum
-          and game.original.game.get_type().short_name != "dark_hex")
+          and (game.original.game.get_type().short_name != "dark_hex"
+               or _is_abrupt(game)))
 
 
 def settings_of_0_1(settings: dict[str, Any]) -> dict[str, Any]:

@@ -161,15 +161,20 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
     episodes = self.num_episodes(game)
     # Of an expectation each stream has the whole.
     return of_game.steps_per_batch(game, episodes) * (
-        self.for_game(game).streams if episodes is None else 1)
+        self.num_streams(game) if episodes is None else 1)
 
   def num_episodes(self, game: game_lib.Game) -> int | None:
     """Returns the episodes of a batch of all workers; None: an expectation."""
     if self.episodes_per_batch is not None or game.is_enumerated:
       return self.episodes_per_batch
-    streams = self.for_game(game).streams
-    return streams * max(32, round(
+    return self.num_streams(game) * max(32, round(
         _DECISIONS_PER_STREAM / of_game.steps_per_batch(game, 1)))
+
+  def num_streams(self, game: game_lib.Game) -> int:
+    """Returns `streams`, or its default on a game."""
+    streams = self.for_game(game).streams
+    assert streams is not None
+    return streams
 
   def sharing_workers(self, num_workers: int) -> int:
     # It is asked of what `for_game` returned. Processes that share an
@@ -327,7 +332,7 @@ class SelfPlayLearner(learner_lib.Learner):
     self._team = team
     self._config = config
     self._simulator = of_game.make_simulator(game, player)
-    streams: Any = config.streams
+    streams = config.num_streams(game)
     own = streams // team.size
     episodes = config.num_episodes(game)
     self._num_episodes = episodes and -(-episodes // streams)

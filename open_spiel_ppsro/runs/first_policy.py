@@ -106,7 +106,7 @@ def budget(limits: limits_lib.Limits, share: float, scheme: schemes.Scheme,
     scheme: of the run.
     oracle: of the run.
   """
-  found, config = [], self_play.SelfPlayConfig().for_game(oracle.played_game)
+  found, config = [], self_play.SelfPlayConfig()
   rounds = [limits.max_rounds]
   if limits.max_iterations is not None:
     rounds.append(limits.max_iterations * (
@@ -115,7 +115,7 @@ def budget(limits: limits_lib.Limits, share: float, scheme: schemes.Scheme,
     if number is not None:
       found.append(share / (1 - share) * number * scheme.batches_per_round
                    * scheme.num_levels * oracle.played_game.num_populations
-                   / config.streams)
+                   / config.num_streams(oracle.played_game))
   episodes = config.num_episodes(oracle.played_game)
   if limits.max_episodes is not None and episodes is not None:
     found.append(share * limits.max_episodes / episodes)

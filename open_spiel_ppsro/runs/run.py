@@ -119,7 +119,8 @@ def run(game: str | pyspiel.Game | game_lib.Game,
     initial_policy: what the population begins with: `uniform`, random play;
       `self_play`, what self-play finds in a share of the run; or the directory
       of another run, what that run has found. By default self-play on sampled
-      two-player zero-sum games other than dark hex, and else random play.
+      two-player zero-sum games, but for dark hex that is not abrupt, and else
+      random play.
     self_play_share: that share, by default 0.6 of a run on a sampled game and
       0.5 on an enumerated one. The number of batches follows from it and the
       limits; only where a machine is too slow, or one worker plays all, does
