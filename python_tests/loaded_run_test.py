@@ -229,7 +229,9 @@ class LoadedRunTest(parameterized.TestCase):
     stored = ppsro.read_policy(self.path)
     self.assertAlmostEqual(
         run.exploitability().nash_conv,
-        exploitability.nash_conv(stored.game, stored), places=9)
+        # Of networks in float32, asked together here and one by one there.
+        exploitability.nash_conv(stored.game, stored),
+        places=9 if name == "enumerated" else 6)
     self.assertLen(run.meta_game, 2)
     self.assertLen(run.sample().policies, 2)
     self.assertLen(run.metrics["round"], 8)
