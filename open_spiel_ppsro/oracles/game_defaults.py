@@ -241,7 +241,12 @@ def of_self_play(config: Any, game: game_lib.Game) -> dict[str, Any]:
 
 
 def _is_abrupt(game):
-  """Returns whether an attempt that fails ends the turn, on a phantom board."""
+  """Returns whether an attempt that fails ends the turn, on a phantom board.
+
+  Of those that are sampled: an enumerated game has no pyspiel game in a worker.
+  """
+  if game.is_enumerated:
+    return False
   parameters = game.original.game.get_parameters()
   return parameters.get("gameversion") in ("abrupt", "adh")
 
