@@ -15,6 +15,7 @@
 """Tests for self-play: its scheme, its learner and its averages."""
 
 import dataclasses
+import pickle
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -425,6 +426,25 @@ class SelfPlayTest(parameterized.TestCase):
       distances[updates] = np.abs(learner.current(
           rows.observations, rows.legal_actions_mask) - 0.5).max()
     self.assertGreater(distances[5], 1.5 * distances[0])
+
+  @parameterized.parameters(SMALL, self_play.SelfPlayConfig(),
+                            tabular_self_play.TabularSelfPlayConfig())
+  def test_an_enumerated_game_may_come_from_another_process(self, config):
+    tree = symmetric("kuhn_poker")
+    answers = []
+    for game in (tree, pickle.loads(pickle.dumps(tree))):
+      learner = config.make_learner(game, 0, np.random.SeedSequence(1))
+      answers.append(learner.train((), 1, False).policy.table)
+    np.testing.assert_array_equal(*answers)
+
+  @parameterized.parameters(
+      ("phantom_ttt", 0.1), ("phantom_ttt(gameversion=abrupt)", 0.2),
+      ("dark_hex(board_size=3,gameversion=adh)", 0.2))
+  def test_the_magnet_is_stronger_where_turns_are_lost(self, name, magnet):
+    game = seat_symmetry.symmetrise(open_game.open_game(name))
+    self.assertEqual(self_play.SelfPlayConfig().for_game(game).magnet, magnet)
+    self.assertEqual(
+        self_play.SelfPlayConfig(magnet=0.5).for_game(game).magnet, 0.5)
 
   @parameterized.parameters(
       (lambda: self_play.SelfPlayConfig(answer="last"), "mixture, weights"),
