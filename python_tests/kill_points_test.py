@@ -137,13 +137,14 @@ def play_until(place, time_to_die, *args):
 
 def left(path):
   """Returns metrics without clocks, history, policies, last checkpoint."""
+  state = run_directory.read_checkpoint(path)["solver"]
+  names = [run_directory.FINAL_POLICY]
+  if state["settings"]["evaluation"] == "exact":  # Else none is known as best.
+    names.append(run_directory.BEST_POLICY)
   policies = []
-  best = path / run_directory.BEST_POLICY  # None where payoffs are sampled.
-  for name in (run_directory.FINAL_POLICY,
-               *([best.name] if best.exists() else [])):
+  for name in names:
     with np.load(path / name) as arrays:
       policies.append({key: arrays[key].tolist() for key in arrays.files})
-  state = run_directory.read_checkpoint(path)["solver"]
   # What was solved is kept in the order of its use, and who resumes uses it.
   del state["meta_strategies"]
   return (testing.metrics_without_clocks(run_directory.read_metrics(path)),

@@ -454,7 +454,7 @@ class SelfPlayTest(parameterized.TestCase):
       (lambda: self_play.SelfPlayConfig(streams=0), "streams is 0"),
       (lambda: pipelined.PipelinedOracle(
           "kuhn_poker", SMALL, process_executor.ProcessExecutor(2),
-          seat_symmetric=True, workers_per_level=2), "has streams=2"),
+          seat_symmetric=True, workers_per_level=2), "see its streams"),
       (lambda: testing.make_solver(
           "kuhn_poker", ppo.PPOConfig(), schemes.SelfPlay()),
        "SelfPlayConfig"),

@@ -52,6 +52,7 @@ _NOT_WITH = {
         "opponent_update_freq", "payoff_episodes", "evaluation",
         "exploiter_steps", "min_steps", "episodes_per_batch")},
     "answer": ("game_name",),
+    "workers_per_level": ("scheme", "oracle"),
     "num_workers": ("executor",), "ray_address": ("executor",),
     "seed": ("seeds",)}
 
@@ -143,9 +144,7 @@ def adopt_config(path):
       found["free_running"] = bool(config.get("max_staleness")) or None
     if not found["free_running"]:
       found["max_staleness"] = None
-    is_self_play = config["scheme"] == "self_play"
-    if found.get("workers_per_level") == 1 and not is_self_play or (
-        is_self_play and FLAGS["scheme"].present):
+    if found.get("workers_per_level") == 1 and config["scheme"] != "self_play":
       found["workers_per_level"] = None
   if found.get("executor") == "serial":
     found["num_workers"] = None
@@ -180,8 +179,8 @@ def adopt_config(path):
                                 common_flags.LEARNER_FIELDS,
                                 common_flags.SELF_PLAY_FIELDS)
            for flag, field in fields.items() if FLAGS[flag].present}
-  if FLAGS["workers_per_level"].present:  # What follows from it.
-    given |= {"streams", "decay_updates", "learning_rate"}
+  if FLAGS["workers_per_level"].present:
+    given.add("streams")  # Of self-play; see `_look_up`.
   differing = [name for name, value in ours.items() if value is not None
                and name not in given and name in theirs
                and _plain(value) != _plain(theirs[name])]
@@ -204,7 +203,7 @@ def _look_up(config, flag):
     return None  # Self-play has a learner of its own, which no flag names.
   places = _PLACES.get(flag, (flag,))
   if flag == "workers_per_level" and config.get("scheme") == "self_play":
-    places = ("learner", "streams")
+    places = ("learner", "streams")  # It has them in place of workers.
   for key in places:
     config = config.get(key, {})
   return None if config == {} else config

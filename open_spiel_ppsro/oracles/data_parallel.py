@@ -92,7 +92,8 @@ class SingleWorker:
 
   def gather(self, *numbers: float) -> np.ndarray:
     """Returns the numbers of every worker as `[workers, numbers]`."""
-    return np.array([numbers], float)
+    return self.concatenated(
+        torch.tensor([numbers], dtype=torch.float64)).numpy()
 
   def concatenated(self, tensor: torch.Tensor) -> torch.Tensor:
     """Returns the rows of every worker, by rank, who all have as many."""
@@ -128,12 +129,6 @@ class Team(SingleWorker):
     total = tensor.cpu()
     self._group.allreduce([total], distributed.AllreduceOptions()).wait()
     return tensor.copy_(total.div_(self.size))
-
-  def gather(self, *numbers: float) -> np.ndarray:
-    ours = torch.tensor(numbers, dtype=torch.float64)
-    everyone = [torch.empty_like(ours) for _ in range(self.size)]
-    self._group.allgather([everyone], [ours]).wait()
-    return torch.stack(everyone).numpy()
 
   def concatenated(self, tensor: torch.Tensor) -> torch.Tensor:
     ours = tensor.cpu()

@@ -142,21 +142,20 @@ _SELF_PLAY_OF_EXPECTATIONS: dict[str, Any] = {
     "magnet": 1.0,
     "decay_updates": 1,
 }
-# The magnet of self-play where batches are episodes, and in how many updates of
-# one stream it falls: what phantom_ttt was learned fastest with, of a dozen
-# settings; with 0.2 and 0.3 it took longer.
-_MAGNET, _DECAY_STREAM_UPDATES = 0.1, 600
+# The fields of self-play where batches are episodes: what phantom_ttt was
+# learned fastest with, of a dozen settings; with a magnet of 0.2 or 0.3 it took
+# longer.
+_SELF_PLAY_OF_EPISODES: dict[str, Any] = {
+    "learning_rate": 3e-3,
+    "magnet": 0.1,
+    "decay_updates": 600,
+}
 # The same in the abrupt versions of phantom boards, where an attempt that fails
 # ends the turn. There policies begin to circle as soon as the magnet is below
 # about 0.03: with 0.1, phantom_ttt was at 0.20 after 10 million decisions and
 # at 0.51 after 25 million; with 0.2 it was below 0.14 after 20 million.
-_MAGNET_OF_ABRUPT, _DECAY_STREAM_UPDATES_OF_ABRUPT = 0.2, 1200
-# For each of n streams, of which the mean is taken of where their steps lead,
-# steps are so long: n times as long of n of them. In as many updates divided by
-# n the same decisions are played. With two streams phantom_ttt is then learned
-# by as many decisions as with one.
-_LEARNING_RATE_PER_STREAM = 3e-3
-
+_SELF_PLAY_OF_ABRUPT = {**_SELF_PLAY_OF_EPISODES, "magnet": 0.2,
+                        "decay_updates": 1200}
 # How many workers can share a batch of self-play on a sampled game. Where
 # episodes cost nothing, even two do not pay.
 _STREAMS = 2
@@ -229,15 +228,12 @@ def of_self_play(config: Any, game: game_lib.Game) -> dict[str, Any]:
     config: a `SelfPlayConfig`.
     game: a `GameTree` or a `StateGame`.
   """
-  streams = config.streams or (1 if game.is_enumerated else _STREAMS)
   if of_game.gives_expectation(game, config.episodes_per_batch):
-    return {"streams": streams, **_SELF_PLAY_OF_EXPECTATIONS}
-  magnet, decay = _MAGNET, _DECAY_STREAM_UPDATES
-  if _is_abrupt(game):
-    magnet, decay = _MAGNET_OF_ABRUPT, _DECAY_STREAM_UPDATES_OF_ABRUPT
-  return {"streams": streams, "magnet": magnet,
-          "learning_rate": _LEARNING_RATE_PER_STREAM * streams,
-          "decay_updates": max(1, round(decay / streams))}
+    defaults = _SELF_PLAY_OF_EXPECTATIONS
+  else:
+    defaults = (_SELF_PLAY_OF_ABRUPT if _is_abrupt(game)
+                else _SELF_PLAY_OF_EPISODES)
+  return {"streams": 1 if game.is_enumerated else _STREAMS, **defaults}
 
 
 def _is_abrupt(game):

@@ -163,9 +163,8 @@ class PipelinedOracle(rl_oracle.RLOracle):
       if not config.takes_team:
         raise ValueError(
             f"workers_per_level is {workers_per_level}; more than 1 is for "
-            f"PPO and DQN, {type(config).__name__} "
-            + (f"has streams={workers_per_level}" if config.plays_itself
-               and not config.needs_enumerated_game else "trains with 1"))
+            f"PPO and DQN, {type(config).__name__} takes 1; workers of "
+            "self-play on a sampled game share batches, see its streams")
       if self.executor.num_workers < workers_per_level:
         raise ValueError(
             f"{workers_per_level} workers per level need as many worker "

@@ -85,11 +85,14 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
       enumerated one.
     epochs: the gradient passes over a batch.
     minibatches: the gradient steps of such a pass.
-    learning_rate: the learning rate of Adam at first.
+    learning_rate: the learning rate of Adam at first, with one stream. With
+      more, on drawn episodes, it is that many times as large: the mean of
+      their steps has less noise.
     magnet: the weight of the divergence from the magnet at first.
-    decay_updates: after so many updates the learning rate has fallen to a half
-      and the magnet to 0.7; after n times as many, to 1 / (1 + n) and to the
-      root of that. On expectations the learning rate falls as the magnet does.
+    decay_updates: after so many updates of one stream the learning rate has
+      fallen to a half and the magnet to 0.7; after n times as many, to
+      1 / (1 + n) and to the root of that. On expectations the learning rate
+      falls as the magnet does.
       Nothing depends on how long a run will be. Fewer bring the policy closer
       to an equilibrium, as long as it does not begin to circle.
     magnet_updates: the policy replaces the magnet every so many updates; 0
@@ -482,7 +485,8 @@ class SelfPlayLearner(learner_lib.Learner):
     def by_output(output, samples):
       return loss_gradient(output, samples, self._config, magnet)
 
-    self._descend(streams, by_output, share)
+    self._descend(streams, by_output,
+                  self._config.learning_rate * self._config.streams * share)
 
   def _fit(self, batches):
     """Fits the network to the step in closed form, on expectations."""
@@ -495,13 +499,14 @@ class SelfPlayLearner(learner_lib.Learner):
 
     # The shorter the steps, the less there is to fit.
     self._descend([self._targets(batch, decay) for batch in batches],
-                  by_output, decay)
+                  by_output, self._config.learning_rate * decay)
 
   def _share(self):
     """Returns which share is left of what falls with the updates."""
-    return 1 / (1 + self._updates / self._config.decay_updates)
+    config = self._config
+    return 1 / (1 + config.streams * self._updates / config.decay_updates)
 
-  def _descend(self, streams, by_output, share):
+  def _descend(self, streams, by_output, learning_rate):
     """Takes the passes over the samples of each stream, in minibatches.
 
     Every stream takes steps of its own from where all are, and then all go on
@@ -512,23 +517,23 @@ class SelfPlayLearner(learner_lib.Learner):
       streams: the samples of each.
       by_output: a function from output and samples to the gradient of the loss
         by the output.
-      share: of the learning rate.
+      learning_rate: of Adam.
     """
     if self._config.streams == 1:
-      self._take_steps(self._rngs[0], streams[0], by_output, share)
+      self._take_steps(self._rngs[0], streams[0], by_output, learning_rate)
       return
     optimizer, ends = self._optimizer, []
     start, num_steps = optimizer.vectors(), optimizer.num_steps
     for rng, samples in zip(self._rngs, streams):
       optimizer.set_vectors(start, num_steps)
-      self._take_steps(rng, samples, by_output, share)
+      self._take_steps(rng, samples, by_output, learning_rate)
       ends.append(optimizer.vectors())
     # All of them in one order, so that the bits are those of one worker.
     optimizer.set_vectors(
         self._team.concatenated(torch.stack(ends)).mean(dim=0),
         optimizer.num_steps)
 
-  def _take_steps(self, rng, samples, by_output, share):
+  def _take_steps(self, rng, samples, by_output, learning_rate):
     """Takes the passes over the samples of one stream."""
     config = self._config
     for _ in range(config.epochs):
@@ -537,7 +542,7 @@ class SelfPlayLearner(learner_lib.Learner):
         norm = float(gradient.norm())
         if norm > _LARGEST_GRADIENT:
           gradient *= _LARGEST_GRADIENT / norm
-        self._optimizer.step(gradient, config.learning_rate * share)
+        self._optimizer.step(gradient, learning_rate)
 
   def _targets(self, batch, decay):
     """Returns the `MirrorSamples` of an expectation, after a step from it."""

@@ -56,10 +56,10 @@ SELF_PLAY = "self_play"
 # enumerated games.
 _SHARE, _SHARE_OF_TABLES = 0.6, 0.5
 # Self-play plays so many batches for each second of its share, on arrays and on
-# pyspiel states. Two idle cores of a fast machine manage a tenth more of
-# phantom_ttt, and twice as many of Leduc poker; with smaller numbers they would
-# leave time to rounds, which on phantom_ttt find less in it. On slow ones, and
-# where one core plays all, the clock ends it.
+# pyspiel states. Two idle cores of a fast machine manage as many of
+# phantom_ttt, and more of Leduc poker; with smaller numbers they would leave
+# time to rounds, which on phantom_ttt find less in it. On slow ones, and where
+# one core plays all, the clock ends it.
 _BATCHES_PER_SECOND = 55
 _BATCHES_PER_SECOND_ON_STATES = 27
 # On an enumerated game it updates a table, exactly; so many seconds a batch
@@ -70,10 +70,11 @@ _SECONDS_PER_INFOSTATE = 3e-6
 # self-play, and this part of the time is left for the search and for rounds.
 _PATIENCE = 1.5
 _LEAST_LEFT = 0.3
-# The search for weights, after it, leaves at least this part, and takes no more
-# than so much of what is left then.
-_SEARCH_SHARE = 0.8
+# The search for weights, after it, leaves at least this part.
 _LEAST_LEFT_AFTER_WEIGHING = 0.1
+# If the clock has ended self-play, the search is planned for so much of what is
+# left to it then.
+_PLANNED = 0.8
 # For so many rounds or iterations as a limit allows, self-play at a share of a
 # half has as many batches as their policies, or half as many of twice the size;
 # an iteration takes about so many rounds.
@@ -312,7 +313,7 @@ class SelfPlay:
         shares = ([0.5, 1.0] if self._executor.num_workers == 1
                   else [1.0, 1.0])
         if self.batches < self.num_batches:  # The clock has a say anyway.
-          seconds = min(seconds, _SEARCH_SHARE * shares[0] * seconds_left)
+          seconds = min(seconds, _PLANNED * shares[0] * seconds_left)
         found = self._executor.call([
             executor_lib.Task(name, "weigh", (
                 members, player, seconds, time.time() + share * seconds_left))

@@ -32,7 +32,8 @@ class MemberAnswers:
   """What the members play after own sequences, by level and key.
 
   Answers are rounded to float32, whether they are asked for or remembered, so
-  that what is remembered changes no bit.
+  that what is remembered changes no bit, as long as a member answers a row as
+  it does beside others. On some processors networks do so but for rounding.
   """
 
   def __init__(self, seat: seat_policy.SeatPolicy, num_actions: int):
