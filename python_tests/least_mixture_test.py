@@ -14,6 +14,9 @@
 
 """Tests for mixtures that lose least, by walks."""
 
+import importlib.util
+import math
+import unittest
 from unittest import mock
 
 from absl.testing import absltest
@@ -178,6 +181,18 @@ class LeastMixtureTest(parameterized.TestCase):
       self.assertEqual(
           small_game.small_tree(str(loading.load_game(name))) is not None,
           is_small, name)
+
+  @unittest.skipUnless(importlib.util.find_spec("numba"),
+                       "how far a walk gets in its time is that of Numba")
+  @pytest.mark.slow
+  def test_bounds_that_say_nothing_are_narrowed_while_walks_fit(self):
+    game, members = make_networks("phantom_ttt", 4)
+    thresholds = []
+    for useless_width in (least_mixture._USELESS_WIDTH, math.inf):
+      with mock.patch.object(least_mixture, "_USELESS_WIDTH", useless_width):
+        thresholds.append(
+            least_mixture.least_mixture(game, members, 0, 0.8).threshold)
+    self.assertLess(*thresholds)
 
   def test_the_upper_bound_is_never_above_that_of_equal_weights(self):
     game, policies = make_networks("dark_hex(board_size=2)", 3)

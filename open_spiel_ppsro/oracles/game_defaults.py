@@ -152,8 +152,9 @@ _SELF_PLAY_OF_EPISODES: dict[str, Any] = {
 }
 # The same in the abrupt versions of phantom boards, where an attempt that fails
 # ends the turn. There policies begin to circle as soon as the magnet is below
-# about 0.03: with 0.1, phantom_ttt was at 0.20 after 10 million decisions and
-# at 0.51 after 25 million; with 0.2 it was below 0.14 after 20 million.
+# about 0.03: with the fields above, phantom_ttt was at 0.20 after 10 million
+# decisions and at 0.51 after 25 million; with these it is below 0.15 after 10
+# million, and the magnet stays above 0.03 for 50,000 updates of one stream.
 _SELF_PLAY_OF_ABRUPT = {**_SELF_PLAY_OF_EPISODES, "magnet": 0.2,
                         "decay_updates": 1200}
 # How many workers can share a batch of self-play on a sampled game. Where
@@ -258,8 +259,8 @@ def begins_with_self_play(game: game_lib.Game) -> bool:
   the first player nearly always wins: on the board of 3 x 3 rounds from random
   play are at 0.095 after 60 s of a busy core, where self-play alone is at 0.54
   after 20 s of it, so that it costs time and brings nothing. Not so in its
-  abrupt version: there self-play is below 0.16 after 50 s of a core, and rounds
-  from random play are at 0.24 after 90 s of one.
+  abrupt version: there self-play is at 0.18 after 110 s of a core, and rounds
+  from random play are at 0.24 after 145 s of one.
 
   Args:
     game: a `GameTree` or a `StateGame`.
