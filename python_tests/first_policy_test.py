@@ -251,6 +251,22 @@ class FirstPolicyTest(parameterized.TestCase):
         list(seen.action_probabilities(state).values()),
         list(policy.action_probabilities(state).values()), atol=1e-6)
 
+  @pytest.mark.slow
+  def test_what_a_run_begins_with_is_its_first_answer(self):
+    found = ppsro.run(
+        "kuhn_poker", "self_play", evaluation="sampled", exploiter_steps=0,
+        evaluation_share=0, output_dir=self.path / "first",
+        limits=ppsro.Limits(math.inf, max_rounds=4))
+    begins_with = exploitability(ppsro.read_policy(found.path))
+    # The measurement ends after some round or other.
+    run = ppsro.run(
+        "kuhn_poker", config=SMALL, evaluation="sampled", exploiter_steps=0,
+        initial_policy=found.path, output_dir=self.path / "second",
+        limits=ppsro.Limits(math.inf, max_rounds=2))
+    self.assertLessEqual(run.answer_high, begins_with + 1e-5)
+    self.assertAlmostEqual(
+        exploitability(ppsro.read_policy(run.path)), run.answer_high, places=5)
+
   @parameterized.parameters(
       ({"self_play_share": 1.0}, "self_play_share is 1"),
       ({"initial_policy": "self_play", "initial_policies": [None, None]},

@@ -21,11 +21,14 @@ import pytest
 
 from open_spiel_ppsro import population
 from open_spiel_ppsro.games import game_tree
+from open_spiel_ppsro.games import open_game
 from open_spiel_ppsro.games import sequence_form
 from open_spiel_ppsro.oracles import dqn
 from open_spiel_ppsro.oracles import exact
 from open_spiel_ppsro.oracles import gradual
 from open_spiel_ppsro.oracles import ppo
+from open_spiel_ppsro.policies import networks
+from open_spiel_ppsro.policies import sampled
 
 
 def uniform_opponents(tree):
@@ -104,6 +107,62 @@ class DeepLearnersTest(parameterized.TestCase):
       report = learner.train((own, other), 1, True)
       distances[steps] = np.abs(report.policy.table - target).mean()
     self.assertLess(distances[200], 0.5 * distances[0])
+
+  @parameterized.parameters(
+      # widths after the input, temperature, whether it sees its seat, whether
+      # it is in a mixed policy; whether it is copied
+      ((8, 3), 1.0, False, False, True),
+      ((8, 3), 1.0, False, True, True),
+      ((8, 3), 1.0, True, True, True),
+      ((8, 8, 3), 1.0, False, False, False),
+      ((8, 3), 0.5, False, False, False))
+  def test_a_new_policy_begins_as_the_strongest(
+      self, sizes, temperature, sees_seat, mixed, is_copied):
+    game = open_game.open_game("kuhn_poker", evaluation="sampled")
+    sizes = (game.num_features + 2 * sees_seat, *sizes)
+    members = [networks.NetworkPolicy(
+        sizes, networks.as_array(networks.Network(
+            sizes, networks.generator(np.random.SeedSequence(seed)), "cpu"
+        ).parameters), game.num_actions, temperature,
+        np.eye(2, dtype=np.float32)[0] if sees_seat else None)
+               for seed in range(3)]
+    uniform = sampled.UniformPolicy()
+    policies, probabilities = [uniform, *members], [0.1, 0.2, 0.4, 0.3]
+    if mixed:
+      policies = [uniform, sampled.MixedPolicy(members, [0.3, 0.5, 0.2])]
+      probabilities = [0.4, 0.6]
+    own, other = (population.Mixture(
+        tuple(population.Snapshot(population.PolicyId(player, index), 0, policy)
+              for index, policy in enumerate(policies)),
+        np.array(probabilities)) for player in range(2))
+    # Steps so small that the updates do nothing.
+    config = ppo.PPOConfig(hidden_sizes=(8,), imitation_steps=0,
+                           learning_rate=1e-9, final_learning_rate=1e-9)
+    learner = config.make_learner(game, 0, np.random.SeedSequence(5))
+    report = learner.train((own, other), 1, True)
+    observations = np.random.default_rng(0).random(
+        (6, game.num_features)).astype(np.float32)
+    mask = np.ones((6, game.num_actions), bool)
+    answers = report.policy(observations, mask)
+    differences = [np.abs(answers - member(observations, mask)).max()
+                   for member in members]
+    self.assertEqual(min(differences) < 1e-5, is_copied)
+    if is_copied:
+      self.assertEqual(np.argmin(differences), 1)
+    # It goes on from its state to the same bits.
+    resumed = config.make_learner(game, 0, np.random.SeedSequence(5))
+    resumed.restore(learner.state())
+    after = [one.train((own, other), 1, True).policy.parameters
+             for one in (learner, resumed)]
+    np.testing.assert_array_equal(*after)
+
+  def test_exploiters_begin_as_others_and_from_nothing(self):
+    self.assertEqual(
+        [(config.warm_start, config.imitation_steps) for config in
+         ppo.PPOConfig(warm_start=True, imitation_steps=25).exploiters()],
+        [(True, 25), (False, 0)])
+    only = ppo.PPOConfig(warm_start=False, imitation_steps=0)
+    self.assertEqual(only.exploiters(), [only])
 
   @parameterized.parameters(
       (lambda: ppo.PPOConfig(epochs=0), "epochs is 0"),

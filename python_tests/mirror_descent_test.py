@@ -132,7 +132,7 @@ class DefaultsTest(parameterized.TestCase):
       # configuration, evaluation, fields that it comes to
       (ppsro.PPOConfig(), "exact", dict(
           policy_loss="mirror", imitation_steps=0, entropy_coefficient=0.0,
-          epochs=16)),
+          warm_start=False, epochs=16)),
       (ppsro.PPOConfig(episodes_per_batch=64), "exact", dict(
           policy_loss="clipped", imitation_steps=25, temperature=1.0,
           entropy_coefficient=0.0)),
@@ -142,7 +142,7 @@ class DefaultsTest(parameterized.TestCase):
           policy_loss="clipped", epochs=8, learning_rate=2e-2,
           learning_rate_decay=0.9, random_opponent_share=0.02,
           imitation_steps=25, value_coefficient=0.5, temperature=1.0,
-          entropy_coefficient=0.02)),
+          warm_start=True, entropy_coefficient=0.02)),
       (ppsro.PPOConfig(policy_loss="mirror"), "sampled", dict(
           policy_loss="mirror", entropy_coefficient=0.0)),
       (ppsro.PPOConfig(policy_loss="clipped", epochs=3), "exact", dict(

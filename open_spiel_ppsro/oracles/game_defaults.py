@@ -50,6 +50,7 @@ _PPO_OF_LOSS: dict[str, dict[str, Any]] = {
         "random_opponent_share": 5e-4,
         # A policy that imitates has to unlearn what it imitated, which takes
         # longer than to learn from nothing.
+        "warm_start": False,
         "imitation_steps": 0,
         # The value is only a baseline, and shares the layers of the policy.
         "value_coefficient": 0.05,
@@ -64,7 +65,10 @@ _PPO_OF_LOSS: dict[str, dict[str, Any]] = {
         "learning_rate": 2e-2,
         "learning_rate_decay": 0.9,
         "random_opponent_share": 0.02,
-        # The surrogate hardly moves what is rare, so the start matters.
+        # The surrogate hardly moves what is rare, so the start matters. What
+        # plays well already learns a small gain, where a network that imitates
+        # it is first worse. Tables, on enumerated games, can only be imitated.
+        "warm_start": True,
         "imitation_steps": 25,
         "value_coefficient": 0.5,
         # What is published is what was trained, so that the returns of
@@ -165,7 +169,8 @@ _STREAMS = 2
 EPISODES_OF_0_1 = 2 ** 20
 # The fields of PPO that version 0.1 did not have, as it trained.
 _PPO_OF_0_1 = {"policy_loss": "clipped", "temperature": 1.0,
-               "advantage_clip": 3.0, "visit_exponent": 0.3}
+               "advantage_clip": 3.0, "visit_exponent": 0.3,
+               "warm_start": False}
 
 
 def of_ppo(config: Any, game: game_lib.Game) -> dict[str, Any]:

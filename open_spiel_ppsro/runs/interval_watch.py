@@ -51,6 +51,9 @@ from open_spiel_ppsro.runs import signals as signals_lib
 # second of the run. An hour's run then is measured every six minutes.
 _FIRST_SECONDS = 2.0
 _SECONDS_PER_SECOND = 0.01
+# The initial policies, if they are not random play, have this share of all that
+# the run measures.
+_SHARE_OF_FIRST = 0.25
 # A search has this share of the seconds that a walk would have: it counts
 # nodes, and a slow machine takes longer for them.
 _SEARCH_SHARE = 0.5
@@ -252,6 +255,18 @@ class IntervalWatch:
     assert self.certified is not None
     self._new = self.latest = MeasuredInterval(
         0, self.certified.low, self.certified.high, 0.0)
+
+  def measure_first(self, solver) -> None:
+    """Asks for bounds of the initial policies, before there is time for it.
+
+    What comes later has to be certain to lose less.
+
+    Args:
+      solver: the `PipelinePSROSolver` before its first round.
+    """
+    limit = self._limits.time_limit_seconds
+    self._ask(solver, _FIRST_SECONDS if limit == math.inf else max(
+        _FIRST_SECONDS, _SHARE_OF_FIRST * self._share * limit))
 
   def look(self, solver) -> MeasuredInterval | None:
     """Takes what has been measured, and asks for the next if it is time.

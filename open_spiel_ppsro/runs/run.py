@@ -249,8 +249,9 @@ def run(game: str | pyspiel.Game | game_lib.Game,
                               self_play_share, checkpoint, signals, progress)
       if watch and bounds and scheme.freezes:
         watch.take_first(solver, bounds)
-      elif watch and initial_policy != first_policy.UNIFORM:
-        watch.look(solver)  # It measures what the run begins with.
+      elif watch and not solver.rounds and (
+          initial_policy != first_policy.UNIFORM):
+        watch.measure_first(solver)
       if scheme.one_population:
         progress.say(
             f"{settings['scheme']} trains one population for both seats of "
