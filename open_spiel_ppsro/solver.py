@@ -147,7 +147,6 @@ class PipelinePSROSolver(answers.Answers, psro_v2.PSROSolver):
     _check_game(game, oracle.original_game)
     scheme = schemes.Pipeline() if scheme is None else scheme
     schemes.check_scheme(scheme)
-    scheme = scheme.completed(oracle.trains_on_expectations)
     if not isinstance(plateau, (plateau_lib.PlateauRule, type(None))):
       raise ValueError(f"plateau is {plateau!r}; it takes a ppsro.PlateauRule")
     if opponent_update_freq is None:
@@ -803,6 +802,8 @@ def _settings_of_0_1(settings):
   if settings["oracle"] in ("PPOConfig", "DQNConfig", "NeuPLConfig",
                             "SelfPlayConfig"):
     settings.setdefault("oracle network", "mlp")  # There was no other.
+  if settings["oracle"] == "PPOConfig":
+    settings.setdefault("oracle warm_start", False)  # There was none.
   if "plateau relative" in settings:  # It is of a later version.
     return settings
   settings = game_defaults.settings_of_0_1(settings)

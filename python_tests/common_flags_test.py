@@ -16,6 +16,7 @@
 
 import itertools
 import json
+import math
 import os
 import pathlib
 import sys
@@ -52,12 +53,13 @@ READERS = (
     ("--tie_break=first", None, ("exact",)),
     ("--episodes_per_batch=64", None, ("ppo", "dqn")),
     ("--policy_loss=clipped", None, ("ppo",)),
+    ("--warm_start", None, ("ppo",)),
     ("--learning_rate=0.01", None, ("ppo", "dqn")),
     ("--hidden_sizes=8", None, ("ppo", "dqn")),
     ("--device=cpu", None, ("ppo", "dqn")),
     ("--opponent_update_freq=9", None, None))
 # What the learner of self-play does not read, though its scheme or others do.
-NOT_OF_SELF_PLAY = {"ppo": ("--policy_loss",),
+NOT_OF_SELF_PLAY = {"ppo": ("--policy_loss", "--warm_start"),
                     "exact": ("--self_play_answer", "--tie_break")}
 NO_LIMIT = "--time_limit_seconds=1e6"
 # What somebody may add without touching the package or the examples.
@@ -235,6 +237,20 @@ class ResumeTest(FlagsTestCase):
       given = adoption._flags_of_0_1(
           {"oracle": oracle, "episodes_per_batch": value}, self.run_path)
       self.assertEqual(given["episodes_per_batch"], adopted)
+
+  @parameterized.parameters(
+      # oracle, scheme, levels that were given; those adopted, warm start
+      ("ppo", "pipeline", None, 4, False), ("ppo", "pipeline", 3, 3, False),
+      ("dqn", "pipeline", None, 4, None), ("ppo", "dch", None, None, False))
+  def test_defaults_of_version_0_1(self, oracle, scheme, levels, adopted,
+                                   warm_start):
+    with mock.patch.object(ppsro, "read_metrics", return_value={
+        "nash_conv_frozen": [math.nan]}):
+      given = adoption._flags_of_0_1(
+          {"oracle": oracle, "scheme": scheme, "num_levels": levels},
+          self.run_path)
+    self.assertEqual(given["num_levels"], adopted)
+    self.assertEqual(given.get("warm_start"), warm_start)
 
   def test_a_run_from_python_is_resumed_from_python(self):
     ppsro.run("kuhn_poker", "sequential", ppsro.ExactConfig(),

@@ -132,7 +132,7 @@ class FirstPolicyTest(parameterized.TestCase):
       (ppsro.Limits(math.inf, max_episodes=1), 0.5, 1))
   def test_limits_say_how_many_batches(self, limits, share, batches):
     oracle, solver = testing.make_solver(
-        "kuhn_poker", SMALL, schemes.Pipeline(), evaluation="sampled")
+        "kuhn_poker", SMALL, schemes.Pipeline(4), evaluation="sampled")
     with oracle:
       self.assertEqual(first_policy.budget(
           limits, share, solver.scheme, oracle), int(batches))
@@ -191,7 +191,8 @@ class FirstPolicyTest(parameterized.TestCase):
   def test_a_run_resumes_in_the_middle_of_self_play(self):
     options = {
         "evaluation": "sampled", "exploiter_steps": 0, "evaluation_share": 0,
-        "limits": ppsro.Limits(max_rounds=2), "config": SMALL}
+        "limits": ppsro.Limits(max_rounds=2), "config": SMALL,
+        "scheme": ppsro.Pipeline(4), "self_play_share": 0.6}
     whole = ppsro.run("kuhn_poker", output_dir=self.path / "whole", **options)
     train, calls = first_policy.SelfPlay.train, []
 

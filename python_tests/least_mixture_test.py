@@ -177,7 +177,8 @@ class LeastMixtureTest(parameterized.TestCase):
   def test_which_games_are_small(self):
     for name, is_small in (
         ("kuhn_poker", True), ("leduc_poker", True), ("phantom_ttt", False),
-        ("liars_dice", False), ("tic_tac_toe", False)):
+        ("liars_dice", True), ("liars_dice(dice_sides=8)", False),
+        ("tic_tac_toe", False)):
       self.assertEqual(
           small_game.small_tree(str(loading.load_game(name))) is not None,
           is_small, name)

@@ -282,7 +282,8 @@ class StorageTest(parameterized.TestCase):
     path = VERSION_0_1 / kind
     learner = ppsro.read_config(path)["learner"]
     config = ppsro.PPOConfig(**{
-        **learner, "hidden_sizes": tuple(learner["hidden_sizes"])})
+        **learner, "hidden_sizes": tuple(learner["hidden_sizes"]),
+        "warm_start": False})
     scheme = (ppsro.Rectified("relu") if kind == "enumerated"
               else ppsro.Pipeline(2))
     with ppsro.PipelinedOracle(

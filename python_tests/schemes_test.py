@@ -252,16 +252,11 @@ class OpeningsTest(parameterized.TestCase):
         [o.player for o in scheme.openings(draw(*drawn), uniform)], players)
 
   @parameterized.parameters(
-      # scheme, levels where batches are episodes and expectations
-      (schemes.Pipeline(), 4, 2), (schemes.Pipeline(3), 3, 3),
-      (schemes.Sequential(), 1, 1), (schemes.DCH(), 4, 4),
-      (schemes.NaiveParallel(), 4, 4), (schemes.NeuPL(), 16, 16))
-  def test_default_levels(self, scheme, of_episodes, of_expectations):
-    for expectations, levels in ((False, of_episodes), (True, of_expectations)):
-      found = scheme.completed(expectations)
-      self.assertIs(type(found), type(scheme))
-      self.assertEqual(found.num_levels, levels)
-      self.assertEqual(found.completed(not expectations), found)
+      (schemes.Pipeline(), 2), (schemes.Pipeline(3), 3),
+      (schemes.Sequential(), 1), (schemes.DCH(), 4),
+      (schemes.NaiveParallel(), 4), (schemes.NeuPL(), 16))
+  def test_default_levels(self, scheme, levels):
+    self.assertEqual(scheme.num_levels, levels)
 
   @parameterized.parameters(
       (lambda: schemes.Pipeline(0), "num_levels is 0"),

@@ -29,6 +29,8 @@ FLAGS = flags.FLAGS
 
 # The episodes of a default batch of version 0.1 on an enumerated game.
 _EPISODES_OF_0_1 = 2 ** 20
+# The levels of a pipeline of version 0.1.
+_LEVELS_OF_0_1 = 4
 # Where `config.json` has the value of a flag, if it is not by its own name.
 _PLACES = {**{flag: ("scheme_settings", field)
               for flag, field in common_flags.SCHEME_FIELDS.items()},
@@ -83,20 +85,26 @@ def adopt(path):
 
 
 def _flags_of_0_1(given, path):
-  """Returns the flags of a run of version 0.1, with a default that was another.
+  """Returns the flags of a run of version 0.1, with defaults that were others.
 
-  Its default batches of enumerated games were drawn, and all other defaults
-  that have changed since are those of drawn batches.
+  Its default batches of enumerated games were drawn, a pipeline had four
+  levels, and policies imitated; all other defaults that have changed since are
+  those of drawn batches.
 
   Args:
     given: the flags in its `config.json`.
     path: the run directory.
   """
+  given = {**given}
+  if given.get("scheme") == "pipeline" and given.get("num_levels") is None:
+    given["num_levels"] = _LEVELS_OF_0_1
+  if given.get("oracle") == "ppo":
+    given["warm_start"] = False
   is_exact = any(value == value for value in  # Of a sampled game all are nan.
                  ppsro.read_metrics(path)["nash_conv_frozen"])
   if given.get("episodes_per_batch") is None and is_exact and (
       given.get("oracle") in ("ppo", "dqn")):
-    return {**given, "episodes_per_batch": _EPISODES_OF_0_1}
+    given["episodes_per_batch"] = _EPISODES_OF_0_1
   return given
 
 

@@ -46,8 +46,8 @@ SCHEME_FIELDS = {"num_levels": "num_levels", "warmup_steps": "warmup_steps",
                   "rectify": "rectify", "dch_meta_solver": "meta_solver",
                   "anytime": "anytime"}
 LEARNER_FIELDS = {name: name for name in (
-    "tie_break", "episodes_per_batch", "policy_loss", "learning_rate",
-    "network", "hidden_sizes", "device")}
+    "tie_break", "episodes_per_batch", "policy_loss", "warm_start",
+    "learning_rate", "network", "hidden_sizes", "device")}
 # Of the learner of self-play alone.
 SELF_PLAY_FIELDS = {"magnet": "magnet", "magnet_updates": "magnet_updates",
                      "self_play_answer": "answer"}
@@ -137,9 +137,9 @@ def _define_details():
   flags.DEFINE_integer(
       "num_levels", None,
       "Policies of each player that train at once, usually 2 to 10; if not "
-      "given 4, or 2 for a pipeline whose batches are expectations, 16 for "
-      "neupl. Not for sequential and self_play, which train one, and "
-      "rectified, which trains one per supporter.")
+      "given 2 for pipeline, 4 for dch and naive, 16 for neupl. Not for "
+      "sequential and self_play, which train one, and rectified, which trains "
+      "one per supporter.")
   flags.DEFINE_integer(
       "warmup_steps", None,
       "Environment steps that a level of pipeline or dch trains before the "
@@ -176,6 +176,11 @@ def _define_details():
       "How a batch changes the policy of ppo. mirror: a mirror-descent step, "
       "the default for expectations; clipped: PPO's clipped surrogate, the "
       "default for batches of episodes.")
+  flags.DEFINE_boolean(
+      "warm_start", None,
+      "Whether a new policy of ppo begins as a copy of the one that the "
+      "meta-strategy of its own side plays most, where that is a network of "
+      "the same shape; true if not given on a sampled game.")
   flags.DEFINE_float(
       "learning_rate", None,
       "Of the learner's optimiser, at first; the learner's default if not "

@@ -169,8 +169,7 @@ _STREAMS = 2
 EPISODES_OF_0_1 = 2 ** 20
 # The fields of PPO that version 0.1 did not have, as it trained.
 _PPO_OF_0_1 = {"policy_loss": "clipped", "temperature": 1.0,
-               "advantage_clip": 3.0, "visit_exponent": 0.3,
-               "warm_start": False}
+               "advantage_clip": 3.0, "visit_exponent": 0.3}
 
 
 def of_ppo(config: Any, game: game_lib.Game) -> dict[str, Any]:
