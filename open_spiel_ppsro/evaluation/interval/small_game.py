@@ -31,8 +31,9 @@ from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import loading
 from open_spiel_ppsro.games import sequence_form
 
-# Games of more histories are walked. To enumerate liar's dice, which has 295,000,
-# takes 1.3 s on a fast machine, and to weigh 32 policies of a player there 1 s.
+# Games of more histories are walked. To enumerate liar's dice, which has
+# 295,000, takes 1.3 s on a fast machine, and to weigh 32 policies of a player
+# there 1 s.
 _MOST_HISTORIES = 400_000
 # The search stops so near to the best weights, as a share of exploitability.
 _RELATIVE_GAP = 1e-6
