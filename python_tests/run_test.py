@@ -226,7 +226,8 @@ class MeasuredRunTest(RunTestCase):
 
   @pytest.mark.slow
   def test_what_self_play_found_is_bounded_before_the_first_round(self):
-    summary = self.run_sampled(initial_policy="self_play", rounds=1)
+    summary = self.run_sampled(initial_policy="self_play",
+                               self_play_share=0.75, rounds=1)
     metrics = ppsro.read_metrics(self.run_path)
     self.assertEqual(metrics["exploitability_round"][0], 0)
     # So small a game is enumerated, so that both bounds are exact.
