@@ -368,7 +368,7 @@ class PipelineExampleTest(ExampleTestCase):
         "pipeline_psro_example", "--resume", "--num_levels=3",
         "--executor=serial", self.output_dir)
     self.assertEqual((code, lines), (2, []))
-    self.assertIn("num_levels is 4 there and 3 here", errors)
+    self.assertIn("num_levels is 2 there and 3 here", errors)
     rounds = run_directory.read_checkpoint(self.run_path)["solver"]["rounds"]
     runs = []
     for path, given in (("run", ["--resume"]), ("whole", arguments)):
