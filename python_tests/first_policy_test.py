@@ -31,6 +31,7 @@ from open_spiel_ppsro.games import open_game
 from open_spiel_ppsro.oracles import ppo
 from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.runs import first_policy
+from open_spiel_ppsro.runs import interval_watch
 import testing
 
 SMALL = ppo.PPOConfig(episodes_per_batch=64, hidden_sizes=(8,))
@@ -259,11 +260,12 @@ class FirstPolicyTest(parameterized.TestCase):
         evaluation_share=0, output_dir=self.path / "first",
         limits=ppsro.Limits(math.inf, max_rounds=4))
     begins_with = exploitability(ppsro.read_policy(found.path))
-    # The measurement ends after some round or other.
-    run = ppsro.run(
-        "kuhn_poker", config=SMALL, evaluation="sampled", exploiter_steps=0,
-        initial_policy=found.path, output_dir=self.path / "second",
-        limits=ppsro.Limits(math.inf, max_rounds=2))
+    # It ends after some round or other, or after the last one.
+    with mock.patch.object(interval_watch, "_LAST_SECONDS", 300.0):
+      run = ppsro.run(
+          "kuhn_poker", config=SMALL, evaluation="sampled", exploiter_steps=0,
+          initial_policy=found.path, output_dir=self.path / "second",
+          limits=ppsro.Limits(math.inf, max_rounds=2))
     self.assertLessEqual(run.answer_high, begins_with + 1e-5)
     self.assertAlmostEqual(
         exploitability(ppsro.read_policy(run.path)), run.answer_high, places=5)

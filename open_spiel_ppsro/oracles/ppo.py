@@ -490,10 +490,9 @@ class PPOLearner(learner_lib.Learner):
     """Makes the network one that sees `context` after every observation."""
     if context is None:
       return
-    num_features, *others = self._network.sizes
     self._network = networks.Network(
-        (num_features + len(context), *others), None, self._config.device,
-        name=self._network.name)
+        (self._simulator.num_features + len(context), *self._network.sizes[1:]),
+        None, self._config.device, name=self._network.name)
     self._optimizer = optimiser.Adam(self._network.parameters)
     self._context = torch.as_tensor(context, device=self._config.device)
 
