@@ -261,10 +261,9 @@ def begins_with_self_play(game: game_lib.Game) -> bool:
   until they are measured. On an enumerated game the rounds do it in less time.
   In dark hex a pure strategy of
   the first player nearly always wins: on the board of 3 x 3 rounds from random
-  play are at 0.095 after 60 s of a busy core, where self-play alone is at 0.54
-  after 20 s of it, so that it costs time and brings nothing. Not so in its
-  abrupt version: there self-play is at 0.18 after 110 s of a core, and rounds
-  from random play are at 0.24 after 145 s of one.
+  play are at 0.0007 after 60 s of a core, those that begin with self-play at
+  0.08. Not so in its abrupt version: there self-play is at 0.18 after 110 s of
+  a core, and rounds from random play are at 0.24 after 145 s of one.
 
   Args:
     game: a `GameTree` or a `StateGame`.
