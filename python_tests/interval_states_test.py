@@ -215,7 +215,8 @@ class BudgetTest(parameterized.TestCase):
   def test_a_pass_that_cost_no_nodes_is_followed_by_another(self):
     # pylint: disable=protected-access
     search = interval._Search(None, None, None, 10, 0.0)
-    quantity = interval._Quantity("respond", 0, 1, walk_lib.Bounds(-1.0, 1.0))
+    quantity = interval._Quantity(
+        "respond", 0, 1, walk_lib.Bounds(-1.0, 1.0), (10.0, 10.0))
     found = search._next(quantity, [math.inf, math.inf])
     self.assertBetween(found, 0, quantity.threshold / 2)
 

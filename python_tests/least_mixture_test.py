@@ -77,7 +77,14 @@ class MembersTest(parameterized.TestCase):
       found = interval.exploitability_interval(
           game, [(own, weights) for own in policies], seconds=None,
           threshold=threshold).best_responses[player]
-      np.testing.assert_allclose(bounds, found, atol=1e-6)
+      if walk.remembers_members:  # It prunes members, not their mixture.
+        exact = interval.exploitability_interval(
+            game, [(own, weights) for own in policies], seconds=None,
+        ).best_responses[player].low
+        self.assertBetween(exact, bounds.low - 1e-6, bounds.high + 1e-6)
+        self.assertEqual(bounds.width < 1e-9, threshold == 0)
+      else:
+        np.testing.assert_allclose(bounds, found, atol=1e-6)
       self.assertAlmostEqual(weights @ members, bounds.low, places=5)
       for member, value in enumerate(members):  # No response gets more.
         alone = [(own, np.eye(3)[member]) for own in policies]
@@ -155,6 +162,20 @@ class LeastMixtureTest(parameterized.TestCase):
     self.assertEqual([one.threshold for one in found], [0.0, 0.0])
     self.assertGreater(upper, expected.upper - 1e-9)
     self.assertLess(upper - expected.upper, 0.2 * (uniform - expected.upper))
+
+  def test_weights_of_dice_may_be_better_though_bounds_are_wide(self):
+    self.enter_context(without_trees())
+    game, policies = make_networks("liars_dice(dice_sides=4)", 5, 3.0)
+    for player in range(2):
+      found = least_mixture.least_mixture(game, policies, player, 0.03)
+      self.assertGreater(found.threshold, 0)
+      self.assertLess(found.bounds.low, found.first.low)
+      self.assertLess(found.bounds.high, found.first.high)
+      exact = interval.exploitability_interval(
+          game, [(own, found.weights) for own in policies], seconds=None,
+      ).best_responses[1 - player].low
+      self.assertBetween(exact, found.bounds.low - 1e-6,
+                         found.bounds.high + 1e-6)
 
   @parameterized.product(start=(None, [0.2, 0.3, 0.5]), has_tree=(True, False))
   def test_a_mixed_policy_has_one_weight(self, start, has_tree):

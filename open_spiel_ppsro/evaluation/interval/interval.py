@@ -39,16 +39,11 @@ from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.games import loading
 from open_spiel_ppsro.games import phantom_board
 
-# The threshold of the first pass; a fraction of a second on most games.
-_FIRST_THRESHOLD = 0.1
 # A threshold is lowered at most by this factor at once: what a pass costs is
 # known only from those before it.
 _LARGEST_STEP = 30.0
 # A smaller step is not worth a pass.
 _SMALLEST_STEP = 2.0
-# So many times as much as the pass before it a pass costs whose threshold is
-# ten times lower, before two passes have been measured.
-_GROWTH_PER_DECADE = 10.0
 # A pass with a lower threshold costs more, whatever was measured.
 _LEAST_GROWTH = 1.1
 # Of what is left of the budget, a pass is planned to take so much.
@@ -140,7 +135,8 @@ def exploitability_interval(
   is_constant_sum = game.get_type().utility in (
       pyspiel.GameType.Utility.ZERO_SUM, pyspiel.GameType.Utility.CONSTANT_SUM)
   quantities = [
-      _Quantity(method, player, walk.num_parts, anything)
+      _Quantity(method, player, walk.num_parts, anything,
+                (walk.growth_per_decade,) * 2)
       for method in (("respond",) if is_constant_sum else ("respond", "expect"))
       for player in range(2)]
   with _Crew(walk, game, seats, executor) as crew:
@@ -313,19 +309,19 @@ class _Quantity:
     player: whose it is.
     num_parts: how many calls bound it together.
     bounds: what is known.
+    growth: how many times as much a pass costs whose threshold is ten times
+      lower, in nodes and in seconds; guessed, before there are two passes.
     threshold: of the last pass.
     cost: of the last pass, in nodes and in seconds of wall clock.
-    growth: how many times as much a pass costs whose threshold is ten times
-      lower, in nodes and in seconds.
     leader: the part that had the best lower bound in the last pass.
   """
   method: str
   player: int
   num_parts: int
   bounds: walk_lib.Bounds
+  growth: tuple[float, float]
   threshold: float = 1.0
   cost: tuple[float, float] = (0.0, 0.0)
-  growth: tuple[float, float] = (_GROWTH_PER_DECADE, _GROWTH_PER_DECADE)
   leader: int | None = None
 
   @property
@@ -380,7 +376,7 @@ class _Search:
     first = self._lowest
     if min(self._left()) < math.inf and not self._has_room_for_exact(
         quantities):
-      first = max(first, _FIRST_THRESHOLD)
+      first = max(first, self._walk.first_threshold)
     plan = {index: first for index in range(len(quantities))}
     while plan and self._pass(quantities, plan):
       plan = self._plan(quantities)

@@ -60,6 +60,10 @@ _MOST_RESPONSES = 24
 _STEP = 0.1
 _WALKS = 6
 _FEWEST_WALKS = 4
+# Where members are remembered, walks at a threshold after the first one cost
+# about this share of it. Higher thresholds than this one teach nothing there.
+_SHARE_OF_REMEMBERED = 0.25
+_FIRST_OF_REMEMBERED = 1e-2
 # Bounds that are as far apart as this, as a share of the spread of returns, say
 # nothing about weights. Then the next threshold is tried while this many walks
 # fit, because otherwise all of them are for nothing.
@@ -142,7 +146,7 @@ def least_mixture(game: pyspiel.Game, policies: Sequence[Sequence],
     lower = max(lower, float((weights @ payoffs).max()))
     if best_bounds.low - lower <= _RELATIVE_GAP * (first.high - lower):
       break  # What the walks leave open no other weights can close.
-    if lower + narrowest >= first.low:
+    if lower + (0 if search.remembers else narrowest) >= first.low:
       break  # Nothing can be certain to be better: bounds are too wide.
     spread = _SPREAD / len(cuts)
     weights = (1 - spread) * weights + spread * equal
@@ -162,8 +166,10 @@ def least_mixture(game: pyspiel.Game, policies: Sequence[Sequence],
       if bounds.high < best_bounds.high:
         best, best_bounds = played, bounds
   # The bounds of a mixture are the wider, the more policies it mixes; so a
-  # lower upper bound alone does not say that it is better.
-  if best_bounds.high > first.low:
+  # lower upper bound alone does not say that it is better. Where members are
+  # pruned apart, their mixtures have bounds of the same kind.
+  if best_bounds.low >= first.low or (
+      not search.remembers and best_bounds.high > first.low):
     best, best_bounds = first_weights, first
   return LeastMixture(best, best_bounds, first, search.threshold, search.nodes)
 
@@ -174,6 +180,7 @@ class _Search:
   Attributes:
     threshold: of the walks.
     nodes: how many these have visited.
+    remembers: whether they remember members; see `walk.Walk`.
   """
 
   def __init__(self, game, members, shares, other, player, seconds, deadline):
@@ -196,6 +203,7 @@ class _Search:
     pyspiel_game = getattr(game, "game", game)
     self._walk = interval.make_walk(pyspiel_game,
                                     seat_policy.seat_policies(game, seats))
+    self.remembers = self._walk.remembers_members
     self._max_nodes = seconds * self._walk.nodes_per_second
     self._useless = _USELESS_WIDTH * (
         pyspiel_game.max_utility() - pyspiel_game.min_utility())
@@ -233,10 +241,15 @@ class _Search:
       The answer of `respond` at that threshold; None if there is no room for
       one at the first.
     """
-    found, cost, growth = None, 0, 1 / _STEP
+    found, cost, growth = None, 0, self._walk.growth_per_decade
+    further = 1.0
+    if self.remembers:
+      further, self.threshold = (_SHARE_OF_REMEMBERED,
+                                 _FIRST_OF_REMEMBERED / _STEP)
     wanted, fewest = _FEWEST_WALKS_AT_ALL, _FEWEST_WALKS_AT_ALL
     while found is None or (self.threshold > 0 and (
-        wanted * math.sqrt(growth) * cost <= self._max_nodes - self.nodes)):
+        (1 + (wanted - 1) * further) * math.sqrt(growth) * cost
+        <= self._max_nodes - self.nodes)):
       lower_one = self.threshold * _STEP
       # What is exact for one mixture may not be so for the next.
       if lower_one < _LOWEST_THRESHOLD or (found and not found[0].width):
@@ -247,7 +260,7 @@ class _Search:
       except budget_lib.OutOfBudget:
         break
       last, cost = cost, max(1, self.nodes - before)
-      if last and fewest * cost > self._max_nodes - self.nodes:
+      if last and fewest * further * cost > self._max_nodes - self.nodes:
         break  # It costs more than was guessed; the higher one has to do.
       if last:
         growth = min(max(1.0, cost / last), 1 / _STEP)

@@ -22,6 +22,7 @@ the best response comes up the same way, for all of its own.
 """
 
 from collections.abc import Sequence
+import dataclasses
 import itertools
 import math
 import time
@@ -42,6 +43,10 @@ _MOST_NUMBERS = 32_000_000
 _ROWS_AT_ONCE = 100_000
 # So many rows are asked to tell how long all of them will take: milliseconds.
 _TIMED_ROWS = 1_000
+# What is remembered of a mixture's members may have so many numbers, 512 MB.
+_MOST_REMEMBERED = 128_000_000
+# To mix these and respond takes as long as so many nodes for each public state.
+_NODES_OF_SET = 0.5
 # The answers of small networks take all but a fifth of the time.
 _OTHER_WORK = 1.25
 
@@ -60,9 +65,27 @@ def _num_hands(game):
                    parameters["numdice"])
 
 
+@dataclasses.dataclass(frozen=True)
+class _Member:
+  """What `_go_down` finds for a member alone, where there is something.
+
+  Attributes:
+    sets: int `[n]`, the public states.
+    calls: float32 `[n, H]`.
+    lost: float `[n]`.
+  """
+  sets: np.ndarray
+  calls: np.ndarray
+  lost: np.ndarray
+
+
 class DiceWalk(walk.Walk):
   """Best responses on the public tree, to mixtures of functions."""
 
+  # A pass at a higher threshold takes as long, and says little.
+  first_threshold = 1e-3
+  growth_per_decade = 2.5
+  remembers_members = True
   nodes_per_second = 3e5
 
   def __init__(self, game: pyspiel.Game,
@@ -89,12 +112,16 @@ class DiceWalk(walk.Walk):
          for hand in self._hands] for player in range(2)]).astype(np.float32)
     self._first_bid_feature = self._find_bids(game)
     self._payoffs = self._call_payoffs(game)
+    # By player: the threshold of `_walked_members`, and what it found.
+    self._walked: dict[int, tuple[float, list[_Member]]] = {}
     self._size = np.zeros(2 ** self._num_bids, np.int8)
     for bid in range(self._num_bids):
       self._size[1 << bid:2 << bid] = self._size[:1 << bid] + 1
 
   def respond(self, player, part, threshold, budget):
-    calls, lost = self._go_down(player, threshold, budget)
+    calls, lost = self._go_down(
+        player, threshold, budget,
+        dict(enumerate(self.seats[1 - player].probabilities)))
     bounds = [self._come_up(player, calls, -lost)]
     if lost.any():
       bounds.append(self._come_up(player, calls, lost))
@@ -102,18 +129,40 @@ class DiceWalk(walk.Walk):
                      budget.nodes, budget.seconds)
 
   def respond_to_members(self, player, threshold, budget):
-    probabilities = self.seats[1 - player].probabilities
-    if len(probabilities) * len(self._size) * len(self._hands) > _MOST_NUMBERS:
-      raise budget_lib.OutOfBudget  # The arrays of all members are too large.
-    found = [self._go_down(player, threshold, budget, [member])
-             for member in range(len(probabilities))]
-    calls, lost = (np.sum(arrays, axis=0) for arrays in zip(*found))
-    bounds = walk.Bounds(self._come_up(player, calls, -lost),
+    seat = self.seats[1 - player]
+    members = self._walked_members(1 - player, threshold, budget)
+    budget.spend(round(_NODES_OF_SET * len(self._size)))
+    calls = np.zeros((len(self._size), len(self._hands)))
+    lost = np.zeros(len(calls))
+    for probability, member in zip(seat.probabilities, members):
+      calls[member.sets] += probability * member.calls
+      lost[member.sets] += probability * member.lost
+    chosen = np.full(calls.shape, -1, np.int8)
+    bounds = walk.Bounds(self._come_up(player, calls, -lost, chosen),
                          self._come_up(player, calls, lost))
-    chosen = self._choices(player, calls, -lost)
-    return bounds, self.seats[1 - player].per_unit(np.array([
-        self._come_up(player, own, -own_lost, chosen)
-        for own, own_lost in found]))
+    reached, calls_count = self._played(player, chosen)
+    return bounds, np.array([
+        (np.where(calls_count[member.sets], member.calls, 0)
+         - np.where(reached[member.sets], member.lost[:, None], 0)
+         ).sum(axis=0) @ self._prior for member in members])
+
+  def _walked_members(self, player, threshold, budget):
+    """Returns a `_Member` for each of a player's members, as if it were alone.
+
+    So the same serve for all mixtures of them.
+    """
+    if self._walked.get(player, (None,))[0] != threshold:
+      self._walked.pop(player, None)
+      walked: list[_Member] = []
+      for member in range(len(self.seats[player].probabilities)):
+        calls, lost = self._go_down(1 - player, threshold, budget,
+                                    {member: 1.0})
+        sets = np.flatnonzero(calls.any(axis=1) | (lost > 0))
+        walked.append(_Member(sets, calls[sets].astype(np.float32), lost[sets]))
+        if sum(one.calls.size for one in walked) > _MOST_REMEMBERED:
+          raise budget_lib.OutOfBudget
+      self._walked[player] = threshold, walked
+    return self._walked[player][1]
 
   def exact_cost(self, player):
     opponent = 1 - player
@@ -160,24 +209,25 @@ class DiceWalk(walk.Walk):
     return payoffs
 
   def _sets(self, highest):
-    """Returns the slice of the public states with a highest bid, -1 for none.
-
-    The sets that have the higher bid `b` too lie `2 ** b` further.
-    """
+    """Returns the slice of public states with a highest bid, -1 for none."""
     return slice(0, 1) if highest < 0 else slice(1 << highest, 2 << highest)
+
+  def _with_bid(self, sets, bid):
+    """Returns the slice of the same public states after a higher bid."""
+    return slice(sets.start + (1 << bid), sets.stop + (1 << bid))
 
   def _decides(self, sets, player):
     """Returns bool `[n]`, at which public states a player decides."""
     return self._size[sets] % 2 == player
 
-  def _go_down(self, player, threshold, budget, members=None):
+  def _go_down(self, player, threshold, budget, members):
     """Returns what calling is worth, and what was pruned, by public state.
 
     Args:
       player: who responds.
       threshold: a member's plan for a set and a hand is followed above it.
       budget: what it may cost.
-      members: of the mixture, those that count; None for all.
+      members: those who play, and their probabilities.
 
     Returns:
       Float `[S, H]`: if a call follows a set, the responder's return with each
@@ -185,39 +235,46 @@ class DiceWalk(walk.Walk):
       where the responder decides, if it calls; where the other one does, as
       often as it calls. And float `[S]`, the weight of what was pruned.
     """
-    opponent = self.seats[1 - player]
     calls = np.zeros((len(self._size), len(self._hands)))
     lost = np.zeros(len(calls))
-    for member, probability in enumerate(opponent.probabilities):
-      if members is not None and member not in members:
-        continue
-      plan = np.zeros_like(calls)
-      plan[0] = probability
+    for member, probability in members.items():
+      # By highest bid: sets that are reached, and the plan for them, `[n, H]`.
+      reached: list[list[tuple[np.ndarray, np.ndarray]]] = [
+          [] for _ in range(self._num_bids + 1)]
+      reached[-1].append((np.zeros(1, int), np.full(
+          (1, len(self._hands)), probability)))
       for highest in range(-1, self._num_bids):
-        sets = self._sets(highest)
-        sets = sets.start + np.flatnonzero(plan[sets].any(axis=1))
-        is_mine = self._decides(sets, player)
+        if not reached[highest]:
+          continue
+        sets, plan = map(np.concatenate, zip(*reached[highest]))
+        reached[highest] = []
+        goes_on = (plan > threshold).any(axis=1)
+        lost[sets[~goes_on]] += plan[~goes_on] @ self._prior
+        sets, plan = sets[goes_on], plan[goes_on]
+        is_mine = self._size[sets] % 2 == player
         mine, theirs = sets[is_mine], sets[~is_mine]
+        own = plan[is_mine]
+        if highest >= 0:  # Nobody can call before there is a bid.
+          calls[mine] -= (own * self._prior) @ self._payoffs[highest]
         for bid in range(highest + 1, self._num_bids):
-          plan[mine + (1 << bid)] = plan[mine]
-        own = plan[theirs]
+          reached[bid].append((mine + (1 << bid), own))
+        own = plan[~is_mine]
         followed = own > threshold
         lost[theirs] += np.where(followed, 0, own) @ self._prior
-        called = np.zeros_like(own)
+        further = np.zeros((self._num_bids - highest, *own.shape))
         at, hands = np.nonzero(followed)
         for first in range(0, len(at), _ROWS_AT_ONCE):
           rows = at[first:first + _ROWS_AT_ONCE]
           held = hands[first:first + _ROWS_AT_ONCE]
           budget.spend(len(rows))
-          further = own[rows, held, None] * self._answers(
-              1 - player, member, theirs[rows], held, highest)
-          for bid in range(highest + 1, self._num_bids):
-            plan[theirs[rows] + (1 << bid), held] = further[:, bid]
-          called[rows, held] = further[:, -1]
-        if highest >= 0:  # Nobody can call before there is a bid.
-          payoffs = self._payoffs[highest]
-          calls[mine] -= (plan[mine] * self._prior) @ payoffs
-          calls[theirs] += (called * self._prior) @ payoffs.T
+          further[:, rows, held] = own[rows, held] * self._answers(
+              1 - player, member, theirs[rows], held, highest
+              )[:, highest + 1:].T
+        for bid in range(highest + 1, self._num_bids):
+          reached[bid].append((theirs + (1 << bid), further[bid - highest - 1]))
+        if highest >= 0:
+          calls[theirs] += (further[-1] * self._prior) @ self._payoffs[
+              highest].T
     return calls, lost
 
   def _answers(self, player, member, sets, hands, highest):
@@ -232,43 +289,44 @@ class DiceWalk(walk.Walk):
     return self.seats[player].member_probabilities(member, observations, mask)
 
   def _come_up(self, player, calls, pruned, chosen=None):
-    """Returns the value of a best response, or of a given one.
+    """Returns the value of a best response.
 
     Args:
       player: who responds.
       calls: of `_go_down`.
       pruned: float `[S]`, what the pruned play is worth.
-      chosen: what `_choices` returned; None for a best response.
+      chosen: int8 `[S, H]`, is given the bid that is best, -1 to call; None if
+        nobody wants to know.
     """
     values = calls.copy()
     for highest in reversed(range(-1, self._num_bids)):
       sets = self._sets(highest)
-      options, total = self._options(values, calls, pruned, highest)
-      best = (options.max(axis=0) if chosen is None else
-              np.take_along_axis(options, chosen[sets][None], axis=0)[0])
-      values[sets] = np.where(self._decides(sets, player)[:, None], best, total)
+      # Nobody can call before there is a bid.
+      best = calls[sets].copy() if highest >= 0 else np.full_like(
+          calls[sets], -np.inf)
+      total = calls[sets].copy()
+      for bid in range(highest + 1, self._num_bids):
+        further = values[self._with_bid(sets, bid)]
+        total += further
+        if chosen is not None:
+          chosen[sets][further > best] = bid
+        np.maximum(best, further, out=best)
+      values[sets] = pruned[sets, None] + np.where(
+          self._decides(sets, player)[:, None], best, total)
     return float(values[0] @ self._prior)
 
-  def _choices(self, player, calls, pruned):
-    """Returns int `[S, H]`, which of `_options` is best; see `_come_up`."""
-    values, chosen = calls.copy(), np.zeros(calls.shape, np.int64)
-    for highest in reversed(range(-1, self._num_bids)):
-      sets = self._sets(highest)
-      options, total = self._options(values, calls, pruned, highest)
-      chosen[sets] = options.argmax(axis=0)
-      values[sets] = np.where(self._decides(sets, player)[:, None],
-                              options.max(axis=0), total)
-    return chosen
+  def _played(self, player, chosen):
+    """Returns bool `[S, H]` twice, of a response that bids as chosen.
 
-  def _options(self, values, calls, pruned, highest):
-    """Returns `[n, U, H]`, the value of each action, and `[U, H]`, of all.
-
-    The first action is to call, which nobody can before there is a bid.
+    Where it may come to by its own bids, and where `calls` count for it.
     """
-    sets = self._sets(highest)
-    options = [calls[sets] if highest >= 0
-               else np.full_like(calls[sets], -np.inf)]
-    options += [values[sets.start + (1 << bid):sets.stop + (1 << bid)]
-                for bid in range(highest + 1, self._num_bids)]
-    total = calls[sets] + pruned[sets, None] + sum(options[1:])
-    return np.stack(options), total
+    reached, calls_count = np.zeros((2, *chosen.shape), bool)
+    reached[0] = True
+    for highest in range(-1, self._num_bids):
+      sets = self._sets(highest)
+      is_theirs = ~self._decides(sets, player)[:, None]
+      for bid in range(highest + 1, self._num_bids):
+        reached[self._with_bid(sets, bid)] = reached[sets] & (
+            is_theirs | (chosen[sets] == bid))
+      calls_count[sets] = reached[sets] & (is_theirs | (chosen[sets] < 0))
+    return reached, calls_count

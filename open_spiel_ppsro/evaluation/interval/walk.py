@@ -80,6 +80,12 @@ class Walk(abc.ABC):
       of the same best response has this lower bound at the only information
       state at which the responder first decides. What is not better need not be
       walked; the part's lower bound is then the floor.
+    first_threshold: passes whose thresholds fall begin with it.
+    growth_per_decade: about so many times as much a pass costs whose threshold
+      is ten times lower.
+    remembers_members: whether `respond_to_members` prunes what a member alone
+      plays no more often than the threshold, whatever its probability. Then
+      walks at the same threshold but the first one cost little.
     nodes_per_second: about so many nodes are visited by `respond_to_members`
       with a mixture of 20 networks, on one idle core; for budgets that no clock
       decides.
@@ -87,6 +93,9 @@ class Walk(abc.ABC):
 
   num_parts = 1
   takes_floor = False
+  first_threshold = 0.1
+  growth_per_decade = 10.0
+  remembers_members = False
   nodes_per_second = 3e4
 
   def __init__(self, seats: Sequence[seat_policy.SeatPolicy]):
@@ -136,7 +145,7 @@ class Walk(abc.ABC):
 
     Args:
       player: who responds.
-      threshold: see `respond`.
+      threshold: see `respond`, and `remembers_members`.
       budget: see there.
 
     Returns:
