@@ -20,6 +20,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
 
+from open_spiel_ppsro.games import dice
 from open_spiel_ppsro.games import phantom_board
 from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.games import state_game
@@ -31,8 +32,13 @@ BOARDS = (
     "phantom_ttt", "phantom_ttt(gameversion=abrupt)",
     "dark_hex(board_size=3)", "dark_hex(board_size=3,gameversion=adh)",
     "dark_hex(num_rows=2,num_cols=4)", "dark_hex(board_size=4)")
+DICE = (
+    "liars_dice", "liars_dice(bidding_rule=reset-quantity)",
+    "liars_dice(dice_sides=3)", "liars_dice(numdice=2,dice_sides=5)",
+    "liars_dice(numdice=3,dice_sides=2)")
 OTHERS = (
-    "kuhn_poker", "leduc_poker", "liars_dice", "phantom_ttt_ir",
+    "kuhn_poker", "leduc_poker", "liars_dice_ir", "phantom_ttt_ir",
+    "liars_dice(numdice=6,dice_sides=6)",
     "phantom_ttt(obstype=reveal-numturns)", "dark_hex(board_size=5)")
 
 
@@ -48,21 +54,35 @@ class EpisodeStatesTest(parameterized.TestCase):
 
   @parameterized.product(name=BOARDS, symmetric=(False, True))
   def test_boards_are_as_pyspiel_bit_for_bit(self, name, symmetric):
+    self._check(name, symmetric, episode_states.BoardStates)
+
+  @parameterized.product(name=DICE, symmetric=(False, True),
+                         known_events=(None, 1, 9))
+  def test_dice_are_as_pyspiel_bit_for_bit(self, name, symmetric, known_events):
+    self._check(name, symmetric, episode_states.DiceStates, known_events)
+
+  def _check(self, name, symmetric, states_class, known_events=None):
     game = state_game.state_game(name)
     if symmetric:
       game = seat_symmetry.symmetrise(game)
     assignment = np.random.default_rng(1).integers(0, 2, (2, 300))
+    chance = known_events and np.random.default_rng(3).random(
+        (300, known_events))
 
     def play():
+      rng = np.random.default_rng(2)
       returns, steps, decisions = play_lib.play(
-          game, [lopsided, sampled.UniformPolicy()], assignment,
-          np.random.default_rng(2), recorded=1)
-      return [returns, steps, *vars(decisions).values()]
+          game, [lopsided, sampled.UniformPolicy()], assignment, rng,
+          chance, recorded=1)
+      return [returns, steps, *vars(decisions).values(), rng.random()]
 
     states = episode_states.make_states(game, 1, np.random.default_rng(0))
-    self.assertIsInstance(states, episode_states.BoardStates)
+    self.assertIsInstance(states, states_class)
     found = play()
-    with mock.patch.object(phantom_board, "of_string", return_value=None):
+    with mock.patch.multiple(episode_states, phantom_board=mock.DEFAULT,
+                             dice=mock.DEFAULT) as rules:
+      for module in rules.values():
+        module.of_string.return_value = None
       expected = play()
     for ours, theirs in zip(found, expected):
       np.testing.assert_array_equal(ours, theirs)
@@ -70,8 +90,9 @@ class EpisodeStatesTest(parameterized.TestCase):
     self.assertGreater(len(np.unique(found[0])), 1)  # Not all games end alike.
 
   @parameterized.parameters(*OTHERS)
-  def test_other_games_are_not_boards(self, name):
+  def test_other_games_are_on_states(self, name):
     self.assertIsNone(phantom_board.of_string(name))
+    self.assertIsNone(dice.of_string(name))
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@
 """Episode states: where many episodes of a `StateGame` are, all at once.
 
 Any game is played on the states of pyspiel, one for each episode. The phantom
-games are played on arrays, a move of all episodes at a time. What is seen and
-what happens is the same, bit for bit.
+games and liar's dice are played on arrays, a move of all episodes at a time.
+What is seen and what happens is the same, bit for bit.
 """
 
 import abc
@@ -26,6 +26,7 @@ import itertools
 import numpy as np
 import pyspiel
 
+from open_spiel_ppsro.games import dice
 from open_spiel_ppsro.games import phantom_board
 from open_spiel_ppsro.games import state_game
 
@@ -86,6 +87,9 @@ def make_states(game: state_game.StateGame, num_episodes: int,
   board = phantom_board.of_string(str(game.game))
   if board is not None:
     return BoardStates(board, num_episodes)
+  rules = dice.of_string(str(game.game))
+  if rules is not None:
+    return DiceStates(rules, num_episodes, rng, chance)
   return GameStates(game, num_episodes, rng, chance)
 
 
@@ -231,6 +235,80 @@ class BoardStates(EpisodeStates):
       self._mover[episodes] = 1 - players
     else:
       self._mover[episodes] = np.where(is_free, 1 - players, players)
+
+  def returns(self) -> np.ndarray:
+    return self._returns
+
+
+class DiceStates(EpisodeStates):
+  """The states of liar's dice."""
+
+  def __init__(self, rules: dice.Dice, num_episodes: int,
+               rng: np.random.Generator, chance: np.ndarray | None):
+    """Rolls the dice.
+
+    Args:
+      rules: of the game.
+      num_episodes: E.
+      rng: see `make_states`.
+      chance: see there.
+    """
+    self._rules = rules
+    num_known = 0 if chance is None else min(
+        chance.shape[1], 2 * rules.num_dice)
+    uniform = rng.random((num_episodes, 2 * rules.num_dice - num_known))
+    if chance is not None:
+      uniform = np.concatenate([chance[:, :num_known], uniform], axis=1)
+    self._hands = self._hands_of(uniform)
+    self._bids = np.zeros((num_episodes, rules.num_bids), np.float32)
+    self._highest = np.full(num_episodes, -1)
+    self._mover = np.zeros(num_episodes, int)
+    self._alive = np.arange(num_episodes)
+    self._has_ended = np.zeros(num_episodes, bool)
+    self._returns = np.zeros((2, num_episodes))
+
+  def _hands_of(self, uniform):
+    """Returns int `[2, E]`, the numbers of the hands; see `apply_chance`."""
+    rules, left = self._rules, uniform.copy()
+    sides = np.zeros(uniform.shape, int)
+    for _ in range(rules.num_sides - 1):
+      left -= 1 / rules.num_sides
+      sides += left >= 0
+    sides = np.sort(sides.reshape(-1, 2, rules.num_dice), axis=2)
+    # Ascending sides, read as a number: those of hands are in their order.
+    places = rules.num_sides ** np.arange(rules.num_dice)[::-1]
+    return np.searchsorted(np.array(rules.hands) @ places, sides @ places).T
+
+  def to_move(self) -> tuple[np.ndarray, np.ndarray]:
+    self._alive = self._alive[~self._has_ended[self._alive]]
+    return self._alive, self._mover[self._alive]
+
+  def observe(self, episodes: np.ndarray, players: np.ndarray
+              ) -> tuple[np.ndarray, np.ndarray]:
+    rules, first = self._rules, self._rules.first_bid_feature
+    seen = rules.features[players, self._hands[players, episodes]]
+    seen[:, first:first + rules.num_bids] = self._bids[episodes]
+    return seen, rules.legal_actions_mask(self._highest[episodes])
+
+  def returns_so_far(self, episodes: np.ndarray,
+                     players: np.ndarray) -> np.ndarray:
+    return np.zeros(len(episodes))  # All rewards come at the end.
+
+  def apply(self, episodes: np.ndarray, actions: np.ndarray) -> None:
+    players = self._mover[episodes]
+    is_call = actions == self._rules.num_bids
+    called, callers = episodes[is_call], players[is_call]
+    bidders = 1 - callers
+    payoffs = self._rules.payoffs[
+        self._highest[called], self._hands[bidders, called],
+        self._hands[callers, called]]
+    self._returns[bidders, called] = payoffs
+    self._returns[callers, called] = -payoffs
+    self._has_ended[called] = True
+    bid, bids = episodes[~is_call], actions[~is_call]
+    self._bids[bid, bids] = 1
+    self._highest[bid] = bids
+    self._mover[episodes] = 1 - players
 
   def returns(self) -> np.ndarray:
     return self._returns

@@ -23,8 +23,6 @@ the best response comes up the same way, for all of its own.
 
 from collections.abc import Sequence
 import dataclasses
-import itertools
-import math
 import time
 
 import numpy as np
@@ -33,8 +31,8 @@ import pyspiel
 from open_spiel_ppsro.evaluation.interval import budget as budget_lib
 from open_spiel_ppsro.evaluation.interval import seat_policy
 from open_spiel_ppsro.evaluation.interval import walk
+from open_spiel_ppsro.games import dice
 
-_NAME = "liars_dice"
 # A walk holds some arrays of one float64 per public state and hand. One of
 # them may have so many numbers, 256 MB; numdice=2 and dice_sides=5 has 16
 # million.
@@ -53,16 +51,9 @@ _OTHER_WORK = 1.25
 
 def applies(game: pyspiel.Game) -> bool:
   """Returns whether a game is liar's dice for two, and not too large."""
-  if game.get_type().short_name != _NAME or game.num_players() != 2:
-    return False
-  num_bids = game.num_distinct_actions() - 1
-  return 2 ** num_bids * _num_hands(game) <= _MOST_NUMBERS
-
-
-def _num_hands(game):
-  parameters = game.get_parameters()
-  return math.comb(parameters["numdice"] + parameters["dice_sides"] - 1,
-                   parameters["numdice"])
+  rules = dice.of_string(str(game))
+  return rules is not None and (
+      2 ** rules.num_bids * len(rules.hands) <= _MOST_NUMBERS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,22 +87,12 @@ class DiceWalk(walk.Walk):
       game: one that `applies`.
       seats: what both players play.
     """
-    parameters = game.get_parameters()
-    num_dice, sides = parameters["numdice"], parameters["dice_sides"]
     super().__init__(seats)
-    # The last action is to call the other a liar.
-    self._num_bids = game.num_distinct_actions() - 1
-    self._hands = list(itertools.combinations_with_replacement(
-        range(sides), num_dice))
-    self._prior = np.array([
-        math.factorial(num_dice) / math.prod(
-            math.factorial(hand.count(face)) for face in set(hand))
-        for hand in self._hands]) / sides ** num_dice
-    self._hand_features = np.stack([
-        [self._dealt(game, hand, player).information_state_tensor(player)
-         for hand in self._hands] for player in range(2)]).astype(np.float32)
-    self._first_bid_feature = self._find_bids(game)
-    self._payoffs = self._call_payoffs(game)
+    rules = dice.of_string(str(game))
+    assert rules is not None
+    self._rules = rules
+    self._num_bids, self._hands = rules.num_bids, rules.hands
+    self._prior, self._payoffs = rules.chances, rules.payoffs
     # By player: the threshold of `_walked_members`, and what it found.
     self._walked: dict[int, tuple[float, list[_Member]]] = {}
     self._size = np.zeros(2 ** self._num_bids, np.int8)
@@ -174,39 +155,6 @@ class DiceWalk(walk.Walk):
                     np.zeros(_TIMED_ROWS, int), -1)
     seconds = (time.perf_counter() - start) * rows / _TIMED_ROWS
     return rows * len(members), _OTHER_WORK * seconds
-
-  def _dealt(self, game, hand, player):
-    """Returns the state in which a player has a hand, the other any."""
-    state = game.new_initial_state()
-    for seat in range(2):
-      for die in hand if seat == player else self._hands[0]:
-        state.apply_action(die)
-    return state
-
-  def _find_bids(self, game):
-    """Returns where in a tensor the bids begin, in their order."""
-    state = self._dealt(game, self._hands[0], 0)
-    before = np.array(state.information_state_tensor(0))
-    state.apply_action(0)
-    return int(np.flatnonzero(
-        np.array(state.information_state_tensor(0)) != before)[0])
-
-  def _call_payoffs(self, game):
-    """Returns `[bids, H, H]`: the bidder's return when its bid is called.
-
-    The second index is the bidder's hand, the third the caller's.
-    """
-    payoffs = np.zeros((self._num_bids, len(self._hands), len(self._hands)))
-    for (mine, hand), (theirs, other) in itertools.product(
-        enumerate(self._hands), repeat=2):
-      dealt = game.new_initial_state()
-      for die in hand + other:
-        dealt.apply_action(die)
-      for bid in range(self._num_bids):
-        state = dealt.child(bid)
-        state.apply_action(self._num_bids)
-        payoffs[bid, mine, theirs] = state.player_return(0)
-    return payoffs
 
   def _sets(self, highest):
     """Returns the slice of public states with a highest bid, -1 for none."""
@@ -279,13 +227,13 @@ class DiceWalk(walk.Walk):
 
   def _answers(self, player, member, sets, hands, highest):
     """Returns `[U, A]`, what a member plays at sets with the same top bid."""
-    observations = self._hand_features[player][hands]
-    first = self._first_bid_feature
+    observations = self._rules.features[player][hands]
+    first = self._rules.first_bid_feature
     observations[:, first:first + self._num_bids] = (
         sets[:, None] >> np.arange(self._num_bids)) & 1
-    mask = np.zeros((len(sets), self._num_bids + 1), bool)
-    mask[:, highest + 1:] = True
-    mask[:, -1] = highest >= 0
+    mask = np.broadcast_to(
+        self._rules.legal_actions_mask(np.array([highest])),
+        (len(sets), self._num_bids + 1))
     return self.seats[player].member_probabilities(member, observations, mask)
 
   def _come_up(self, player, calls, pruned, chosen=None):
