@@ -31,8 +31,10 @@ from open_spiel.python import policy as openspiel_policy
 from open_spiel_ppsro import population as population_lib
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro.evaluation.interval import least_mixture
+from open_spiel_ppsro.evaluation.interval import small_game
 from open_spiel_ppsro.evaluation.interval import walk as walk_lib
 from open_spiel_ppsro.executors import executor as executor_lib
+from open_spiel_ppsro.games import dice
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import phantom_board
 from open_spiel_ppsro.games import seat_symmetry
@@ -52,17 +54,18 @@ from open_spiel_ppsro.runs import limits as limits_lib
 # Names that a user gives in place of a directory.
 UNIFORM = "uniform"
 SELF_PLAY = "self_play"
-# The share of a run that is self-play, unless the user says: on games that are
-# played on arrays, on pyspiel states, and on enumerated games. Rounds find more
-# on sampled Leduc poker and liar's dice than self-play does, and nothing on
-# phantom_ttt.
-_SHARE, _SHARE_ON_STATES, _SHARE_OF_TABLES = 0.6, 0.3, 0.5
-# Self-play plays so many batches for each second of its share, on arrays and on
-# pyspiel states. Two idle cores of a fast machine manage as many of
-# phantom_ttt, and more of Leduc poker; with smaller numbers they would leave
+# The share of a run that is self-play, unless the user says: on large games
+# that are played on arrays, on other sampled games, and on enumerated games.
+# Rounds find more on sampled Leduc poker and liar's dice than self-play does,
+# and nothing on phantom_ttt and with two dice each.
+_SHARE, _SHARE_OF_OTHERS, _SHARE_OF_TABLES = 0.6, 0.3, 0.5
+# Self-play plays so many batches for each second of its share: on boards, with
+# dice, and on pyspiel states. Two idle cores of a fast machine manage as many
+# of phantom_ttt, and more of Leduc poker; with smaller numbers they would leave
 # time to rounds, which on phantom_ttt find less in it. On slow ones, and where
 # one core plays all, the clock ends it.
-_BATCHES_PER_SECOND = 55
+_BATCHES_PER_SECOND_ON_BOARDS = 55
+_BATCHES_PER_SECOND_OF_DICE = 45
 _BATCHES_PER_SECOND_ON_STATES = 27
 # On an enumerated game it updates a table, exactly; so many seconds a batch
 # takes at least, and for each information state.
@@ -95,7 +98,11 @@ def default_share(game: game_lib.Game) -> float:
   """Returns the share of a run that is self-play unless the user says."""
   if game.is_enumerated:
     return _SHARE_OF_TABLES
-  return _SHARE if _has_arrays(game) else _SHARE_ON_STATES
+  played = game.original.game
+  has_arrays = (phantom_board.of_string(str(played))
+                or dice.of_string(str(played))) is not None
+  return (_SHARE if has_arrays and not small_game.has_few_histories(played)
+          else _SHARE_OF_OTHERS)
 
 
 def budget(limits: limits_lib.Limits, share: float, scheme: schemes.Scheme,
@@ -136,13 +143,11 @@ def _batches_per_second(game):
   if game.is_enumerated:
     return 1 / (_SECONDS_OF_UPDATE + _SECONDS_PER_INFOSTATE * sum(
         map(len, game.original.infostates)))
-  return (_BATCHES_PER_SECOND if _has_arrays(game)
-          else _BATCHES_PER_SECOND_ON_STATES)
-
-
-def _has_arrays(game):
-  """Returns whether a sampled game is played on arrays."""
-  return phantom_board.of_string(str(game.original.game)) is not None
+  name = str(game.original.game)
+  if phantom_board.of_string(name) is not None:
+    return _BATCHES_PER_SECOND_ON_BOARDS
+  return (_BATCHES_PER_SECOND_ON_STATES if dice.of_string(name) is None
+          else _BATCHES_PER_SECOND_OF_DICE)
 
 
 def latest_end(limits: limits_lib.Limits, share: float) -> float:

@@ -24,6 +24,7 @@ import functools
 from typing import Any
 
 import numpy as np
+import pyspiel
 
 from open_spiel_ppsro.evaluation import least_exploitable
 from open_spiel_ppsro.evaluation.interval import seat_policy
@@ -39,6 +40,12 @@ _MOST_HISTORIES = 400_000
 _RELATIVE_GAP = 1e-6
 
 
+def has_few_histories(game: pyspiel.Game) -> bool:
+  """Returns whether a game is small enough to be enumerated, by an estimate."""
+  return game_tree.estimated_histories(
+      game, _MOST_HISTORIES) <= _MOST_HISTORIES
+
+
 @functools.lru_cache(maxsize=1)
 def small_tree(name: str) -> game_tree.GameTree | None:
   """Returns the `GameTree` of a small game, or None of any other.
@@ -47,8 +54,8 @@ def small_tree(name: str) -> game_tree.GameTree | None:
     name: the game string.
   """
   game = loading.load_game(name)
-  if not game.get_type().provides_information_state_tensor or (
-      game_tree.estimated_histories(game, _MOST_HISTORIES) > _MOST_HISTORIES):
+  if not (game.get_type().provides_information_state_tensor
+          and has_few_histories(game)):
     return None
   try:
     tree = game_tree.enumerate_game(game, _MOST_HISTORIES)
