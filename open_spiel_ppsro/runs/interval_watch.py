@@ -57,8 +57,9 @@ _SHARE_OF_FIRST = 0.25
 # A search has this share of the seconds that a walk would have: it counts
 # nodes, and a slow machine takes longer for them.
 _SEARCH_SHARE = 0.5
-# The walk at the end has the machine for itself, and this long at most.
-_LAST_SECONDS = 20.0
+# The walk at the end has the machine for itself, and this long at most, or this
+# share of a run that is longer than five minutes.
+_LAST_SECONDS, _LAST_SHARE = 20.0, 1 / 15
 # Beside its walk a measurement takes so long: the networks of the policy are
 # read, and a first one waits for imports and the compiler.
 _BESIDE_SECONDS = 2.0
@@ -389,7 +390,7 @@ class IntervalWatch:
     limit = self._limits.time_limit_seconds
     if limit == math.inf or self._has_ended:
       return 0.0
-    return min(self._share * limit, _LAST_SECONDS)
+    return min(self._share * limit, max(_LAST_SECONDS, _LAST_SHARE * limit))
 
   def last(self, solver, seconds_left: float,
            signals: signals_lib.Signals) -> MeasuredInterval | None:
