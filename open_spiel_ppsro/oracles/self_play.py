@@ -97,7 +97,8 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
       to an equilibrium, as long as it does not begin to circle.
     magnet_updates: the policy replaces the magnet every so many updates; 0
       keeps the uniformly random one.
-    proximal: the weight of the divergence from the policy that played.
+    proximal: the weight of the divergence from the policy that played, which
+      keeps steps short and late policies from circling.
     clip: the bound of the ratio of new to old probability, which is clipped to
       1 +- this.
     value_coefficient: the weight of the value loss.
@@ -123,7 +124,7 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
   magnet: float | None = None
   decay_updates: int | None = None
   magnet_updates: int = 0
-  proximal: float = 0.05
+  proximal: float | None = None
   clip: float = 0.2
   value_coefficient: float = 0.5
   trace_decay: float = 0.95
@@ -239,6 +240,8 @@ def loss_gradient(output: torch.Tensor, samples: Samples,
     config: a `SelfPlayConfig`.
     magnet: the weight of the magnet.
   """
+  proximal = config.proximal
+  assert proximal is not None  # It is asked of what `for_game` returned.
   log_probs = networks.masked_log_softmax(output[:, :-1], samples.illegal)
   probabilities = networks.exponential(log_probs, samples.illegal)
   change = log_probs - samples.old_log_probs
@@ -247,7 +250,7 @@ def loss_gradient(output: torch.Tensor, samples: Samples,
   clipped = (ratio.clamp(1 - config.clip, 1 + config.clip)
              * samples.advantage)
   by_log_prob = probabilities * (
-      (magnet + config.proximal) + config.proximal * change
+      (magnet + proximal) + proximal * change
       + magnet * (log_probs - samples.magnet_log_probs))
   by_log_prob *= samples.visit_weight[:, None]
   by_log_prob -= samples.weight * gain * (gain <= clipped)

@@ -60,6 +60,9 @@ _SEARCH_SHARE = 0.5
 # The walk at the end has the machine for itself, and this long at most, or this
 # share of a run that is longer than five minutes.
 _LAST_SECONDS, _LAST_SHARE = 20.0, 1 / 15
+# Where all that was measured is exact, the end is kept so many times as long as
+# the longest measurement and the longest search took together.
+_LAST_TIMES = 2.0
 # Beside its walk a measurement takes so long: the networks of the policy are
 # read, and a first one waits for imports and the compiler.
 _BESIDE_SECONDS = 2.0
@@ -178,6 +181,9 @@ class IntervalWatch:
     # earlier, and its weights; of a search, the positions of its policies; and
     # since when.
     self._asked: tuple[int | None, Any, float] | None = None
+    # The longest measurement and search, in seconds, and whether all are exact.
+    self._longest = {"low": 0.0, "found": 0.0}
+    self._all_exact = True
     # Searches that found nothing, one after another, and how many measurements
     # come before the next one.
     self._fruitless = 0
@@ -343,10 +349,14 @@ class IntervalWatch:
     assert self._asked is not None
     number, weights, since = self._asked
     self._asked = None
-    self._spent += time.perf_counter() - since
+    taken = time.perf_counter() - since
+    self._spent += taken
+    kind = "found" if "found" in answer else "low"
+    self._longest[kind] = max(self._longest[kind], taken)
     if "found" in answer:
       self._take_found(solver, weights, answer["found"])
       return
+    self._all_exact &= answer["low"] == answer["high"]
     if number is not None:
       self._new = self.latest = MeasuredInterval(
           number, answer["low"], answer["high"], answer["seconds"])
@@ -390,7 +400,11 @@ class IntervalWatch:
     limit = self._limits.time_limit_seconds
     if limit == math.inf or self._has_ended:
       return 0.0
-    return min(self._share * limit, max(_LAST_SECONDS, _LAST_SHARE * limit))
+    seconds = min(self._share * limit, max(_LAST_SECONDS, _LAST_SHARE * limit))
+    if self._all_exact and min(self._longest.values()) > 0:
+      seconds = min(seconds, _BESIDE_SECONDS
+                    + _LAST_TIMES * sum(self._longest.values()))
+    return seconds
 
   def last(self, solver, seconds_left: float,
            signals: signals_lib.Signals) -> MeasuredInterval | None:
