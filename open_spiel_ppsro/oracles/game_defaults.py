@@ -149,9 +149,9 @@ _SELF_PLAY_OF_EXPECTATIONS: dict[str, Any] = {
 }
 # The fields of self-play where batches are episodes: what phantom_ttt was
 # learned fastest with, of a dozen settings; with a magnet of 0.2 or 0.3 it took
-# longer. After 120 s of a core liar's dice is at 0.076 and with two dice of five
-# sides at 0.070; with a proximal term of 0.05 at 0.11 and 0.10, with two dice
-# and one of 0.5 at 0.086, and with half the learning rate at 0.13.
+# longer. After 120 s of a core liar's dice is at 0.076, and with two dice of
+# five sides at 0.070; with a proximal term of 0.05 at 0.11 and 0.10, with two
+# dice and one of 0.5 at 0.086, and with half the learning rate at 0.13.
 _SELF_PLAY_OF_EPISODES: dict[str, Any] = {
     "learning_rate": 3e-3,
     "magnet": 0.1,
