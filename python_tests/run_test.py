@@ -18,6 +18,7 @@ import contextlib
 import csv
 import dataclasses
 import io
+import json
 import math
 import os
 import pathlib
@@ -163,6 +164,30 @@ class CertifiedMixtureTest(parameterized.TestCase):
     self.assertEqual((found.lows, found.highs), (expected.lows, expected.highs))
     self.assertAlmostEqual(found.high, sum(expected.highs) / 2)
     self.assertLessEqual(found.high, min(ours.high, theirs.high))
+
+
+class ReserveTest(parameterized.TestCase):
+
+  @parameterized.parameters(
+      # Exact: twice one second and a half, and what a measurement has beside.
+      (120, 12, 0.25, 5), (600, 40, 0.25, 5), (30, 3, 0.25, 3),
+      (120, 12, 0.5, 12), (240, 20, 0.5, 20), (600, 40, 0.5, 40))
+  def test_the_end_is_kept_no_longer_than_it_takes(
+      self, limit, at_first, high, later):
+    # pylint: disable=protected-access
+    watch = interval_watch.IntervalWatch(
+        0.1, ppsro.Limits(limit), (), mock.Mock())
+    self.assertAlmostEqual(watch.reserve(), at_first)
+    solver = mock.Mock(**{"scheme.freezes": False})
+    for answer, seconds in (
+        ({"low": 0.25, "high": high, "seconds": 1.0}, 1.0),
+        ({"found": [None, None]}, 0.5)):
+      with mock.patch.object(interval_watch.time, "perf_counter",
+                             return_value=100.0), mock.patch.object(
+                                 watch, "_take_found"):
+        watch._asked = 1, None, 100.0 - seconds
+        watch._take(json.dumps(answer), solver)
+    self.assertAlmostEqual(watch.reserve(), later)
 
 
 class MeasuredRunTest(RunTestCase):
