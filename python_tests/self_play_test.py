@@ -29,6 +29,7 @@ from open_spiel_ppsro.executors import process_executor
 from open_spiel_ppsro.games import open_game
 from open_spiel_ppsro.games import seat_symmetry
 from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.games import state_game
 from open_spiel_ppsro.oracles import pipelined
 from open_spiel_ppsro.oracles import policy_average
 from open_spiel_ppsro.oracles import ppo
@@ -152,6 +153,17 @@ class LossTest(parameterized.TestCase):
     first, group = self_play.distinct(rows)
     self.assertLen(first, len(np.unique(rows, axis=0)))
     np.testing.assert_array_equal(rows[first][group], rows)
+
+
+class WidthTest(parameterized.TestCase):
+
+  @parameterized.parameters(
+      ("leduc_poker", 64), ("liars_dice", 64), ("phantom_ttt", 64),
+      ("liars_dice(numdice=2,dice_sides=5)", 128))
+  def test_responders_can_copy_what_self_play_has_found(self, name, width):
+    game = seat_symmetry.symmetrise(state_game.state_game(name))
+    for config in (self_play.SelfPlayConfig(), ppo.PPOConfig()):
+      self.assertEqual(config.for_game(game).hidden_sizes, (width, width))
 
 
 class PlayItselfTest(parameterized.TestCase):

@@ -25,6 +25,7 @@ import dataclasses
 import math
 from typing import Any
 
+from open_spiel_ppsro.games import dice
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.simulators import of_game
@@ -59,7 +60,6 @@ _PPO_OF_LOSS: dict[str, dict[str, Any]] = {
         "temperature": 0.05,
     },
     "clipped": {
-        "hidden_sizes": (64, 64),
         "minibatch_rows": 4096,
         "epochs": 8,
         "learning_rate": 2e-2,
@@ -165,6 +165,11 @@ _SELF_PLAY_OF_EPISODES: dict[str, Any] = {
 # million, and the magnet stays above 0.03 for 50,000 updates of one stream.
 _SELF_PLAY_OF_ABRUPT = {**_SELF_PLAY_OF_EPISODES, "magnet": 0.2,
                         "decay_updates": 1200}
+# Most games are learned faster with a narrow network: after 120 s of a core
+# self-play is at 0.11 on sampled liar's dice, with a wide one at 0.13. Where
+# there are more bids, as with two dice of five sides, there is more to know.
+_NARROW, _WIDE = (64, 64), (128, 128)
+_MOST_BIDS = 16
 # How many workers can share a batch of self-play on a sampled game. Where
 # episodes cost nothing, even two do not pay.
 _STREAMS = 2
@@ -193,6 +198,8 @@ def of_ppo(config: Any, game: game_lib.Game) -> dict[str, Any]:
           rows / (config.minibatch_rows or defaults["minibatch_rows"]))
       defaults["epochs"] = max(
           _LEAST_EPOCHS, math.ceil(_STEPS_PER_BATCH / max(1, parts)))
+  else:
+    defaults["hidden_sizes"] = _hidden_sizes(game)
   return {
       "policy_loss": loss,
       "entropy_coefficient": (
@@ -242,7 +249,16 @@ def of_self_play(config: Any, game: game_lib.Game) -> dict[str, Any]:
   else:
     defaults = (_SELF_PLAY_OF_ABRUPT if _is_abrupt(game)
                 else _SELF_PLAY_OF_EPISODES)
-  return {"streams": 1 if game.is_enumerated else _STREAMS, **defaults}
+  return {"streams": 1 if game.is_enumerated else _STREAMS,
+          "hidden_sizes": _hidden_sizes(game), **defaults}
+
+
+def _hidden_sizes(game):
+  """Returns the widths of the hidden layers, for drawn episodes."""
+  rules = None if game.is_enumerated else dice.of_string(
+      str(game.original.game))
+  return _WIDE if rules is not None and (
+      rules.num_bids > _MOST_BIDS) else _NARROW
 
 
 def _is_abrupt(game):

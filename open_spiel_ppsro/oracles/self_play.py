@@ -116,7 +116,7 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
     device: the device of all tensors, as torch names it.
   """
   network: Any = "mlp"
-  hidden_sizes: tuple[int, ...] = (64, 64)
+  hidden_sizes: tuple[int, ...] | None = None
   episodes_per_batch: int | None = None
   epochs: int = 2
   minibatches: int = 4
@@ -337,6 +337,7 @@ class SelfPlayLearner(learner_lib.Learner):
     networks.pin_threads()
     self._team = team
     self._config = config
+    assert config.hidden_sizes is not None  # No field is open here.
     self._simulator = of_game.make_simulator(game, player)
     streams = config.num_streams(game)
     own = streams // team.size
