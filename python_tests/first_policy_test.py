@@ -240,6 +240,7 @@ class FirstPolicyTest(parameterized.TestCase):
         policy.to_data() for policy in first)))
     settings = ppsro.read_config(self.path / "second")
     self.assertEqual(settings["initial_policy"], str(found.path))
+    self.assertEqual(settings["learner"]["warm_start"], evaluation == "sampled")
     policy = ppsro.read_policy(found.path)
     state = policy.game.new_initial_state()
     state.apply_action(0)

@@ -136,8 +136,9 @@ class DeepLearnersTest(parameterized.TestCase):
               for index, policy in enumerate(policies)),
         np.array(probabilities)) for player in range(2))
     # Steps so small that the updates do nothing.
-    config = ppo.PPOConfig(hidden_sizes=(8,), imitation_steps=0,
-                           learning_rate=1e-9, final_learning_rate=1e-9)
+    config = ppo.PPOConfig(hidden_sizes=(8,), warm_start=True,
+                           imitation_steps=0, learning_rate=1e-9,
+                           final_learning_rate=1e-9)
     learner = config.make_learner(game, 0, np.random.SeedSequence(5))
     report = learner.train((own, other), 1, True)
     observations = np.random.default_rng(0).random(

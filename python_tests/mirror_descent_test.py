@@ -14,6 +14,8 @@
 
 """Tests of the mirror-descent step, and of the defaults that choose it."""
 
+import dataclasses
+
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
@@ -23,6 +25,7 @@ import torch
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro import population
 from open_spiel_ppsro.games import sequence_form
+from open_spiel_ppsro.oracles import game_defaults
 from open_spiel_ppsro.oracles import mirror_descent
 
 UNIFORM = np.log([[0.5, 0.5, 1e-30]])
@@ -129,6 +132,18 @@ class NearEquilibriumTest(absltest.TestCase):
 class DefaultsTest(parameterized.TestCase):
 
   @parameterized.parameters(
+      (ppsro.PPOConfig(), "sampled", True),
+      (ppsro.PPOConfig(), "exact", None),
+      (ppsro.PPOConfig(policy_loss="mirror"), "sampled", None),
+      (ppsro.PPOConfig(warm_start=False), "sampled", False))
+  def test_copies_after_a_strong_start(self, config, evaluation, expected):
+    game = ppsro.open_game("kuhn_poker", evaluation=evaluation)
+    found = game_defaults.of_strong_start(config, game)
+    self.assertEqual(found, dataclasses.replace(config, warm_start=expected))
+    other = ppsro.DQNConfig()
+    self.assertIs(game_defaults.of_strong_start(other, game), other)
+
+  @parameterized.parameters(
       # configuration, evaluation, fields that it comes to
       (ppsro.PPOConfig(), "exact", dict(
           policy_loss="mirror", imitation_steps=0, entropy_coefficient=0.0,
@@ -142,7 +157,7 @@ class DefaultsTest(parameterized.TestCase):
           policy_loss="clipped", epochs=8, learning_rate=2e-2,
           learning_rate_decay=0.9, random_opponent_share=0.02,
           imitation_steps=25, value_coefficient=0.5, temperature=1.0,
-          warm_start=True, entropy_coefficient=0.02)),
+          warm_start=False, entropy_coefficient=0.02)),
       (ppsro.PPOConfig(policy_loss="mirror"), "sampled", dict(
           policy_loss="mirror", entropy_coefficient=0.0)),
       (ppsro.PPOConfig(policy_loss="clipped", epochs=3), "exact", dict(

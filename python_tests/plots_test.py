@@ -15,6 +15,7 @@
 """Tests of report: curves, their mean and range, tables and pictures."""
 
 import pathlib
+import tempfile
 from unittest import mock
 
 from absl.testing import absltest
@@ -60,6 +61,16 @@ class CurvesTest(parameterized.TestCase):
     np.testing.assert_array_equal(lowest, [1, .5, .5])
     np.testing.assert_array_equal(highest, [2, 2, 1])
     np.testing.assert_array_equal(mean, [1.5, 1.25, .75])
+
+  def test_a_seed_may_end_before_another_begins(self):
+    curves = [([1, 2], [.5, .4]), ([3, 4], [.2, .1])]
+    self.assertEqual([values.tolist() for values in
+                      plots.mean_and_range(curves)],
+                     [[3], [(.4 + .2) / 2], [.2], [.4]])
+    with tempfile.TemporaryDirectory() as folder:
+      path = pathlib.Path(folder) / "curves.png"
+      plots.plot_curves(path, "", [("seconds", True, {"a": curves}, {})])
+      self.assertGreater(path.stat().st_size, 0)
 
   @parameterized.parameters(([2.], "2"), ([1., 3.], "2 (1 - 3)"))
   def test_spread(self, values, text):

@@ -180,7 +180,8 @@ def _define_details():
       "warm_start", None,
       "Whether a new policy of ppo begins as a copy of the one that the "
       "meta-strategy of its own side plays most, where that is a network of "
-      "the same shape; true if not given on a sampled game.")
+      "the same shape; if not given, true on a sampled game that does not "
+      "begin with random play.")
   flags.DEFINE_float(
       "learning_rate", None,
       "Of the learner's optimiser, at first; the learner's default if not "

@@ -65,10 +65,8 @@ _PPO_OF_LOSS: dict[str, dict[str, Any]] = {
         "learning_rate": 2e-2,
         "learning_rate_decay": 0.9,
         "random_opponent_share": 0.02,
-        # The surrogate hardly moves what is rare, so the start matters. What
-        # plays well already learns a small gain, where a network that imitates
-        # it is first worse. Tables, on enumerated games, can only be imitated.
-        "warm_start": True,
+        # The surrogate hardly moves what is rare, so the start matters.
+        "warm_start": False,
         "imitation_steps": 25,
         "value_coefficient": 0.5,
         # What is published is what was trained, so that the returns of
@@ -206,6 +204,25 @@ def of_ppo(config: Any, game: game_lib.Game) -> dict[str, Any]:
           _SAMPLED_ENTROPY if loss == "clipped" and not game.is_enumerated
           else 0.0),
       **defaults}
+
+
+def of_strong_start(config: Any, game: game_lib.Game) -> Any:
+  """Returns a configuration for populations that begin with what plays well.
+
+  There a copy learns the small gain that is left, where a network that imitates
+  is first worse. From random play the gains are large, and the small steps of a
+  copy find them too late: after 120 s of a core a pipeline on phantom_ttt is at
+  0.85, where policies that imitate are at 0.38. Tables, on enumerated games,
+  can only be imitated.
+
+  Args:
+    config: any `LearnerConfig`; `PPOConfig(warm_start=None)` takes its value.
+    game: a `GameTree` or a `StateGame`.
+  """
+  if (getattr(config, "warm_start", False) is None and not game.is_enumerated
+      and _policy_loss(config, game) == "clipped"):
+    return dataclasses.replace(config, warm_start=True)
+  return config
 
 
 def of_neupl(config: Any, game: game_lib.Game) -> dict[str, Any]:

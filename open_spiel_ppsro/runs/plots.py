@@ -169,10 +169,13 @@ def value_at(curve, x):
 
 
 def mean_and_range(curves):
-  """Returns `x, mean, lowest, highest` over seeds, where all have values."""
+  """Returns `x, mean, lowest, highest` over seeds, where all have values.
+
+  If one ends before another begins, at the beginning of the last one.
+  """
   xs = np.unique(np.concatenate([x for x, _ in curves]))
-  xs = xs[(xs >= max(x[0] for x, _ in curves))
-          & (xs <= min(x[-1] for x, _ in curves))]
+  start = max(x[0] for x, _ in curves)
+  xs = xs[(xs >= start) & (xs <= max(start, min(x[-1] for x, _ in curves)))]
   values = np.array([value_at(curve, xs) for curve in curves])
   return xs, values.mean(axis=0), values.min(axis=0), values.max(axis=0)
 

@@ -34,6 +34,7 @@ from open_spiel_ppsro.executors import executor as executor_lib
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import open_game as open_game_lib
+from open_spiel_ppsro.oracles import game_defaults
 from open_spiel_ppsro.oracles import learner as learner_lib
 from open_spiel_ppsro.oracles import neupl
 from open_spiel_ppsro.oracles import pipelined
@@ -189,6 +190,8 @@ def run(game: str | pyspiel.Game | game_lib.Game,
         initial_policy = (
             first_policy.UNIFORM if "initial_policies" in solver_options
             else first_policy.default(opened, scheme.plays_itself))
+      if initial_policy != first_policy.UNIFORM:
+        config = game_defaults.of_strong_start(config, opened)
       if has_share and initial_policy != first_policy.SELF_PLAY:
         raise ValueError(
             f"self_play_share={self_play_share:g} does nothing with "
