@@ -181,7 +181,7 @@ def _define_details():
       "Whether a new policy of ppo begins as a copy of the one that the "
       "meta-strategy of its own side plays most, where that is a network of "
       "the same shape; if not given, true on a sampled game that does not "
-      "begin with random play.")
+      "begin with random play, and in dark hex.")
   flags.DEFINE_float(
       "learning_rate", None,
       "Of the learner's optimiser, at first; the learner's default if not "

@@ -104,7 +104,7 @@ class PPOConfig(learner_lib.LearnerConfig):
     warm_start: whether a new policy begins as a copy of the one that the
       meta-strategy of its own side plays most, if that is a network of the same
       shape; its learning rate is a quarter then. By default only in a run on a
-      sampled game that does not begin with random play.
+      sampled game that does not begin with random play, and in dark hex.
     imitation_steps: the gradient steps that any other new policy first takes to
       imitate the meta-strategy of its own side; 0 starts from random weights.
     imitation_noise: the share of uniformly random play in the imitated policy.

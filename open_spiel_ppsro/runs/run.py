@@ -190,7 +190,8 @@ def run(game: str | pyspiel.Game | game_lib.Game,
         initial_policy = (
             first_policy.UNIFORM if "initial_policies" in solver_options
             else first_policy.default(opened, scheme.plays_itself))
-      if initial_policy != first_policy.UNIFORM:
+      if (initial_policy != first_policy.UNIFORM
+          or game_defaults.has_sure_win(opened)):
         config = game_defaults.of_strong_start(config, opened)
       if has_share and initial_policy != first_policy.SELF_PLAY:
         raise ValueError(
