@@ -83,6 +83,15 @@ class MembersTest(parameterized.TestCase):
         ).best_responses[player].low
         self.assertBetween(exact, bounds.low - 1e-6, bounds.high + 1e-6)
         self.assertEqual(bounds.width < 1e-9, threshold == 0)
+        for member in range(3):  # Alone they are the same.
+          alone = np.eye(3)[member]
+          walk.mix(1 - player, alone)
+          of_one, _ = walk.respond_to_members(
+              player, threshold, budget_lib.Budget())
+          np.testing.assert_allclose(of_one, interval.exploitability_interval(
+              game, [(own, alone) for own in policies], seconds=None,
+              threshold=threshold).best_responses[player], atol=1e-6)
+        walk.mix(1 - player, weights)
       else:
         np.testing.assert_allclose(bounds, found, atol=1e-6)
       self.assertAlmostEqual(weights @ members, bounds.low, places=5)

@@ -194,11 +194,11 @@ class MeasuredRunTest(RunTestCase):
 
   draws = measures = True
 
-  def run_sampled(self, rounds=3, **options):
+  def run_sampled(self, rounds=3, config=PPO, **options):
     options.setdefault("initial_policy", "uniform")
     with mock.patch.object(interval_watch, "_LAST_SECONDS", 300.0):
       return ppsro.run(
-          "kuhn_poker", "pipeline", PPO, evaluation="sampled",
+          "kuhn_poker", "pipeline", config, evaluation="sampled",
           limits=limits(max_rounds=rounds), output_dir=self.run_path,
           **{"exploiter_steps": 0, **options})
 
@@ -310,8 +310,8 @@ class MeasuredRunTest(RunTestCase):
   def test_the_answer_is_the_least_exploitable_mixture(self):
     solvers = []
     summary = self.run_sampled(
-        rounds=8, evaluation_share=1e-9, plateau={"min_steps": 1,
-                                                  "max_steps": 1},
+        rounds=8, config=dataclasses.replace(PPO, warm_start=True),
+        evaluation_share=1e-9, plateau={"min_steps": 1, "max_steps": 1},
         callbacks=[lambda solver, _: solvers.append(solver)])
     tree = ppsro.enumerate_game("kuhn_poker")
     least = least_exploitable.LeastExploitableMixture(tree)
@@ -323,7 +323,7 @@ class MeasuredRunTest(RunTestCase):
       least.update(player, range(len(own)), sequence_form.realization_plan(
           tree, np.stack(tables), player))
     best = least.solve(1e-9).upper
-    self.assertGreater(summary.exploitability_high, best + 0.02)
+    self.assertGreater(summary.exploitability_high, best + 0.05)
     self.assertAlmostEqual(summary.answer_high, best, places=5)
     self.assertAlmostEqual(summary.answer_low, best, places=5)
 

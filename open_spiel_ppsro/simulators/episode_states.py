@@ -170,25 +170,14 @@ class GameStates(EpisodeStates):
                     ).reshape(len(self._states), self._game.num_players).T
 
 
-class BoardStates(EpisodeStates):
-  """The states of a phantom game."""
+class _ArrayStates(EpisodeStates):
+  """States on arrays, of two players who move one at a time.
 
-  def __init__(self, board: phantom_board.PhantomBoard, num_episodes: int):
-    """Makes empty boards.
+  All rewards come at the end.
+  """
 
-    Args:
-      board: the rules.
-      num_episodes: E.
-    """
-    self._board = board
-    nothing = np.zeros((1, 0), int)
-    # A row for each episode and player, one after another.
-    self._seen = np.repeat(
-        board.observations(0, nothing, nothing.astype(bool)),
-        2 * num_episodes, axis=0)
-    self._legal = np.ones((2 * num_episodes, board.num_cells), bool)
-    self._stones = np.zeros(2 * num_episodes, int)
-    self._num_tries = np.zeros(2 * num_episodes, int)
+  def __init__(self, num_episodes: int):
+    """Lets player 0 be to move in all episodes."""
     self._mover = np.zeros(num_episodes, int)
     self._alive = np.arange(num_episodes)
     self._has_ended = np.zeros(num_episodes, bool)
@@ -198,14 +187,39 @@ class BoardStates(EpisodeStates):
     self._alive = self._alive[~self._has_ended[self._alive]]
     return self._alive, self._mover[self._alive]
 
+  def returns_so_far(self, episodes: np.ndarray,
+                     players: np.ndarray) -> np.ndarray:
+    return np.zeros(len(episodes))
+
+  def returns(self) -> np.ndarray:
+    return self._returns
+
+
+class BoardStates(_ArrayStates):
+  """The states of a phantom game."""
+
+  def __init__(self, board: phantom_board.PhantomBoard, num_episodes: int):
+    """Makes empty boards.
+
+    Args:
+      board: the rules.
+      num_episodes: E.
+    """
+    super().__init__(num_episodes)
+    self._board = board
+    nothing = np.zeros((1, 0), int)
+    # A row for each episode and player, one after another.
+    self._seen = np.repeat(
+        board.observations(0, nothing, nothing.astype(bool)),
+        2 * num_episodes, axis=0)
+    self._legal = np.ones((2 * num_episodes, board.num_cells), bool)
+    self._stones = np.zeros(2 * num_episodes, int)
+    self._num_tries = np.zeros(2 * num_episodes, int)
+
   def observe(self, episodes: np.ndarray, players: np.ndarray
               ) -> tuple[np.ndarray, np.ndarray]:
     rows = 2 * episodes + players
     return self._seen[rows], self._legal[rows]
-
-  def returns_so_far(self, episodes: np.ndarray,
-                     players: np.ndarray) -> np.ndarray:
-    return np.zeros(len(episodes))  # All rewards come at the end.
 
   def apply(self, episodes: np.ndarray, actions: np.ndarray) -> None:
     board = self._board
@@ -236,11 +250,8 @@ class BoardStates(EpisodeStates):
     else:
       self._mover[episodes] = np.where(is_free, 1 - players, players)
 
-  def returns(self) -> np.ndarray:
-    return self._returns
 
-
-class DiceStates(EpisodeStates):
+class DiceStates(_ArrayStates):
   """The states of liar's dice."""
 
   def __init__(self, rules: dice.Dice, num_episodes: int,
@@ -253,6 +264,7 @@ class DiceStates(EpisodeStates):
       rng: see `make_states`.
       chance: see there.
     """
+    super().__init__(num_episodes)
     self._rules = rules
     num_known = 0 if chance is None else min(
         chance.shape[1], 2 * rules.num_dice)
@@ -262,10 +274,6 @@ class DiceStates(EpisodeStates):
     self._hands = self._hands_of(uniform)
     self._bids = np.zeros((num_episodes, rules.num_bids), np.float32)
     self._highest = np.full(num_episodes, -1)
-    self._mover = np.zeros(num_episodes, int)
-    self._alive = np.arange(num_episodes)
-    self._has_ended = np.zeros(num_episodes, bool)
-    self._returns = np.zeros((2, num_episodes))
 
   def _hands_of(self, uniform):
     """Returns int `[2, E]`, the numbers of the hands; see `apply_chance`."""
@@ -279,20 +287,12 @@ class DiceStates(EpisodeStates):
     places = rules.num_sides ** np.arange(rules.num_dice)[::-1]
     return np.searchsorted(np.array(rules.hands) @ places, sides @ places).T
 
-  def to_move(self) -> tuple[np.ndarray, np.ndarray]:
-    self._alive = self._alive[~self._has_ended[self._alive]]
-    return self._alive, self._mover[self._alive]
-
   def observe(self, episodes: np.ndarray, players: np.ndarray
               ) -> tuple[np.ndarray, np.ndarray]:
     rules, first = self._rules, self._rules.first_bid_feature
     seen = rules.features[players, self._hands[players, episodes]]
     seen[:, first:first + rules.num_bids] = self._bids[episodes]
     return seen, rules.legal_actions_mask(self._highest[episodes])
-
-  def returns_so_far(self, episodes: np.ndarray,
-                     players: np.ndarray) -> np.ndarray:
-    return np.zeros(len(episodes))  # All rewards come at the end.
 
   def apply(self, episodes: np.ndarray, actions: np.ndarray) -> None:
     players = self._mover[episodes]
@@ -309,9 +309,6 @@ class DiceStates(EpisodeStates):
     self._bids[bid, bids] = 1
     self._highest[bid] = bids
     self._mover[episodes] = 1 - players
-
-  def returns(self) -> np.ndarray:
-    return self._returns
 
 
 def apply_chance(state: pyspiel.State, uniform: float) -> None:

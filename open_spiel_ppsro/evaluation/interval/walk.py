@@ -151,8 +151,8 @@ class Walk(abc.ABC):
     Returns:
       The bounds of the response's value, and float `[K]`: what the response of
       the lower bound gets at least if the other player plays each of the
-      members of its mixture, 0 of one of no probability. Weighted as the
-      mixture it is that lower bound.
+      members of its mixture; one of no probability may have 0. Weighted as
+      the mixture it is that lower bound.
 
     Raises:
       OutOfBudget: if it has cost too much.
