@@ -66,8 +66,9 @@ _SHARE_OF_REMEMBERED = 0.25
 _FIRST_OF_REMEMBERED = 1e-2
 # Bounds that are as far apart as this, as a share of the spread of returns, say
 # nothing about weights. Then the next threshold is tried while this many walks
-# fit, because otherwise all of them are for nothing.
-_USELESS_WIDTH = 0.02
+# fit, because otherwise all of them are for nothing. Where members are
+# remembered, every mixture is pruned alike, and wider bounds compare as well.
+_USELESS_WIDTH, _USELESS_WIDTH_OF_REMEMBERED = 0.005, 0.02
 _FEWEST_WALKS_AT_ALL = 3
 # Below this the threshold goes to zero.
 _LOWEST_THRESHOLD = 1e-7
@@ -205,8 +206,9 @@ class _Search:
                                     seat_policy.seat_policies(game, seats))
     self.remembers = self._walk.remembers_members
     self._max_nodes = seconds * self._walk.nodes_per_second
-    self._useless = _USELESS_WIDTH * (
-        pyspiel_game.max_utility() - pyspiel_game.min_utility())
+    self._useless = (
+        _USELESS_WIDTH_OF_REMEMBERED if self.remembers else _USELESS_WIDTH) * (
+            pyspiel_game.max_utility() - pyspiel_game.min_utility())
 
   def respond(self, weights, threshold=None):
     """Returns bounds, and what the response gets from each policy, `[K]`.
