@@ -77,9 +77,6 @@ _PATIENCE = 1.5
 _LEAST_LEFT = 0.4
 # The search for weights, after it, leaves at least this part.
 _LEAST_LEFT_AFTER_WEIGHING = 0.1
-# If the clock has ended self-play, the search is planned for so much of what is
-# left to it then.
-_PLANNED = 0.8
 # For so many rounds or iterations as a limit allows, self-play at a share of a
 # half has as many batches as their policies, or half as many of twice the size;
 # an iteration takes about so many rounds.
@@ -200,7 +197,7 @@ class _Weigher:
   def __init__(self, shared):
     self._game = seat_symmetry.symmetrise(shared.original)
 
-  def weigh(self, members, player, seconds, deadline):
+  def weigh(self, members, player, seconds, deadline, fits_deadline):
     """Returns weights of the members with which a player loses less, or None.
 
     Args:
@@ -208,6 +205,7 @@ class _Weigher:
       player: who plays them.
       seconds: what it may take, see `least_mixture`.
       deadline: see there.
+      fits_deadline: see there.
 
     Returns:
       The weights, the bounds of a best response to them, and whether the
@@ -215,7 +213,8 @@ class _Weigher:
     """
     try:
       found = least_mixture.least_mixture(
-          self._game, [members, members], player, seconds, deadline=deadline)
+          self._game, [members, members], player, seconds, deadline=deadline,
+          fits_deadline=fits_deadline)
     except ValueError:  # There is no walk for this game.
       found = None
     is_late = time.time() > deadline
@@ -326,11 +325,12 @@ class SelfPlay:
         # One worker weighs for one player after the other.
         shares = ([0.5, 1.0] if self._executor.num_workers == 1
                   else [1.0, 1.0])
-        if self.batches < self.num_batches:  # The clock has a say anyway.
-          seconds = min(seconds, _PLANNED * shares[0] * seconds_left)
+        # Where the clock has ended self-play, it has a say anyway.
+        by_clock = self.batches < self.num_batches
         found = self._executor.call([
             executor_lib.Task(name, "weigh", (
-                members, player, seconds, time.time() + share * seconds_left))
+                members, player, seconds, time.time() + share * seconds_left,
+                by_clock))
             for player, (name, share) in enumerate(zip(names, shares))])
         weights = [probabilities if own is None else own
                    for own, _, _ in found]

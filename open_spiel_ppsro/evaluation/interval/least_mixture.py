@@ -95,11 +95,12 @@ class LeastMixture:
 def least_mixture(game: pyspiel.Game, policies: Sequence[Sequence],
                   player: int, seconds: float,
                   start: np.ndarray | None = None,
-                  deadline: float = math.inf) -> LeastMixture | None:
+                  deadline: float = math.inf, fits_deadline: bool = False
+                  ) -> LeastMixture | None:
   """Returns the weights of a player's policies that lose least.
 
   It takes as many nodes whatever the machine, and then gives the same bits,
-  unless there is a deadline and it is missed.
+  unless there is a deadline, and it is missed or is to be fitted.
 
   Args:
     game: two-player zero-sum, with turns and perfect recall, or a `StateGame`.
@@ -110,6 +111,9 @@ def least_mixture(game: pyspiel.Game, policies: Sequence[Sequence],
     start: `[K]`, weights to begin with; by default equal ones. A small share
       of them is spread over all policies.
     deadline: in seconds since 1970; then it ends with what it has found.
+    fits_deadline: whether thresholds are such that enough walks fit before it,
+      at the speed of the walks so far or, if that is higher, at the
+      usual one.      Otherwise only nodes count.
 
   Returns:
     A `LeastMixture`, which is certain to lose less than the first weights, or
@@ -133,7 +137,7 @@ def least_mixture(game: pyspiel.Game, policies: Sequence[Sequence],
                         walk_lib.Bounds(before, before), 0.0, 0)
   other = _members(policies[1 - player][0])[0][0]
   search = _Search(game, members, shares, other, player, seconds,
-                   deadline)
+                   deadline, fits_deadline)
   first_weights = (1 - _SPREAD) * start + _SPREAD * equal
   found = search.lower_threshold(first_weights)
   if found is None:
@@ -184,7 +188,8 @@ class _Search:
     remembers: whether they remember members; see `walk.Walk`.
   """
 
-  def __init__(self, game, members, shares, other, player, seconds, deadline):
+  def __init__(self, game, members, shares, other, player, seconds, deadline,
+               fits_deadline):
     """Makes a search.
 
     Args:
@@ -195,6 +200,7 @@ class _Search:
       player: whose policies are weighed.
       seconds: see `least_mixture`.
       deadline: see there.
+      fits_deadline: see there.
     """
     self.threshold = 1.0
     self.nodes = 0
@@ -209,6 +215,8 @@ class _Search:
     self._useless = (
         _USELESS_WIDTH_OF_REMEMBERED if self.remembers else _USELESS_WIDTH) * (
             pyspiel_game.max_utility() - pyspiel_game.min_utility())
+    self._fits_deadline = fits_deadline
+    self._start = time.time()
 
   def respond(self, weights, threshold=None):
     """Returns bounds, and what the response gets from each policy, `[K]`.
@@ -233,6 +241,17 @@ class _Search:
     self.nodes += budget.nodes
     return found
 
+  def _nodes_left(self):
+    """Returns how many more nodes it may visit."""
+    left = self._max_nodes - self.nodes
+    if not self._fits_deadline:
+      return left
+    now = time.time()
+    # The first walks are short, and say little of the speed.
+    pace = max(self._walk.nodes_per_second,
+               self.nodes / max(now - self._start, 1e-9))
+    return min(left, pace * (self._deadline - now))
+
   def lower_threshold(self, weights):
     """Lowers the threshold as far as the budget allows, for many walks.
 
@@ -251,7 +270,7 @@ class _Search:
     wanted, fewest = _FEWEST_WALKS_AT_ALL, _FEWEST_WALKS_AT_ALL
     while found is None or (self.threshold > 0 and (
         (1 + (wanted - 1) * further) * math.sqrt(growth) * cost
-        <= self._max_nodes - self.nodes)):
+        <= self._nodes_left())):
       lower_one = self.threshold * _STEP
       # What is exact for one mixture may not be so for the next.
       if lower_one < _LOWEST_THRESHOLD or (found and not found[0].width):
@@ -262,7 +281,7 @@ class _Search:
       except budget_lib.OutOfBudget:
         break
       last, cost = cost, max(1, self.nodes - before)
-      if last and fewest * further * cost > self._max_nodes - self.nodes:
+      if last and fewest * further * cost > self._nodes_left():
         break  # It costs more than was guessed; the higher one has to do.
       if last:
         growth = min(max(1.0, cost / last), 1 / _STEP)
