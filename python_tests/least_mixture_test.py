@@ -30,6 +30,7 @@ from open_spiel_ppsro.evaluation.interval import interval
 from open_spiel_ppsro.evaluation.interval import least_mixture
 from open_spiel_ppsro.evaluation.interval import seat_policy
 from open_spiel_ppsro.evaluation.interval import small_game
+from open_spiel_ppsro.evaluation.interval import walk as walk_lib
 from open_spiel_ppsro.games import game_tree
 from open_spiel_ppsro.games import loading
 from open_spiel_ppsro.games import sequence_form
@@ -224,6 +225,22 @@ class LeastMixtureTest(parameterized.TestCase):
         thresholds.append(
             least_mixture.least_mixture(game, members, 0, 0.8).threshold)
     self.assertLess(*thresholds)
+
+  def test_thresholds_fit_a_deadline(self):
+    self.enter_context(without_trees())
+    # By this clock every look at it takes a second, and all else no time.
+    self.enter_context(mock.patch.object(
+        walk_lib.Walk, "nodes_per_second", 1.0))
+    game, members = make_networks("kuhn_poker", 3)
+    for deadline, fits, threshold in (
+        (12.0, True, 0.1), (30.0, True, 0.01), (60.0, True, 0.0),
+        (12.0, False, 0.0)):
+      with mock.patch.object(least_mixture, "time") as clock:
+        clock.time.side_effect = range(1000)
+        found = least_mixture.least_mixture(
+            game, members, 0, 1e9, deadline=deadline, fits_deadline=fits)
+      self.assertAlmostEqual(found.threshold, threshold)
+      self.assertLessEqual(found.bounds.high, found.first.high)
 
   def test_the_upper_bound_is_never_above_that_of_equal_weights(self):
     game, policies = make_networks("dark_hex(board_size=2)", 3)

@@ -112,8 +112,8 @@ def least_mixture(game: pyspiel.Game, policies: Sequence[Sequence],
       of them is spread over all policies.
     deadline: in seconds since 1970; then it ends with what it has found.
     fits_deadline: whether thresholds are such that enough walks fit before it,
-      at the speed of the walks so far or, if that is higher, at the
-      usual one.      Otherwise only nodes count.
+      at the speed of the walks so far or, if that is higher, the usual one.
+      Otherwise only nodes count.
 
   Returns:
     A `LeastMixture`, which is certain to lose less than the first weights, or
