@@ -113,8 +113,10 @@ class Answers:
     the run if that was left open. Whoever calls has the proof.
 
     Args:
-      weights: per population, of its policies in the order of
-        `get_policies()`; those that have frozen since have none.
+      weights: per population, of the members of its policies in the order of
+        `get_policies()`, see `sampled.parts`: it may draw others of a
+        `MixedPolicy` than that does itself. Those that have frozen since have
+        none.
     """
     self._certified = tuple(weights)
     if self._takes_certified:
@@ -134,11 +136,12 @@ class Answers:
     if answer == "meta_nash":
       return self._of_frozen
     if answer == "least_exploitable" and self._certified is not None:
+      # Of a policy whatever its members have.
       return dataclasses.replace(
           self._of_frozen, joint=None, method=answer, probabilities=tuple(
-              np.pad(weights, (0, len(indices) - len(weights)))
-              for weights, indices in zip(
-                  self._certified, self._of_frozen.indices)))
+              np.bincount(owners, weights, len(indices))
+              for weights, owners, indices in zip(
+                  *self._certified_parts(), self._of_frozen.indices)))
     if answer != "least_exploitable" or self._least is None:
       raise ValueError(f"answer is {answer!r}; of this run it takes "
                        f"{' or '.join(self.answers)}")
@@ -165,8 +168,12 @@ class Answers:
     Args:
       answer: which of `ANSWERS`; by default that of the run.
     """
+    strategy = self.final_strategy(answer)
+    is_certified = (strategy.method == "least_exploitable"
+                    and self._certified is not None)
     return evaluator_lib.mixtures(
-        self.played_game.roles, self.final_strategy(answer), self._population)
+        self.played_game.roles, strategy, self._population,
+        self._certified_parts()[0] if is_certified else None)
 
   def lower_bound(self, exploiter_steps: int, num_episodes: int | None = None,
                   **options: Any) -> lower_bound_lib.LowerBound:
@@ -237,6 +244,20 @@ class Answers:
     return sampled.MixturePolicy(
         self.played_game, functions,
         [mixture.probabilities for mixture in mixtures])
+
+  def _certified_parts(self):
+    """Returns per population what `certify` was told, and whose members.
+
+    Returns:
+      Floats `[P]`, and ints `[P]`, the positions of their policies.
+    """
+    assert self._certified is not None
+    owners = [sampled.parts([
+        self._population[population_lib.PolicyId(number, index)].snapshot.policy
+        for index in indices])[1]
+              for number, indices in enumerate(self._of_frozen.indices)]
+    return [np.pad(weights, (0, len(own) - len(weights)))
+            for weights, own in zip(self._certified, owners)], owners
 
   def _update_least(self):
     self._least = self._evaluator.least_exploitable(self._of_frozen)

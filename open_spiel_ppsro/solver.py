@@ -677,7 +677,7 @@ class PipelinePSROSolver(answers.Answers, psro_v2.PSROSolver):
         "anytime": None if self._anytime is None else self._anytime.state(),
         "least_exploitable": (None if self._least is None
                               else dataclasses.asdict(self._least)),
-        "certified": self._certified,
+        "certified_parts": self._certified,
         "answer": self.answer,
         "meta_strategies": self._solve.state(),
         "row_solver": (None if self._solve_row is self._solve
@@ -722,8 +722,8 @@ class PipelinePSROSolver(answers.Answers, psro_v2.PSROSolver):
         state["oracle"])
     self._policies = [[] for _ in self._policies]
     self.update_meta_strategies()
-    if state.get("certified") is not None:
-      self.certify(state["certified"])
+    if state.get("certified_parts") is not None:
+      self.certify(state["certified_parts"])
     if state.get("least_exploitable") is None:  # As in version 0.1.
       self._update_least()
     else:

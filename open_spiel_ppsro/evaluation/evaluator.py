@@ -182,7 +182,8 @@ def joint_mixture(meta_strategy: meta_game_lib.MetaStrategy,
 
 
 def mixtures(roles: Sequence[int], meta_strategy: meta_game_lib.MetaStrategy,
-             population: population_lib.Population
+             population: population_lib.Population,
+             of_parts: Sequence[np.ndarray] | None = None
              ) -> tuple[population_lib.Mixture, ...]:
   """Returns a `Mixture` of snapshots per player, without zero probabilities.
 
@@ -193,13 +194,22 @@ def mixtures(roles: Sequence[int], meta_strategy: meta_game_lib.MetaStrategy,
     meta_strategy: a `MetaStrategy`; if it is joint, the mixtures are its
       marginals.
     population: the `Population`.
+    of_parts: per population `[P]`, other weights of the members of all its
+      policies, see `sampled.parts`.
   """
-  per_population = [
-      _mixture([population[population_lib.PolicyId(p, chosen[k])].snapshot
-                for k in np.flatnonzero(weights)],
-               weights[np.flatnonzero(weights)])
-      for p, (chosen, weights) in enumerate(zip(
-          meta_strategy.indices, meta_strategy.probabilities))]
+  per_population = []
+  for p, (chosen, weights) in enumerate(zip(
+      meta_strategy.indices, meta_strategy.probabilities)):
+    snapshots = [population[population_lib.PolicyId(p, index)].snapshot
+                 for index in chosen]
+    support = np.flatnonzero(weights)
+    mixture = _mixture([snapshots[k] for k in support], weights[support])
+    if of_parts is not None:
+      support = np.flatnonzero(of_parts[p])
+      whole = _mixture(snapshots, np.ones(len(snapshots)))
+      mixture = population_lib.Mixture(
+          tuple(whole.snapshots[k] for k in support), of_parts[p][support])
+    per_population.append(mixture)
   return tuple(per_population[role] for role in roles)
 
 

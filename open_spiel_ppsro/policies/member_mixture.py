@@ -138,14 +138,10 @@ class MemberMixture:
       return self
     indices, members, shares = [], [], []
     for numbers, policies in zip(self.indices, self.members):
-      parts = [sampled.members(_function(policy)) for policy in policies]
-      counts = [len(own) for own, _ in parts]
-      indices.append([number for number, count in zip(numbers, counts)
-                      for _ in range(count)])
-      members.append([one for own, _ in parts for one in own])
-      # `[K_p, ...]`, how a member is divided.
-      shares.append(np.repeat(np.eye(len(parts)), counts, axis=1)
-                    * np.concatenate([weights for _, weights in parts]))
+      own, owners, share = sampled.parts(policies)
+      indices.append([numbers[owner] for owner in owners])
+      members.append(own)
+      shares.append(share)
     joint = self.joint
     if joint is not None:
       for share in shares:  # The axis of each player comes first in turn.

@@ -116,6 +116,24 @@ def members(policy: Any) -> tuple[tuple[Any, ...], np.ndarray]:
   return (policy,), np.ones(1)
 
 
+def parts(policies: Sequence[Any]
+          ) -> tuple[list[Any], np.ndarray, np.ndarray]:
+  """Returns the members of K policies, P in all, and how these are drawn.
+
+  Args:
+    policies: each as of `members`.
+
+  Returns:
+    The members, policy by policy; int `[P]`, whose each of them is; and float
+    `[K, P]`, each policy as a distribution over them.
+  """
+  found = [members(policy) for policy in policies]
+  owners = np.repeat(np.arange(len(found)), [len(own) for own, _ in found])
+  return ([one for own, _ in found for one in own], owners,
+          np.eye(len(found))[:, owners]
+          * np.concatenate([weights for _, weights in found]))
+
+
 class SampledPolicy(policy_lib.OpenSpielPolicy):
   """A function of observations, as an OpenSpiel policy.
 

@@ -58,10 +58,13 @@ class Weights:
     probabilities: per player, float `[M_p]`.
     joint: `[M_0, ..., M_{n-1}]`, the distribution over profiles, if the
       players do not draw independently.
+    parts: per player `[M_p]`, which member of a `MixedPolicy` is meant, if not
+      policies but their members have probabilities.
   """
   indices: Sequence[Sequence[int]]
   probabilities: Sequence[np.ndarray]
   joint: np.ndarray | None = None
+  parts: Sequence[Sequence[int]] | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -130,6 +133,9 @@ class FinalMixture:
     for player, indices in enumerate(weights.indices):
       found = self.members[player if len(self.members) > 1 else 0]
       members.append([found[index] for index in indices])
+      if weights.parts is not None:
+        members[-1] = [sampled.members(member)[0][part] for member, part
+                       in zip(members[-1], weights.parts[player])]
       if self.infostates is not None:
         assert isinstance(game, game_tree.GameTree)
         rows = [game.infostates[player].rows[name]
@@ -141,10 +147,12 @@ class FinalMixture:
   def meta_strategies(self, name: str) -> list[np.ndarray]:
     """Returns per player `[K_p]`, a mixture over the meta-game's policies."""
     found = []
+    weights = self.weights[name]
     for player, indices in enumerate(self.meta_game_indices):
-      of_index = dict(zip(self.weights[name].indices[player],
-                          self.weights[name].probabilities[player].tolist()))
-      found.append(np.array([of_index.get(index, 0.0) for index in indices]))
+      numbers = np.array(weights.indices[player])
+      found.append(np.array([
+          weights.probabilities[player][numbers == index].sum()
+          for index in indices]))
     return found
 
 
@@ -162,6 +170,11 @@ def of_solver(solver: Any) -> FinalMixture:
   weights = {
       name: _weights(game.roles, strategy.indices, strategy.probabilities,
                      strategy.joint) for name, strategy in found.items()}
+  if solver.certified is not None:
+    weights[LEAST_EXPLOITABLE] = _weights_of_parts(
+        game.roles, found[LEAST_EXPLOITABLE].indices, solver.certified,
+        lambda role, index: solver.population[
+            population_lib.PolicyId(role, index)].snapshot.policy)
   snapshots: list[dict[int, policy_lib.Policy]] = [
       {index: solver.population[
           population_lib.PolicyId(role, index)].snapshot.policy
@@ -225,6 +238,10 @@ def of_checkpoint(checkpoint: dict[str, Any], answer: str | None = None,
     if not _freezes(settings["scheme"]):
       indices = [list(range(len(members)))
                  for members in population["members"]]
+
+    def policy_of(role, index):
+      return _policy(population["members"][role][index]["snapshot"][1])
+
     found = [solution for chosen, _, solution
              in state["meta_strategies"]["solved"]
              if [list(c) for c in chosen] == [list(i) for i in indices]]
@@ -233,14 +250,17 @@ def of_checkpoint(checkpoint: dict[str, Any], answer: str | None = None,
     solution, least = found[-1], state.get("least_exploitable")
     weights = {META_NASH: _weights(
         game.roles, indices, solution["probabilities"], solution["joint"])}
-    certified = state.get("certified") if least is None else least["weights"]
-    if certified is not None:
-      weights[LEAST_EXPLOITABLE] = _weights(game.roles, indices, certified)
+    if least is not None:
+      weights[LEAST_EXPLOITABLE] = _weights(
+          game.roles, indices, least["weights"])
+    elif state.get("certified_parts") is not None:
+      weights[LEAST_EXPLOITABLE] = _weights_of_parts(
+          game.roles, indices, state["certified_parts"], policy_of)
     answer = state.get("answer", answer)
     if answer not in weights:
       answer = list(weights)[-1]
     snapshots = [
-        {index: _policy(population["members"][role][index]["snapshot"][1])
+        {index: policy_of(role, index)
          for index in sorted(set().union(*(
              mixture.indices[player] for mixture in weights.values())))}
         for player, role in enumerate(game.roles)]
@@ -269,6 +289,30 @@ def _weights(roles, indices, probabilities, joint=None):
       [np.asarray(probabilities[role], float)[support[role]]
        for role in roles],
       None if joint is None else joint[np.ix_(*support)])
+
+
+def _weights_of_parts(roles, indices, probabilities, policy_of):
+  """Returns the `Weights` of a mixture over the members of policies.
+
+  Args:
+    roles: as of `_weights`.
+    indices: as there.
+    probabilities: per population, of the members of all its policies, of which
+      the last may be missing.
+    policy_of: from a population and a number to a policy.
+  """
+  numbers, parts, chosen = [], [], []
+  for role, weights in enumerate(probabilities):
+    _, owners, _ = sampled.parts(
+        [policy_of(role, index) for index in indices[role]])
+    support = np.flatnonzero(weights)
+    first = np.searchsorted(owners, owners)  # Of the same policy.
+    numbers.append([indices[role][owners[k]] for k in support])
+    parts.append([int(k - first[k]) for k in support])
+    chosen.append(np.asarray(weights, float)[support])
+  return Weights([numbers[role] for role in roles],
+                 [chosen[role] for role in roles],
+                 parts=[parts[role] for role in roles])
 
 
 def _freezes(name):
@@ -300,7 +344,8 @@ def write(path: str | os.PathLike, found: FinalMixture) -> None:
       "payoffs": found.payoffs,
       "mixtures": {name: {
           "indices": weights.indices, "probabilities": weights.probabilities,
-          "joint": weights.joint} for name, weights in found.weights.items()},
+          "joint": weights.joint, "parts": weights.parts}
+                   for name, weights in found.weights.items()},
       "answer": found.answer,
       "members": [{str(index): policy_lib.to_data(policy)
                    for index, policy in members.items()}

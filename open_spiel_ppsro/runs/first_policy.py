@@ -74,7 +74,7 @@ _SECONDS_PER_INFOSTATE = 3e-6
 # A slow machine may take so many times its share before the clock ends
 # self-play, and this part of the time is left for the search and for rounds.
 _PATIENCE = 1.5
-_LEAST_LEFT = 0.4
+_LEAST_LEFT = 0.3
 # The search for weights, after it, leaves at least this part.
 _LEAST_LEFT_AFTER_WEIGHING = 0.1
 # For so many rounds or iterations as a limit allows, self-play at a share of a
@@ -85,7 +85,7 @@ _ROUNDS_PER_ITERATION = 10
 # snapshots has so much, for each player. Of 20 equal weights on phantom_ttt,
 # from 0.042 and 0.031 that leads to 0.027 and 0.022 with 15 s a player, and to
 # 0.025 and 0.021 with 36; with less than 15 one player's stay as they are.
-_WEIGHING_SHARE = 0.4
+_WEIGHING_SHARE = 0.25
 # Between two looks at the clock so many batches, or those of so many seconds.
 _BATCHES_PER_CALL = 4
 _SECONDS_PER_CALL = 0.1

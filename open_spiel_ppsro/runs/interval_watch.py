@@ -66,9 +66,10 @@ _LAST_TIMES = 2.0
 # Beside its walk a measurement takes so long: the networks of the policy are
 # read, and a first one waits for imports and the compiler.
 _BESIDE_SECONDS = 2.0
-# A search for better weights ranges over so many policies of each population:
-# those of the certain mixture, then those of the meta-Nash, then the newest.
-_MOST_CANDIDATES = 32
+# A search for better weights ranges over so many members of each population's
+# policies: those of the certain mixture, then those of the meta-Nash, then the
+# newest. Level 0 of a strong start alone has 20.
+_MOST_CANDIDATES = 52
 # Bounds are narrow if the lower one is at least this share of the upper one.
 _NARROW = 0.5
 # How often a waiting run looks for the answer.
@@ -96,8 +97,9 @@ class CertifiedMixture:
   """The mixtures of frozen policies that are certain to lose least.
 
   Attributes:
-    weights: per population `[K]`, of its policies in the order in which they
-      froze; those that have frozen since have none.
+    weights: per population `[P]`, of the members of its policies in the order
+      in which these froze, see `sampled.parts`; those that have frozen since
+      have none.
     lows: per population, what a best response to its mixture gets at least; of
       one population for both players, twice the exploitability.
     highs: what it gets at most.
@@ -178,7 +180,7 @@ class IntervalWatch:
     self._process: subprocess.Popen[str] | None = None
     self._answers: queue.Queue[str | None] = queue.Queue()
     # What is being measured: the round, or None of a mixture that was found
-    # earlier, and its weights; of a search, the positions of its policies; and
+    # earlier, and its weights; of a search, the positions of its members; and
     # since when.
     self._asked: tuple[int | None, Any, float] | None = None
     # The longest measurement and search, in seconds, and whether all are exact.
@@ -257,8 +259,7 @@ class IntervalWatch:
       bounds: per population, `(low, high)` of a best response to it.
     """
     lows, highs = zip(*bounds)
-    self._keep(solver, CertifiedMixture(
-        tuple(np.ones(1) for _ in bounds), lows, highs))
+    self._keep(solver, CertifiedMixture(_meta_nash(solver), lows, highs))
     assert self.certified is not None
     self._new = self.latest = MeasuredInterval(
         0, self.certified.low, self.certified.high, 0.0)
@@ -307,17 +308,16 @@ class IntervalWatch:
             and max(map(len, solver.get_meta_strategies())) > 1)
 
   def _search(self, solver, seconds):
-    """Asks for weights of frozen policies that lose less."""
+    """Asks for weights of members of frozen policies that lose less."""
     assert self.certified is not None
     positions, members, start = [], [], []
-    for own, certain, now in zip(
-        solver.get_policies(), self.certified.weights,
-        solver.get_meta_strategies()):
+    for (own, _, _), certain, now in zip(
+        _parts(solver), self.certified.weights, _meta_nash(solver)):
       certain = np.pad(certain, (0, len(own) - len(certain)))
       order = np.lexsort((np.arange(len(own)), now, certain))
       chosen = np.sort(order[-_MOST_CANDIDATES:])
       positions.append(chosen)
-      members.append([own[k].function for k in chosen])
+      members.append([own[k] for k in chosen])
       start.append(certain[chosen])
     path = pathlib.Path(self._directory.name) / "candidates.npz"
     storage.write_policy(path, sampled.MixturePolicy(
@@ -329,7 +329,7 @@ class IntervalWatch:
     path = pathlib.Path(self._directory.name) / "policy.npz"
     storage.write_policy(path, solver.final_policy(answer))
     if answer == "meta_nash":
-      asked = solver.rounds, solver.get_meta_strategies()
+      asked = solver.rounds, _meta_nash(solver)
     else:
       assert self.certified is not None
       asked = None, self.certified.weights
@@ -436,7 +436,7 @@ class IntervalWatch:
             break
           if not is_measured:
             # If it is what is certain already, that is narrowed by the way.
-            has_narrowed = self._is_certified(solver.get_meta_strategies())
+            has_narrowed = self._is_certified(_meta_nash(solver))
             self._ask(solver, walk if has_narrowed else walk / 3)
           elif not has_searched and self._can_search(solver) and (
               self.is_narrow or not self._fruitless):
@@ -460,3 +460,15 @@ class IntervalWatch:
     return self.certified is None or all(
         np.array_equal(own, np.pad(known, (0, len(own) - len(known))))
         for own, known in zip(weights, self.certified.weights))
+
+
+def _parts(solver):
+  """Returns per population the `sampled.parts` of its policies."""
+  return [sampled.parts([policy.function for policy in own])
+          for own in solver.get_policies()]
+
+
+def _meta_nash(solver):
+  """Returns per population `[P]`, how the meta-Nash draws their members."""
+  return tuple(weights @ shares for weights, (_, _, shares) in zip(
+      solver.get_meta_strategies(), _parts(solver)))

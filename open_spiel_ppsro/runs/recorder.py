@@ -105,9 +105,10 @@ class Recorder:
       raise ValueError(f"the checkpoint in {self.directory.path} is not one of "
                        f"a run: {error} is missing") from error
     self._solver.restore(state)
-    if self._watch is not None and checkpoint.get("certified") is not None:
+    if self._watch is not None and (
+        checkpoint.get("certified_parts") is not None):
       self._watch.certified = interval_watch.CertifiedMixture(
-          **checkpoint["certified"])
+          **checkpoint["certified_parts"])
     self.seconds_before = seconds
     best = checkpoint.get("best")  # Version 0.1 kept none.
     if best is not None:
@@ -167,7 +168,8 @@ class Recorder:
         self._solver.rounds,
         {"solver": self._solver.state(),
          "wall_seconds": self.seconds,
-         "certified": self.certified and dataclasses.asdict(self.certified),
+         "certified_parts": (
+             self.certified and dataclasses.asdict(self.certified)),
          "best": None if self.best is None else dataclasses.asdict(self.best)},
         self._keep_checkpoints)
 
