@@ -464,8 +464,9 @@ class IntervalWatch:
 
 def _parts(solver):
   """Returns per population the `sampled.parts` of its policies."""
+  # As in psro_v2, one population of both seats is there for each of them.
   return [sampled.parts([policy.function for policy in own])
-          for own in solver.get_policies()]
+          for own in solver.get_policies()[:solver.played_game.num_populations]]
 
 
 def _meta_nash(solver):
