@@ -101,10 +101,24 @@ class Answers:
     """
     return self._least
 
+  def parts(self) -> list[tuple[list[Any], np.ndarray, np.ndarray]]:
+    """Returns per population the `sampled.parts` of the result's policies.
+
+    They are in the order of `final_strategy().indices`.
+    """
+    return [sampled.parts([
+        self._population[population_lib.PolicyId(number, index)].snapshot.policy
+        for index in indices])
+            for number, indices in enumerate(self._of_frozen.indices)]
+
   @property
   def certified(self) -> tuple[np.ndarray, ...] | None:
-    """What `certify` was told last, or None."""
-    return self._certified
+    """What `certify` was told last, or None; `[P]` of all in `parts`."""
+    if self._certified is None:
+      return None
+    return tuple(np.pad(weights, (0, len(members) - len(weights)))
+                 for weights, (members, _, _) in zip(
+                     self._certified, self.parts()))
 
   def certify(self, weights: Sequence[np.ndarray]) -> None:
     """Takes the mixture of frozen policies that is known to lose least.
@@ -113,8 +127,7 @@ class Answers:
     the run if that was left open. Whoever calls has the proof.
 
     Args:
-      weights: per population, of the members of its policies in the order of
-        `get_policies()`, see `sampled.parts`: it may draw others of a
+      weights: per population, of all in `parts`: it may draw others of a
         `MixedPolicy` than that does itself. Those that have frozen since have
         none.
     """
@@ -126,6 +139,8 @@ class Answers:
                      ) -> meta_game_lib.MetaStrategy:
     """Returns the run's result as a `MetaStrategy`, by number of policy.
 
+    Of what `certify` was told a policy has what its members have together.
+
     Args:
       answer: which of `ANSWERS`; by default that of the run.
 
@@ -133,15 +148,15 @@ class Answers:
       ValueError: if there is no such answer.
     """
     answer = self.answer if answer is None else answer
+    certified = self.certified
     if answer == "meta_nash":
       return self._of_frozen
-    if answer == "least_exploitable" and self._certified is not None:
-      # Of a policy whatever its members have.
+    if answer == "least_exploitable" and certified is not None:
       return dataclasses.replace(
           self._of_frozen, joint=None, method=answer, probabilities=tuple(
-              np.bincount(owners, weights, len(indices))
-              for weights, owners, indices in zip(
-                  *self._certified_parts(), self._of_frozen.indices)))
+              np.bincount(owners, weights, len(shares))
+              for weights, (_, owners, shares) in zip(
+                  certified, self.parts())))
     if answer != "least_exploitable" or self._least is None:
       raise ValueError(f"answer is {answer!r}; of this run it takes "
                        f"{' or '.join(self.answers)}")
@@ -173,7 +188,7 @@ class Answers:
                     and self._certified is not None)
     return evaluator_lib.mixtures(
         self.played_game.roles, strategy, self._population,
-        self._certified_parts()[0] if is_certified else None)
+        self.certified if is_certified else None)
 
   def lower_bound(self, exploiter_steps: int, num_episodes: int | None = None,
                   **options: Any) -> lower_bound_lib.LowerBound:
@@ -244,20 +259,6 @@ class Answers:
     return sampled.MixturePolicy(
         self.played_game, functions,
         [mixture.probabilities for mixture in mixtures])
-
-  def _certified_parts(self):
-    """Returns per population what `certify` was told, and whose members.
-
-    Returns:
-      Floats `[P]`, and ints `[P]`, the positions of their policies.
-    """
-    assert self._certified is not None
-    owners = [sampled.parts([
-        self._population[population_lib.PolicyId(number, index)].snapshot.policy
-        for index in indices])[1]
-              for number, indices in enumerate(self._of_frozen.indices)]
-    return [np.pad(weights, (0, len(own) - len(weights)))
-            for weights, own in zip(self._certified, owners)], owners
 
   def _update_least(self):
     self._least = self._evaluator.least_exploitable(self._of_frozen)

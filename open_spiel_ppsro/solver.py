@@ -677,7 +677,7 @@ class PipelinePSROSolver(answers.Answers, psro_v2.PSROSolver):
         "anytime": None if self._anytime is None else self._anytime.state(),
         "least_exploitable": (None if self._least is None
                               else dataclasses.asdict(self._least)),
-        "certified_parts": self._certified,
+        "certified_parts": self.certified,
         "answer": self.answer,
         "meta_strategies": self._solve.state(),
         "row_solver": (None if self._solve_row is self._solve

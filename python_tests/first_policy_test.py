@@ -109,12 +109,15 @@ class FirstPolicyTest(parameterized.TestCase):
     self.enter_context(mock.patch.object(
         least_mixture.small_game, "small_tree", lambda name: None))
     game = open_game.open_game("kuhn_poker", evaluation="sampled")
-    for seconds, was_late in ((-1.0, True), (math.inf, False)):
+    for num_batches, seconds, was_late in (
+        (40, -1.0, True), (40, math.inf, False),
+        # The clock has ended it before all batches were played.
+        (80, -1.0, True), (80, 1e6, False)):
       with ppsro.SerialExecutor() as executor:
         executor.start(game)
-        playing = first_policy.SelfPlay(game, executor, 1, 40)
-        while playing.train():
-          pass
+        playing = first_policy.SelfPlay(game, executor, 1, num_batches)
+        while playing.batches < 40:
+          playing.train()
         policy = playing.end(True, seconds)
         self.assertEqual(playing.was_late, was_late)
         for weights in policy.probabilities:

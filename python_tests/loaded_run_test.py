@@ -27,7 +27,6 @@ import pytest
 
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro.games import sequence_form
-from open_spiel_ppsro.policies import sampled
 from open_spiel_ppsro.runs import final_mixture
 from open_spiel_ppsro.runs import run_directory
 import testing
@@ -59,14 +58,15 @@ FINAL = ("result.json", "final_policy.npz", "final_mixture.npz",
 VERSION_0_1 = pathlib.Path(__file__).parent / "version_0_1"
 
 
-def play(name, path, rounds=6, **more):
+def play(name, path, rounds=6, then=(), **more):
   """Plays one of RUNS; returns its summary and its solver."""
   game, scheme, config, options = RUNS[name]
   solvers = []
   summary = ppsro.run(
       game, scheme, config, output_dir=path,
       limits=ppsro.Limits(1e6, max_rounds=rounds),
-      callbacks=[lambda solver, _: solvers.append(solver)], **options, **more)
+      callbacks=[lambda solver, _: solvers.append(solver), *then], **options,
+      **more)
   return summary, solvers[-1]
 
 
@@ -302,22 +302,27 @@ class LoadedRunTest(parameterized.TestCase):
   @pytest.mark.slow
   def test_the_certain_mixture_draws_as_it_likes(self, name):
     # Level 0 is a policy that draws one of the snapshots of self-play.
-    _, solver = play(name, self.path, self_play_share=0.95)
-    rng = np.random.default_rng(1)
-    told, seats, of_policies = [], [], []
+    seats, of_policies = [], []
+
+    def certify(solver, result):
+      if result.round < 6:
+        return
+      rng = np.random.default_rng(1)
+      told = []
+      for members, owners, shares in solver.parts():
+        self.assertGreater(list(owners).count(0), 2)
+        np.testing.assert_allclose(shares.sum(axis=1), 1)
+        weights = rng.dirichlet(np.ones(len(members)))
+        weights[[1, -1]] = 0.0
+        weights /= weights.sum()
+        seats.append((members, weights))
+        of_policies.append([weights[owners == k].sum()
+                            for k in range(len(shares))])
+        told.append(weights[:-1])  # As if the newest had frozen since.
+      solver.certify(told)
+
+    _, solver = play(name, self.path, self_play_share=0.95, then=[certify])
     game = solver.played_game
-    for own in solver.get_policies()[:game.num_populations]:
-      members, owners, shares = sampled.parts(
-          [policy.function for policy in own])
-      self.assertGreater(list(owners).count(0), 2)
-      np.testing.assert_allclose(shares.sum(axis=1), 1)
-      weights = rng.dirichlet(np.ones(len(members)))
-      weights[[1, -1]] = 0.0
-      weights /= weights.sum()
-      seats.append((members, weights))
-      of_policies.append([weights[owners == k].sum() for k in range(len(own))])
-      told.append(weights[:-1])  # As if the newest had frozen since.
-    solver.certify(told)
     np.testing.assert_allclose(np.concatenate(
         solver.final_strategy("least_exploitable").probabilities),
                                np.concatenate(of_policies))
@@ -327,7 +332,6 @@ class LoadedRunTest(parameterized.TestCase):
     final_mixture.write(path, final_mixture.of_solver(solver))
     checkpoint = run_directory.read_checkpoint(
         sorted(self.path.glob("checkpoint_*"))[-1])
-    checkpoint["solver"]["certified_parts"] = told
     for found in (final_mixture.read(path),
                   final_mixture.of_checkpoint(checkpoint)):
       mixture = found.mixture("least_exploitable", found.open_game())
@@ -337,6 +341,11 @@ class LoadedRunTest(parameterized.TestCase):
       for ours, role in zip(
           found.meta_strategies("least_exploitable"), game.roles):
         np.testing.assert_allclose(ours, of_policies[role])
+    # A run that goes on knows it, too.
+    _, later = play(name, self.path, 7, resume=True, self_play_share=0.95)
+    for ours, (_, weights) in zip(later.certified, seats):
+      np.testing.assert_array_equal(ours[:len(weights)], weights)
+      self.assertEqual(ours[len(weights):].sum(), 0)
 
   def test_a_game_that_no_string_tells(self):
     matrix = ppsro.from_payoffs(ppsro.random_symmetric(5, 1))

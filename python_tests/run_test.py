@@ -307,6 +307,12 @@ class MeasuredRunTest(RunTestCase):
       found = ppsro.load(self.run_path, answer)
       self.assertAlmostEqual(
           exploitability.exploitability(pi.game, found.policy), expected)
+    with mock.patch.multiple(interval_watch.IntervalWatch,
+                             look=lambda *_: None, last=lambda *_: None):
+      later = self.run_sampled(  # It knows what was certain before.
+          4, scheme=scheme, initial_policy="self_play", resume=True,
+          plateau={"min_steps": 1, "max_steps": 1})
+    self.assertEqual(later.answer_high, summary.answer_high)
 
   @parameterized.parameters(
       ({}, 1), ({"initial_policy": "self_play", "self_play_share": 0.9}, 3))
@@ -322,7 +328,7 @@ class MeasuredRunTest(RunTestCase):
     least = least_exploitable.LeastExploitableMixture(tree)
     for player, own in enumerate(solvers[-1].get_policies()):
       seen = tree.infostates[player]
-      found, owners, _ = sampled.parts([policy.function for policy in own])
+      found, owners, _ = solvers[-1].parts()[player]
       tables = [one(seen.observations, seen.legal_actions_mask)
                 for one in found]
       self.assertGreater(len(own), 3)
@@ -330,7 +336,13 @@ class MeasuredRunTest(RunTestCase):
       least.update(player, range(len(tables)), sequence_form.realization_plan(
           tree, np.stack(tables), player))
     best = least.solve(1e-9).upper
-    if not start:
+    if start:  # Its members are drawn otherwise than at the start.
+      self.assertGreater(max(
+          np.abs(weights[owners == 0] / weights[owners == 0].sum()
+                 - shares[0, owners == 0]).max()
+          for weights, (_, owners, shares)
+          in zip(solvers[-1].certified, solvers[-1].parts())), 0.01)
+    else:
       self.assertGreater(summary.exploitability_high, best + 0.05)
     self.assertAlmostEqual(summary.answer_high, best, places=5)
     self.assertAlmostEqual(summary.answer_low, best, places=5)

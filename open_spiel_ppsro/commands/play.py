@@ -183,7 +183,10 @@ class Table:
     for player, bot in enumerate(self._bots):
       if player != seat:
         weight = mixture.probabilities[player][bot.position]
-        self._say(f"player {player} was policy {bot.index}, one of "
+        own, name = list(mixture.indices[player]), f"policy {bot.index}"
+        if own.count(bot.index) > 1:  # One of a policy that draws.
+          name += f", its member {bot.position - own.index(bot.index)}"
+        self._say(f"player {player} was {name}, one of "
                   f"{len(mixture.members[player])}, drawn with probability "
                   f"{weight:.3f}")
     for move in moves:

@@ -202,14 +202,15 @@ def mixtures(roles: Sequence[int], meta_strategy: meta_game_lib.MetaStrategy,
       meta_strategy.indices, meta_strategy.probabilities)):
     snapshots = [population[population_lib.PolicyId(p, index)].snapshot
                  for index in chosen]
-    support = np.flatnonzero(weights)
-    mixture = _mixture([snapshots[k] for k in support], weights[support])
-    if of_parts is not None:
+    if of_parts is None:
+      support = np.flatnonzero(weights)
+      per_population.append(
+          _mixture([snapshots[k] for k in support], weights[support]))
+    else:
       support = np.flatnonzero(of_parts[p])
-      whole = _mixture(snapshots, np.ones(len(snapshots)))
-      mixture = population_lib.Mixture(
-          tuple(whole.snapshots[k] for k in support), of_parts[p][support])
-    per_population.append(mixture)
+      parts = _mixture(snapshots, np.ones(len(snapshots))).snapshots
+      per_population.append(population_lib.Mixture(
+          tuple(parts[k] for k in support), of_parts[p][support]))
   return tuple(per_population[role] for role in roles)
 
 

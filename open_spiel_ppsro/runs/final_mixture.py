@@ -145,7 +145,10 @@ class FinalMixture:
         game, weights.indices, members, weights.probabilities, weights.joint)
 
   def meta_strategies(self, name: str) -> list[np.ndarray]:
-    """Returns per player `[K_p]`, a mixture over the meta-game's policies."""
+    """Returns per player `[K_p]`, a mixture over the meta-game's policies.
+
+    With `parts` a policy has what its members have together.
+    """
     found = []
     weights = self.weights[name]
     for player, indices in enumerate(self.meta_game_indices):
@@ -167,17 +170,20 @@ def of_solver(solver: Any) -> FinalMixture:
   """Returns what a `PipelinePSROSolver` has found."""
   game = solver.played_game
   found = {answer: solver.final_strategy(answer) for answer in solver.answers}
+
+  def policy_of(role, index):
+    return solver.population[
+        population_lib.PolicyId(role, index)].snapshot.policy
+
   weights = {
       name: _weights(game.roles, strategy.indices, strategy.probabilities,
                      strategy.joint) for name, strategy in found.items()}
   if solver.certified is not None:
     weights[LEAST_EXPLOITABLE] = _weights_of_parts(
         game.roles, found[LEAST_EXPLOITABLE].indices, solver.certified,
-        lambda role, index: solver.population[
-            population_lib.PolicyId(role, index)].snapshot.policy)
+        policy_of)
   snapshots: list[dict[int, policy_lib.Policy]] = [
-      {index: solver.population[
-          population_lib.PolicyId(role, index)].snapshot.policy
+      {index: policy_of(role, index)
        for index in sorted(set().union(*(
            mixture.indices[player] for mixture in weights.values())))}
       for player, role in enumerate(game.roles)]

@@ -67,9 +67,10 @@ _LAST_TIMES = 2.0
 # read, and a first one waits for imports and the compiler.
 _BESIDE_SECONDS = 2.0
 # A search for better weights ranges over so many members of each population's
-# policies: those of the certain mixture, then those of the meta-Nash, then the
-# newest. Level 0 of a strong start alone has 20.
-_MOST_CANDIDATES = 52
+# policies, of which level 0 of a strong start alone has 20: those of the
+# certain mixture and of the meta-Nash first, but so many of the newest at
+# least.
+_MOST_CANDIDATES, _NEWEST = 52, 16
 # Bounds are narrow if the lower one is at least this share of the upper one.
 _NARROW = 0.5
 # How often a waiting run looks for the answer.
@@ -305,17 +306,18 @@ class IntervalWatch:
   def _can_search(self, solver):
     """Returns whether players have policies of their own to be weighed."""
     return (self.certified is not None and len(self.certified.weights) == 2
-            and max(map(len, solver.get_meta_strategies())) > 1)
+            and max(map(len, _meta_nash(solver))) > 1)
 
   def _search(self, solver, seconds):
     """Asks for weights of members of frozen policies that lose less."""
     assert self.certified is not None
     positions, members, start = [], [], []
     for (own, _, _), certain, now in zip(
-        _parts(solver), self.certified.weights, _meta_nash(solver)):
+        solver.parts(), self.certified.weights, _meta_nash(solver)):
       certain = np.pad(certain, (0, len(own) - len(certain)))
       order = np.lexsort((np.arange(len(own)), now, certain))
-      chosen = np.sort(order[-_MOST_CANDIDATES:])
+      best, others = np.split(order, [-(_MOST_CANDIDATES - _NEWEST)])[::-1]
+      chosen = np.sort(np.append(best, np.sort(others)[-_NEWEST:]))
       positions.append(chosen)
       members.append([own[k] for k in chosen])
       start.append(certain[chosen])
@@ -462,14 +464,7 @@ class IntervalWatch:
         for own, known in zip(weights, self.certified.weights))
 
 
-def _parts(solver):
-  """Returns per population the `sampled.parts` of its policies."""
-  # As in psro_v2, one population of both seats is there for each of them.
-  return [sampled.parts([policy.function for policy in own])
-          for own in solver.get_policies()[:solver.played_game.num_populations]]
-
-
 def _meta_nash(solver):
-  """Returns per population `[P]`, how the meta-Nash draws their members."""
+  """Returns per population how the meta-Nash draws all in `solver.parts`."""
   return tuple(weights @ shares for weights, (_, _, shares) in zip(
-      solver.get_meta_strategies(), _parts(solver)))
+      solver.final_strategy("meta_nash").probabilities, solver.parts()))

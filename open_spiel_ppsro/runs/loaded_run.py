@@ -200,7 +200,10 @@ class LoadedRun:
 
   @property
   def meta_strategies(self) -> list[np.ndarray]:
-    """Per player, the mixture `[K_p]` over the policies of the meta-game."""
+    """Per player, the mixture `[K_p]` over the policies of the meta-game.
+
+    Of a policy that draws one of several, `mixture` says which are drawn.
+    """
     return self._meta().meta_strategies(self.name)
 
   @property

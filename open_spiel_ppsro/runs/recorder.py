@@ -53,6 +53,8 @@ class Recorder:
       games.
     seconds_before: how long the run had taken before it was resumed.
     row: the row of `metrics.csv` of the last round.
+    has_whole_rounds: whether no round was broken off; what is left of one
+      cannot be saved.
   """
 
   def __init__(self, solver, directory: run_directory.RunDirectory,
@@ -73,6 +75,7 @@ class Recorder:
     self.best: BestPolicy | None = None
     self.seconds_before = 0.0
     self.row: dict[str, Any] = {}
+    self.has_whole_rounds = True
     self._solver = solver
     self._start = start
     self._checkpoint_seconds = checkpoint_seconds

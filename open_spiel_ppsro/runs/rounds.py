@@ -113,7 +113,7 @@ def play(solver, recorder: recorder_lib.Recorder, limits: limits_lib.Limits,
         save()
     save()
   except signals_lib.Interrupted:  # In the middle of a round.
-    pass
+    recorder.has_whole_rounds = False
   return signals.received or stopped_by or "time_limit_seconds"
 
 

@@ -286,12 +286,14 @@ def run(game: str | pyspiel.Game | game_lib.Game,
     with progress.phase("writing the policy"):
       recorder.write_policies()
     if watch and solver.rounds:
-      before = solver.certified
+      before = recorder.certified
       left = limits.time_limit_seconds - recorder.seconds
       # Certain bounds come before those of exploiters.
       watch.last(solver, max(left - (budget.reserve() if budget else 0.0),
                              min(left, watch.reserve())), signals)
-      if solver.certified is not before:
+      if recorder.certified is not before:
+        if recorder.has_whole_rounds:
+          recorder.save()
         recorder.write_policies()
     with progress.phase("drawing"):
       recorder.plot()

@@ -31,7 +31,6 @@ from typing import Any
 
 import numpy as np
 import pyspiel
-import scipy.linalg
 
 from open_spiel_ppsro.evaluation.interval import budget as budget_lib
 from open_spiel_ppsro.evaluation.interval import interval
@@ -39,6 +38,7 @@ from open_spiel_ppsro.evaluation.interval import seat_policy
 from open_spiel_ppsro.evaluation.interval import small_game
 from open_spiel_ppsro.evaluation.interval import walk as walk_lib
 from open_spiel_ppsro.meta_games import zero_sum
+from open_spiel_ppsro.policies import sampled
 
 # A share of the first mixture that is spread over all policies, and so many
 # times less with each further response. A walk sees only where its mixture
@@ -70,6 +70,9 @@ _FIRST_OF_REMEMBERED = 1e-2
 # remembered, every mixture is pruned alike, and wider bounds compare as well.
 _USELESS_WIDTH, _USELESS_WIDTH_OF_REMEMBERED = 0.005, 0.02
 _FEWEST_WALKS_AT_ALL = 3
+# The first walks are short, and say nothing of the speed until so many seconds
+# are over.
+_SECONDS_FOR_PACE = 0.5
 # Below this the threshold goes to zero.
 _LOWEST_THRESHOLD = 1e-7
 
@@ -112,8 +115,7 @@ def least_mixture(game: pyspiel.Game, policies: Sequence[Sequence],
       of them is spread over all policies.
     deadline: in seconds since 1970; then it ends with what it has found.
     fits_deadline: whether thresholds are such that enough walks fit before it,
-      at the speed of the walks so far or, if that is higher, the usual one.
-      Otherwise only nodes count.
+      at the speed of the walks so far. Otherwise only nodes count.
 
   Returns:
     A `LeastMixture`, which is certain to lose less than the first weights, or
@@ -123,10 +125,7 @@ def least_mixture(game: pyspiel.Game, policies: Sequence[Sequence],
   Raises:
     ValueError: if there is no walk for the game.
   """
-  columns = [_members(policy) for policy in policies[player]]
-  members = [one for own, _ in columns for one in own]
-  # Each policy is a distribution, [K, M], over the members of all of them.
-  shares = scipy.linalg.block_diag(*(own for _, own in columns))
+  members, _, shares = sampled.parts(policies[player])
   equal = np.full(len(policies[player]), 1 / len(policies[player]))
   start = equal if start is None else start / start.sum()
   tree = small_game.small_tree(str(getattr(game, "game", game)))
@@ -135,7 +134,7 @@ def least_mixture(game: pyspiel.Game, policies: Sequence[Sequence],
         tree, game, members, shares, player, start)
     return LeastMixture(weights, walk_lib.Bounds(value, value),
                         walk_lib.Bounds(before, before), 0.0, 0)
-  other = _members(policies[1 - player][0])[0][0]
+  other = sampled.members(policies[1 - player][0])[0][0]
   search = _Search(game, members, shares, other, player, seconds,
                    deadline, fits_deadline)
   first_weights = (1 - _SPREAD) * start + _SPREAD * equal
@@ -145,7 +144,8 @@ def least_mixture(game: pyspiel.Game, policies: Sequence[Sequence],
   first, cut = found
   best, best_bounds = first_weights, first
   cuts, lower, narrowest = [cut], -math.inf, first.width
-  while len(cuts) < _MOST_RESPONSES:
+  # The last walk is kept for the weights without what is spread.
+  while len(cuts) < _MOST_RESPONSES and search.has_room:
     payoffs = np.stack(cuts, axis=1)  # [K, C], of the other player.
     weights, _ = zero_sum.solve_zero_sum(-payoffs)
     lower = max(lower, float((weights @ payoffs).max()))
@@ -217,6 +217,7 @@ class _Search:
             pyspiel_game.max_utility() - pyspiel_game.min_utility())
     self._fits_deadline = fits_deadline
     self._start = time.time()
+    self._cost = 0  # Of the last walk, in nodes.
 
   def respond(self, weights, threshold=None):
     """Returns bounds, and what the response gets from each policy, `[K]`.
@@ -239,7 +240,13 @@ class _Search:
     self._walk.mix(self._player, weights @ self._shares)
     found = self._walk.respond_to_members(1 - self._player, threshold, budget)
     self.nodes += budget.nodes
+    self._cost = budget.nodes
     return found
+
+  @property
+  def has_room(self):
+    """Whether two more walks like the last one fit into what is left."""
+    return 2 * self._cost <= self._nodes_left()
 
   def _nodes_left(self):
     """Returns how many more nodes it may visit."""
@@ -247,9 +254,9 @@ class _Search:
     if not self._fits_deadline:
       return left
     now = time.time()
-    # The first walks are short, and say little of the speed.
-    pace = max(self._walk.nodes_per_second,
-               self.nodes / max(now - self._start, 1e-9))
+    taken = now - self._start
+    pace = (self.nodes / taken if taken > _SECONDS_FOR_PACE
+            else self._walk.nodes_per_second)
     return min(left, pace * (self._deadline - now))
 
   def lower_threshold(self, weights):
@@ -289,10 +296,3 @@ class _Search:
       if found[0].width < self._useless:
         wanted, fewest = _WALKS, _FEWEST_WALKS
     return found
-
-
-def _members(policy):
-  """Returns the members of a policy, and their probabilities `[1, M]`."""
-  if hasattr(policy, "members"):
-    return policy.members, np.array([policy.probabilities], float)
-  return (policy,), np.ones((1, 1))
