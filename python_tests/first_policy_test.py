@@ -109,15 +109,16 @@ class FirstPolicyTest(parameterized.TestCase):
     self.enter_context(mock.patch.object(
         least_mixture.small_game, "small_tree", lambda name: None))
     game = open_game.open_game("kuhn_poker", evaluation="sampled")
-    for num_batches, seconds, was_late in (
-        (40, -1.0, True), (40, math.inf, False),
+    for missing, seconds, was_late in (
+        (0, -1.0, True), (0, math.inf, False),
         # The clock has ended it before all batches were played.
-        (80, -1.0, True), (80, 1e6, False)):
+        (1, -1.0, True), (1, 1e6, False)):
       with ppsro.SerialExecutor() as executor:
         executor.start(game)
-        playing = first_policy.SelfPlay(game, executor, 1, num_batches)
-        while playing.batches < 40:
-          playing.train()
+        playing = first_policy.SelfPlay(game, executor, 1, 40)
+        while playing.train():
+          pass
+        playing.num_batches += missing
         policy = playing.end(True, seconds)
         self.assertEqual(playing.was_late, was_late)
         for weights in policy.probabilities:
