@@ -211,6 +211,8 @@ class _Search:
     self._walk = interval.make_walk(pyspiel_game,
                                     seat_policy.seat_policies(game, seats))
     self.remembers = self._walk.remembers_members
+    # What a further walk at a threshold costs, as a share of the one before.
+    self._further = _SHARE_OF_REMEMBERED if self.remembers else 1.0
     self._max_nodes = seconds * self._walk.nodes_per_second
     self._useless = (
         _USELESS_WIDTH_OF_REMEMBERED if self.remembers else _USELESS_WIDTH) * (
@@ -245,8 +247,8 @@ class _Search:
 
   @property
   def has_room(self):
-    """Whether two more walks like the last one fit into what is left."""
-    return 2 * self._cost <= self._nodes_left()
+    """Whether two more walks at the last threshold fit into what is left."""
+    return 2 * self._further * self._cost <= self._nodes_left()
 
   def _nodes_left(self):
     """Returns how many more nodes it may visit."""
@@ -270,10 +272,9 @@ class _Search:
       one at the first.
     """
     found, cost, growth = None, 0, self._walk.growth_per_decade
-    further = 1.0
+    further = self._further
     if self.remembers:
-      further, self.threshold = (_SHARE_OF_REMEMBERED,
-                                 _FIRST_OF_REMEMBERED / _STEP)
+      self.threshold = _FIRST_OF_REMEMBERED / _STEP
     wanted, fewest = _FEWEST_WALKS_AT_ALL, _FEWEST_WALKS_AT_ALL
     while found is None or (self.threshold > 0 and (
         (1 + (wanted - 1) * further) * math.sqrt(growth) * cost
