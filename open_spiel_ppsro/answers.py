@@ -148,9 +148,9 @@ class Answers:
       ValueError: if there is no such answer.
     """
     answer = self.answer if answer is None else answer
-    certified = self.certified
     if answer == "meta_nash":
       return self._of_frozen
+    certified = self.certified
     if answer == "least_exploitable" and certified is not None:
       return dataclasses.replace(
           self._of_frozen, joint=None, method=answer, probabilities=tuple(

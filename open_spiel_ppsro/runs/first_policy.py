@@ -83,8 +83,9 @@ _LEAST_LEFT_AFTER_WEIGHING = 0.1
 _ROUNDS_PER_ITERATION = 10
 # For each second that self-play has, the search for the best weights of its
 # snapshots has so much, for each player. Of 20 equal weights on phantom_ttt,
-# from 0.042 and 0.031 that leads to 0.027 and 0.022 with 15 s a player, and to
-# 0.025 and 0.021 with 36; with less than 15 one player's stay as they are.
+# from 0.042 and 0.031, that leads to at most 0.029 and 0.025 with 15 s a
+# player, and to 0.028 and 0.023 with 36; with less than 15 one player's stay as
+# they are.
 _WEIGHING_SHARE = 0.25
 # Between two looks at the clock so many batches, or those of so many seconds.
 _BATCHES_PER_CALL = 4
