@@ -16,6 +16,8 @@
 
 import dataclasses
 import math
+import os
+import signal
 from unittest import mock
 
 from absl.testing import absltest
@@ -274,6 +276,32 @@ class FirstPolicyTest(parameterized.TestCase):
     self.assertLessEqual(run.answer_high, begins_with + 1e-5)
     self.assertAlmostEqual(
         exploitability(ppsro.read_policy(run.path)), run.answer_high, places=5)
+
+  def test_what_self_play_found_is_not_lost_when_it_is_too_late(self):
+    clock, end, found = testing.Clock(), first_policy.SelfPlay.end, []
+
+    def late_end(*args, **options):
+      found.append(end(*args, **options))
+      clock.seconds += 1000
+      if signal.getitimer(signal.ITIMER_REAL)[0] <= 600:  # The time limit's.
+        os.kill(os.getpid(), signal.SIGALRM)
+      return found[0]
+
+    options = {"config": SMALL, "evaluation": "sampled", "exploiter_steps": 0,
+               "initial_policy": "self_play", "output_dir": self.path / "run"}
+    with clock.is_everybodys(), mock.patch.object(
+        first_policy.SelfPlay, "end", late_end):
+      late = ppsro.run("kuhn_poker", limits=ppsro.Limits(600), **options)
+    self.assertEqual((late.rounds, late.stopped_by),
+                     (0, "time_limit_seconds"))
+    self.assertGreater(late.episodes, 0)
+    self.assertAlmostEqual(
+        exploitability(ppsro.read_policy(late.path)), exploitability(found[0]),
+        places=5)
+    resumed = ppsro.run("kuhn_poker", resume=True, limits=ppsro.Limits(
+        math.inf, max_rounds=1), **options)
+    self.assertEqual(resumed.rounds, 1)
+    self.assertGreater(resumed.episodes, late.episodes)
 
   @parameterized.parameters(
       ({"self_play_share": 1.0}, "self_play_share is 1"),

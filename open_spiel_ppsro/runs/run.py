@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
 import dataclasses
+import math
 import os
 import time
 from typing import Any
@@ -180,7 +181,7 @@ def run(game: str | pyspiel.Game | game_lib.Game,
     progress = stack.enter_context(progress_lib.Progress(label))
     signals = stack.enter_context(signals_lib.Signals())
 
-    with _before_the_first_round(signals, start, limits):
+    with _before_the_first_round(signals, start, limits.time_limit_seconds):
       with progress.phase(f"opening {_game_name(game)}"):
         opened = open_game_lib.open_game(game, max_histories, evaluation,
                                          progress.done)
@@ -246,11 +247,15 @@ def run(game: str | pyspiel.Game | game_lib.Game,
       progress.say(_beginning(solver, recorder, checkpoint))
       if watch:
         watch.prepare(oracle.original_game.game)
-      bounds = None
+      playing = None
       if "self_play" in checkpoint if checkpoint else (
           initial_policy == first_policy.SELF_PLAY):
-        bounds = _play_itself(solver, recorder, oracle, limits,
-                              self_play_share, checkpoint, signals, progress)
+        playing = _play_itself(recorder, oracle, scheme, limits,
+                               self_play_share, checkpoint, signals, progress)
+    # What self-play has found is not lost, however late it is.
+    with _before_the_first_round(signals, start, math.inf):
+      bounds = playing and _begin_with(playing, solver, recorder, oracle,
+                                       limits, progress)
       if watch and bounds and scheme.freezes:
         watch.take_first(solver, bounds)
       elif watch and not solver.rounds and (
@@ -282,7 +287,8 @@ def run(game: str | pyspiel.Game | game_lib.Game,
       progress.say(
           "no round was finished: the first one had taken "
           f"{recorder.seconds - rounds_begin:.1f} s when {stopped_by} ended "
-          "the run; its policy is the initial one")
+          "the run; its policy is "
+          + ("what self-play found" if playing else "the initial one"))
     with progress.phase("writing the policy"):
       recorder.write_policies()
     if watch and solver.rounds:
@@ -311,7 +317,7 @@ def run(game: str | pyspiel.Game | game_lib.Game,
 
 
 @contextlib.contextmanager
-def _before_the_first_round(signals, start, limits):
+def _before_the_first_round(signals, start, time_limit_seconds):
   """Breaks off what it holds at the time limit, and soon after a signal.
 
   Raises:
@@ -320,7 +326,7 @@ def _before_the_first_round(signals, start, limits):
     SystemExit: after SIGTERM.
   """
   try:
-    with signals.breakable(start + limits.time_limit_seconds):
+    with signals.breakable(start + time_limit_seconds):
       yield
   except signals_lib.Interrupted as error:
     if signals.received == "interrupt":
@@ -328,7 +334,7 @@ def _before_the_first_round(signals, start, limits):
     if signals.received:
       raise SystemExit(signals_lib.EXIT_CODES[signals.received]) from error
     raise ValueError(
-        f"the time limit of {limits.time_limit_seconds:g} s was over before "
+        f"the time limit of {time_limit_seconds:g} s was over before "
         "the first round could begin: give a larger one, or evaluation "
         "'sampled' if the game took so long to enumerate") from error
 
@@ -346,14 +352,14 @@ def _check_arguments(limits, keep_checkpoints, callbacks):
                      "functions of (solver, result) and of ppsro.callbacks")
 
 
-def _play_itself(solver, recorder, oracle, limits, share, checkpoint, signals,
+def _play_itself(recorder, oracle, scheme, limits, share, checkpoint, signals,
                  progress):
-  """Lets self-play find the initial policy of a run.
+  """Lets self-play train the initial policy of a run.
 
   Args:
-    solver: of the run; takes what is found.
     recorder: of the run; keeps how far self-play is.
     oracle: of the run, whose workers train.
+    scheme: of the run.
     limits: of the run.
     share: of it that is self-play.
     checkpoint: to go on from, or None.
@@ -361,13 +367,12 @@ def _play_itself(solver, recorder, oracle, limits, share, checkpoint, signals,
     progress: shows how far it is.
 
   Returns:
-    Per population, the bounds of a best response to what is found; None if
-    they are not known.
+    The `SelfPlay`, before its end.
   """
   oracle.try_out()  # What is refused is so at once, not when this is over.
   playing = first_policy.SelfPlay(
       oracle.original_game, oracle.executor, oracle.seed,
-      first_policy.budget(limits, share, solver.scheme, oracle),
+      first_policy.budget(limits, share, scheme, oracle),
       checkpoint and checkpoint["self_play"])
   end = first_policy.latest_end(limits, share)
   with progress.phase("self-play for the initial policy"):
@@ -383,6 +388,25 @@ def _play_itself(solver, recorder, oracle, limits, share, checkpoint, signals,
         recorder.save_self_play(playing.state())
       if signals.received:
         raise signals_lib.Interrupted
+  return playing
+
+
+def _begin_with(playing, solver, recorder, oracle, limits, progress):
+  """Lets a run begin with what self-play has found.
+
+  Args:
+    playing: the `SelfPlay`, which ends.
+    solver: of the run; takes what is found.
+    recorder: of the run.
+    oracle: of the run.
+    limits: of the run.
+    progress: shows what is under way.
+
+  Returns:
+    Per player, the bounds of a best response to what is found; None if they
+    are not known.
+  """
+  with progress.phase("weighing what self-play has found"):
     solver.begin_with(
         first_policy.per_population(
             playing.end(
@@ -390,10 +414,10 @@ def _play_itself(solver, recorder, oracle, limits, share, checkpoint, signals,
                 seconds_left=(first_policy.weighing_end(limits)
                               - recorder.seconds)),
             oracle.played_game), playing.episodes, playing.steps)
-    if playing.was_late:
-      progress.say(
-          "the search for the best weights of what self-play found was ended "
-          "by the clock; on a faster machine the run would be another")
+  if playing.was_late:
+    progress.say(
+        "the search for the best weights of what self-play found was ended "
+        "by the clock; on a faster machine the run would be another")
   return playing.bounds
 
 
