@@ -15,14 +15,19 @@
 """Tests for self-play: its scheme, its learner and its averages."""
 
 import dataclasses
+import math
 import pickle
 
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
+from open_spiel.python import policy
+from open_spiel.python.algorithms import exploitability
+import pyspiel
 import pytest
 import torch
 
+import open_spiel_ppsro as ppsro
 from open_spiel_ppsro import schemes
 from open_spiel_ppsro.evaluation.interval import interval
 from open_spiel_ppsro.executors import process_executor
@@ -428,7 +433,8 @@ class SelfPlayTest(parameterized.TestCase):
     distances = {}
     for updates in (0, 5):
       config = dataclasses.replace(
-          SMALL, magnet=2.0, decay_updates=10 ** 9, magnet_updates=updates,
+          SMALL, magnet=2.0, magnet_decay_updates=10 ** 9,
+          decay_updates=10 ** 9, magnet_updates=updates,
           episodes_per_batch=4096)
       learner = config.make_learner(
           symmetric("kuhn_poker"), 0, np.random.SeedSequence(1))
@@ -450,13 +456,31 @@ class SelfPlayTest(parameterized.TestCase):
     np.testing.assert_array_equal(*answers)
 
   @parameterized.parameters(
-      ("phantom_ttt", 0.1), ("phantom_ttt(gameversion=abrupt)", 0.2),
-      ("dark_hex(board_size=3,gameversion=adh)", 0.2))
-  def test_the_magnet_is_stronger_where_turns_are_lost(self, name, magnet):
-    game = seat_symmetry.symmetrise(open_game.open_game(name))
-    self.assertEqual(self_play.SelfPlayConfig().for_game(game).magnet, magnet)
+      ("phantom_ttt", 0.1, 600),
+      ("phantom_ttt(gameversion=abrupt)", 0.2, 1200),
+      ("dark_hex(board_size=3,gameversion=adh)", 0.2, 1200),
+      ("liars_dice(numdice=2)", 0.3, 67), ("goofspiel", 0.3, 33))
+  def test_the_magnet_falls_as_fast_as_the_game_allows(
+      self, name, magnet, updates):
+    game = seat_symmetry.symmetrise(open_game.open_game(
+        name, evaluation="sampled"))
+    config = self_play.SelfPlayConfig().for_game(game)
+    self.assertEqual((config.magnet, config.magnet_decay_updates),
+                     (magnet, updates))
     self.assertEqual(
         self_play.SelfPlayConfig(magnet=0.5).for_game(game).magnet, 0.5)
+
+  @pytest.mark.thorough
+  def test_goofspiel_does_not_become_a_pure_strategy(self):
+    name = "goofspiel(num_cards=4,imp_info=True,points_order=descending)"
+    summary = ppsro.run(
+        name, "self_play", self_play.SelfPlayConfig(episodes_per_batch=512),
+        limits=ppsro.Limits(math.inf, max_rounds=5),
+        output_dir=testing.make_directory(self) / "run")
+    uniform = policy.UniformRandomPolicy(pyspiel.load_game(name))
+    self.assertLess(
+        summary.nash_conv, 0.5 * exploitability.nash_conv(
+            pyspiel.load_game(name), uniform))
 
   @parameterized.parameters(
       (lambda: self_play.SelfPlayConfig(answer="last"), "mixture, weights"),

@@ -28,6 +28,7 @@ from typing import Any
 from open_spiel_ppsro.games import dice
 from open_spiel_ppsro.games import game as game_lib
 from open_spiel_ppsro.games import game_tree
+from open_spiel_ppsro.games import phantom_board
 from open_spiel_ppsro.simulators import of_game
 
 # The fields of PPO by the loss of the policy. The mirror-descent step follows
@@ -142,27 +143,36 @@ _SELF_PLAY_OF_EXPECTATIONS: dict[str, Any] = {
     # minute; so it was with 1.5e-2 that falls more slowly than the steps.
     "learning_rate": 2e-2,
     "magnet": 1.0,
-    "decay_updates": 1,
+    "magnet_decay_updates": 1,
     "proximal": 0.0,  # The step in closed form has none.
 }
-# The fields of self-play where batches are episodes: what phantom_ttt was
-# learned fastest with, of a dozen settings; with a magnet of 0.2 or 0.3 it took
-# longer. After 120 s of a core liar's dice is at 0.076, and with two dice of
-# five sides at 0.070; with a proximal term of 0.05 at 0.11 and 0.10, with two
-# dice and one of 0.5 at 0.086, and with half the learning rate at 0.13.
+# The fields of self-play where batches are episodes. With a magnet of 0.1 that
+# falls slowly goofspiel with five cards becomes a pure strategy within 20
+# updates of 1024 episodes, and stays at 1; with these it is at 0.12 after 400.
+# With a proximal term of 0.05 liar's dice lost half as much again, with two
+# dice of five sides and one of 0.5 a quarter, with half the learning rate more.
 _SELF_PLAY_OF_EPISODES: dict[str, Any] = {
     "learning_rate": 3e-3,
-    "magnet": 0.1,
+    "magnet": 0.3,
+    "magnet_decay_updates": 33,
     "decay_updates": 600,
     "proximal": 0.2,
 }
-# The same in the abrupt versions of phantom boards, where an attempt that fails
-# ends the turn. There policies begin to circle as soon as the magnet is below
-# about 0.03: with the fields above, phantom_ttt was at 0.20 after 10 million
-# decisions and at 0.51 after 25 million; with these it is below 0.15 after 10
-# million, and the magnet stays above 0.03 for 50,000 updates of one stream.
+# The same with dice: after 1200 batches of two streams liar's dice is at 0.063
+# and 0.068 (two seeds), with the fields above at 0.099 and 0.089, with those of
+# boards at 0.115 and 0.086.
+_SELF_PLAY_OF_DICE = {**_SELF_PLAY_OF_EPISODES, "magnet_decay_updates": 67}
+# The same on phantom boards, of a dozen settings: after 1200 batches of two
+# streams phantom_ttt is at 0.05 to 0.07, with the fields above at 0.08.
+_SELF_PLAY_OF_BOARDS = {**_SELF_PLAY_OF_EPISODES, "magnet": 0.1,
+                        "magnet_decay_updates": 600}
+# The same in their abrupt versions, where an attempt that fails ends the turn.
+# There policies begin to circle as soon as the magnet is below about 0.03: with
+# the fields above, phantom_ttt was at 0.20 after 10 million decisions and at
+# 0.51 after 25 million; with these it is below 0.15 after 10 million, and the
+# magnet stays above 0.03 for 50,000 updates of one stream.
 _SELF_PLAY_OF_ABRUPT = {**_SELF_PLAY_OF_EPISODES, "magnet": 0.2,
-                        "decay_updates": 1200}
+                        "magnet_decay_updates": 1200, "decay_updates": 1200}
 # Most games are learned faster with a narrow network: after 120 s of a core
 # self-play is at 0.11 on sampled liar's dice, with a wide one at 0.13. Where
 # there are more bids, as with two dice of five sides, there is more to know.
@@ -264,13 +274,26 @@ def of_self_play(config: Any, game: game_lib.Game) -> dict[str, Any]:
     config: a `SelfPlayConfig`.
     game: a `GameTree` or a `StateGame`.
   """
-  if of_game.gives_expectation(game, config.episodes_per_batch):
-    defaults = _SELF_PLAY_OF_EXPECTATIONS
-  else:
-    defaults = (_SELF_PLAY_OF_ABRUPT if _is_abrupt(game)
-                else _SELF_PLAY_OF_EPISODES)
+  defaults = (_SELF_PLAY_OF_EXPECTATIONS
+              if of_game.gives_expectation(game, config.episodes_per_batch)
+              else _self_play_of_episodes(game))
   return {"streams": 1 if game.is_enumerated else _STREAMS,
           "hidden_sizes": _hidden_sizes(game), **defaults}
+
+
+def _self_play_of_episodes(game):
+  """Returns the defaults of `SelfPlayConfig` for drawn episodes.
+
+  An enumerated game has no pyspiel game in a worker that would tell its kind.
+  """
+  if game.is_enumerated:
+    return _SELF_PLAY_OF_EPISODES
+  name = str(game.original.game)
+  if dice.of_string(name):
+    return _SELF_PLAY_OF_DICE
+  if not phantom_board.of_string(name):
+    return _SELF_PLAY_OF_EPISODES
+  return _SELF_PLAY_OF_ABRUPT if _is_abrupt(game) else _SELF_PLAY_OF_BOARDS
 
 
 def _hidden_sizes(game):

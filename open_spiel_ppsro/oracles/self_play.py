@@ -71,7 +71,7 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
 
   Weights of magnet and proximal term are in units of the returns' scale, the
   root mean square of the returns of random play. What is None by default
-  depends on the game, see `game_defaults`. The fields from `proximal` to
+  depends on the game, see `game_defaults`. The fields from `decay_updates` to
   `trace_decay` are for drawn episodes, `step_size` and `visit_exponent` for
   expectations.
 
@@ -89,14 +89,15 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
       more, on drawn episodes, it is that many times as large: the mean of
       their steps has less noise.
     magnet: the weight of the divergence from the magnet at first.
-    decay_updates: after so many updates of one stream the learning rate has
-      fallen to a half and the magnet to 0.7; after n times as many, to
-      1 / (1 + n) and to the root of that. On expectations the learning rate
-      falls as the magnet does.
-      Nothing depends on how long a run will be. Fewer bring the policy closer
-      to an equilibrium, as long as it does not begin to circle.
+    magnet_decay_updates: after so many updates of one stream the magnet has
+      fallen to 0.7; after n times as many, to 1 / sqrt(1 + n). Nothing depends
+      on how long a run will be. Fewer bring the policy closer to an
+      equilibrium, as long as it does not begin to circle. On expectations the
+      learning rate and `step_size` fall with it.
     magnet_updates: the policy replaces the magnet every so many updates; 0
       keeps the uniformly random one.
+    decay_updates: after so many updates of one stream the learning rate has
+      fallen to a half; after n times as many, to 1 / (1 + n).
     proximal: the weight of the divergence from the policy that played, which
       keeps steps short and late policies from circling.
     clip: the bound of the ratio of new to old probability, which is clipped to
@@ -122,8 +123,9 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
   minibatches: int = 4
   learning_rate: float | None = None
   magnet: float | None = None
-  decay_updates: int | None = None
+  magnet_decay_updates: int | None = None
   magnet_updates: int = 0
+  decay_updates: int | None = None
   proximal: float | None = None
   clip: float = 0.2
   value_coefficient: float = 0.5
@@ -139,8 +141,8 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
   def __post_init__(self):
     learner_lib.name_network(self)
     learner_lib.check_positive(
-        self, "epochs", "minibatches", "learning_rate", "decay_updates", "clip",
-        "value_coefficient", "step_size", "streams")
+        self, "epochs", "minibatches", "learning_rate", "magnet_decay_updates",
+        "decay_updates", "clip", "value_coefficient", "step_size", "streams")
     learner_lib.check_not_negative(
         self, "magnet", "magnet_updates", "proximal", "visit_exponent")
     learner_lib.check_share(self, "trace_decay")
@@ -481,20 +483,21 @@ class SelfPlayLearner(learner_lib.Learner):
 
   def _update(self, streams):
     """Takes the passes over a batch, given as the `Samples` of each stream."""
-    # The weaker the magnet, the less it damps what noise and circling do to the
-    # policy; so the learning rate falls faster than the magnet.
-    share = self._share()
-    magnet = self._config.magnet * math.sqrt(share)
+    config = self._config
+    magnet = config.magnet * self._magnet_share()
 
     def by_output(output, samples):
-      return loss_gradient(output, samples, self._config, magnet)
+      return loss_gradient(output, samples, config, magnet)
 
-    self._descend(streams, by_output,
-                  self._config.learning_rate * self._config.streams * share)
+    # The weaker the magnet, the less it damps what noise and circling do to the
+    # policy; so the learning rate falls faster in the long run.
+    self._descend(
+        streams, by_output, config.learning_rate * config.streams
+        / (1 + config.streams * self._updates / config.decay_updates))
 
   def _fit(self, batches):
     """Fits the network to the step in closed form, on expectations."""
-    decay = math.sqrt(self._share())
+    decay = self._magnet_share()
 
     def by_output(output, samples):
       gradient = torch.zeros_like(output)  # The value is not trained.
@@ -505,10 +508,11 @@ class SelfPlayLearner(learner_lib.Learner):
     self._descend([self._targets(batch, decay) for batch in batches],
                   by_output, self._config.learning_rate * decay)
 
-  def _share(self):
-    """Returns which share is left of what falls with the updates."""
+  def _magnet_share(self):
+    """Returns which share is left of the magnet."""
     config = self._config
-    return 1 / (1 + config.streams * self._updates / config.decay_updates)
+    return 1 / math.sqrt(
+        1 + config.streams * self._updates / config.magnet_decay_updates)
 
   def _descend(self, streams, by_output, learning_rate):
     """Takes the passes over the samples of each stream, in minibatches.
