@@ -161,8 +161,8 @@ _SELF_PLAY_OF_EPISODES: dict[str, Any] = {
     "proximal": 0.2,
 }
 # The same with dice: after 1200 batches liar's dice is at 0.063 and 0.068 (two
-# seeds), with the fields above at 0.099 and 0.089, with those of boards at 0.115
-# and 0.086.
+# seeds), with the fields above at 0.099 and 0.089, with those of large games at
+# 0.115 and 0.086.
 _SELF_PLAY_OF_DICE = {**_SELF_PLAY_OF_EPISODES, "magnet_decay_updates": 67}
 # The same on large games, phantom boards and dice with many bids, of a dozen
 # settings: after 1200 batches phantom_ttt is at 0.05 to 0.07, with the first
