@@ -313,18 +313,19 @@ class PageTest(parameterized.TestCase):
           {"commits": [commit], "processor": name, "runs": len(ends)}))
       return path / name
 
-    ours = make("ours", {"a": 0.1, "b": 0.2}, "one")
-    theirs = make("theirs", {"b": 0.3, "c": 0.4}, "two")
-    table.take_over(theirs, ours, True)
-    self.assertEqual(
-        {run.game: run.points[table.FOUND].tolist()
-         for run in table.read(ours)},
-        {"a": [1.0, 0.1], "b": [1.0, 0.3], "c": [1.0, 0.4]})
+    ours = make("ours", {"b": 0.2, "a": 0.1}, "one")
+    theirs = make("theirs", {"c": 0.4, "b": 0.3}, "two")
+    for _ in range(2):  # What is there already stays as it is.
+      table.take_over(theirs, ours, True)
+      self.assertEqual(
+          [(run.game, run.points[table.FOUND].tolist())
+           for run in table.read(ours)],
+          [("b", [1.0, 0.3]), ("a", [1.0, 0.1]), ("c", [1.0, 0.4])])
     self.assertEqual(
         json.loads((ours / table.ENVIRONMENT).read_text()),
         {"commits": ["one", "two"], "processor": "ours, theirs", "runs": 3})
     table.take_over(theirs, ours, False)
-    self.assertEqual([run.game for run in table.read(ours)], ["b", "c"])
+    self.assertEqual([run.game for run in table.read(ours)], ["c", "b"])
     self.assertEqual(json.loads((ours / table.ENVIRONMENT).read_text()),
                      {"commits": ["two"], "processor": "theirs", "runs": 2})
 

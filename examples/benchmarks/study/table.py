@@ -173,17 +173,35 @@ def take_over(source: pathlib.Path, to: pathlib.Path, add: bool) -> None:
     new = {_key(row) for rows in tables.values() for row in rows}
     new |= {_key(row | {"levels": ""}) for row in tables[RESULTS]}
     for name in columns:
-      tables[name] = [row for row in _read_csv(to / name)
-                      if _key(row) not in new] + tables[name]
+      tables[name] = _merged(_read_csv(to / name), tables[name], new)
     before = json.loads((to / ENVIRONMENT).read_text(encoding="utf-8"))
     found["commits"] = sorted({*before["commits"], *found["commits"]})
-    if before["processor"] != found["processor"]:
+    if found["processor"] not in before["processor"].split(", "):
       found["processor"] = f"{before['processor']}, {found['processor']}"
+    else:
+      found["processor"] = before["processor"]
     found["runs"] = len({_key(row) for row in tables[RESULTS]})
   for name, rows in tables.items():
     _write_csv(to / name, columns[name], rows)
   (to / ENVIRONMENT).write_text(
       json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def _merged(before, after, new):
+  """Returns rows of two tables; a run that is played anew keeps its place.
+
+  Args:
+    before: rows; those of runs in `new` go.
+    after: rows, which stay.
+    new: keys of runs.
+  """
+  places: dict[tuple, list[dict]] = {_key(row): [] for row in before}
+  for rows, stay in ((before, lambda key: key not in new),
+                     (after, lambda key: True)):
+    for row in rows:
+      if stay(_key(row)):
+        places.setdefault(_key(row), []).append(row)
+  return [row for rows in places.values() for row in rows]
 
 
 def _key(row):
