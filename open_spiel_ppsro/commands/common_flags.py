@@ -204,8 +204,8 @@ def _define_details():
   flags.DEFINE_float(
       "magnet", None,
       "How much self_play keeps its policy close to random play at first, in "
-      "units of the returns; if not given 0.1, or 1 on an enumerated game. It "
-      "falls as training goes on.",
+      "units of the returns; if not given 0.1 to 0.3 by the game, or 1 on an "
+      "enumerated game. It falls as training goes on.",
       lower_bound=0)
   flags.DEFINE_integer(
       "magnet_updates", None,
