@@ -176,10 +176,8 @@ def take_over(source: pathlib.Path, to: pathlib.Path, add: bool) -> None:
       tables[name] = _merged(_read_csv(to / name), tables[name], new)
     before = json.loads((to / ENVIRONMENT).read_text(encoding="utf-8"))
     found["commits"] = sorted({*before["commits"], *found["commits"]})
-    if found["processor"] not in before["processor"].split(", "):
-      found["processor"] = f"{before['processor']}, {found['processor']}"
-    else:
-      found["processor"] = before["processor"]
+    found["processor"] = ", ".join(dict.fromkeys(
+        [*before["processor"].split(", "), found["processor"]]))
     found["runs"] = len({_key(row) for row in tables[RESULTS]})
   for name, rows in tables.items():
     _write_csv(to / name, columns[name], rows)
@@ -195,13 +193,10 @@ def _merged(before, after, new):
     after: rows, which stay.
     new: keys of runs.
   """
-  places: dict[tuple, list[dict]] = {_key(row): [] for row in before}
-  for rows, stay in ((before, lambda key: key not in new),
-                     (after, lambda key: True)):
-    for row in rows:
-      if stay(_key(row)):
-        places.setdefault(_key(row), []).append(row)
-  return [row for rows in places.values() for row in rows]
+  of_run: dict[tuple, list[dict]] = {_key(row): [] for row in before + after}
+  for row in [row for row in before if _key(row) not in new] + after:
+    of_run[_key(row)].append(row)
+  return [row for rows in of_run.values() for row in rows]
 
 
 def _key(row):
