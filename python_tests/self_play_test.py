@@ -460,7 +460,7 @@ class SelfPlayTest(parameterized.TestCase):
       ("phantom_ttt(gameversion=abrupt)", 0.2, 1200),
       ("dark_hex(board_size=3,gameversion=adh)", 0.2, 1200),
       ("liars_dice(numdice=2,dice_sides=5)", 0.1, 600),
-      ("liars_dice", 0.3, 67), ("goofspiel", 0.3, 33))
+      ("liars_dice", 0.3, 67), ("goofspiel", 0.3, 67))
   def test_the_magnet_falls_as_fast_as_the_game_allows(
       self, name, magnet, updates):
     game = seat_symmetry.symmetrise(open_game.open_game(

@@ -146,30 +146,28 @@ _SELF_PLAY_OF_EXPECTATIONS: dict[str, Any] = {
     "magnet_decay_updates": 1,
     "proximal": 0.0,  # The step in closed form has none.
 }
-# The fields of self-play where batches are episodes. With a magnet of 0.1 that
-# falls slowly goofspiel with five cards becomes a pure strategy within 20
-# updates of 1024 episodes, and stays at 1; with these it is at 0.12 after 400.
-# Sampled Leduc poker is at 0.28 and 0.26 (two seeds) after 400 batches of two
-# streams, and was at 0.24 and 0.26; after 2000 at 0.16, and was at 0.15.
+# The fields of self-play where batches are episodes. Where the magnet is 0.1 and
+# falls slowly, as below, goofspiel with five cards becomes a pure strategy
+# within 20 updates of 1024 episodes, and stays at 1. With these liar's dice is
+# at 0.056 and 0.071 (seeds 1 and 2) after 1200 batches, with those below at
+# 0.115 and 0.086, and with a magnet that falls twice as fast at 0.099 and 0.107.
+# Sampled Leduc poker, with few cards, loses early: after 400 batches it is at
+# 0.32 and 0.31, with those below at 0.24 and 0.26; after 2000 at 0.20, 0.19, 0.17
+# (seeds 1 to 3), and 0.15, 0.14, 0.22.
 # With a proximal term of 0.05 liar's dice lost half as much again, with two
 # dice of five sides and one of 0.5 a quarter, with half the learning rate more.
 _SELF_PLAY_OF_EPISODES: dict[str, Any] = {
     "learning_rate": 3e-3,
     "magnet": 0.3,
-    "magnet_decay_updates": 33,
+    "magnet_decay_updates": 67,
     "decay_updates": 600,
     "proximal": 0.2,
 }
-# The same with dice: after 1200 batches liar's dice is at 0.063 and 0.068 (two
-# seeds), with the fields above at 0.099 and 0.089, with those of large games at
-# 0.115 and 0.086.
-_SELF_PLAY_OF_DICE = {**_SELF_PLAY_OF_EPISODES, "magnet_decay_updates": 67}
 # The same on large games, phantom boards and dice with many bids, of a dozen
-# settings: after 1200 batches phantom_ttt is at 0.05 to 0.07, with the first
-# fields at 0.08; with two dice of five sides it is 0.07 to 0.08, and with the
-# fields of few bids 0.07 to 0.09.
+# settings: after 1200 batches phantom_ttt is at 0.05 to 0.07, with those above at
+# 0.08 to 0.09; with two dice of five sides it is 0.07 to 0.08, and 0.07 to 0.09.
 _SELF_PLAY_OF_LARGE = {**_SELF_PLAY_OF_EPISODES, "magnet": 0.1,
-                        "magnet_decay_updates": 600}
+                       "magnet_decay_updates": 600}
 # The same in their abrupt versions, where an attempt that fails ends the turn.
 # There policies begin to circle as soon as the magnet is below about 0.03: with
 # the fields above, phantom_ttt was at 0.20 after 10 million decisions and at
@@ -292,13 +290,11 @@ def _self_play_of_episodes(game):
   """
   if game.is_enumerated:
     return _SELF_PLAY_OF_EPISODES
+  if _is_abrupt(game):
+    return _SELF_PLAY_OF_ABRUPT
   name = str(game.original.game)
-  if dice.of_string(name):
-    return (_SELF_PLAY_OF_LARGE if _has_many_bids(name)
-            else _SELF_PLAY_OF_DICE)
-  if not phantom_board.of_string(name):
-    return _SELF_PLAY_OF_EPISODES
-  return _SELF_PLAY_OF_ABRUPT if _is_abrupt(game) else _SELF_PLAY_OF_LARGE
+  is_large = phantom_board.of_string(name) or _has_many_bids(name)
+  return _SELF_PLAY_OF_LARGE if is_large else _SELF_PLAY_OF_EPISODES
 
 
 def _hidden_sizes(game):
