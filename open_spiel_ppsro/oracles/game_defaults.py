@@ -146,14 +146,14 @@ _SELF_PLAY_OF_EXPECTATIONS: dict[str, Any] = {
     "magnet_decay_updates": 1,
     "proximal": 0.0,  # The step in closed form has none.
 }
-# The fields of self-play where batches are episodes. Where the magnet is 0.1 and
-# falls slowly, as below, goofspiel with five cards becomes a pure strategy
+# The fields of self-play where batches are episodes. Where the magnet is 0.1
+# and falls slowly, as below, goofspiel with five cards becomes a pure strategy
 # within 20 updates of 1024 episodes, and stays at 1. With these liar's dice is
 # at 0.056 and 0.071 (seeds 1 and 2) after 1200 batches, with those below at
-# 0.115 and 0.086, and with a magnet that falls twice as fast at 0.099 and 0.107.
-# Sampled Leduc poker, with few cards, loses early: after 400 batches it is at
-# 0.32 and 0.31, with those below at 0.24 and 0.26; after 2000 at 0.20, 0.19, 0.17
-# (seeds 1 to 3), and 0.15, 0.14, 0.22.
+# 0.115 and 0.086, with a magnet that falls twice as fast at 0.099 and 0.107.
+# Sampled Leduc poker loses early: after 400 batches it is at 0.32 and 0.31,
+# with those below at 0.24 and 0.26; after 2000 at 0.20, 0.19, 0.17 (seeds 1 to
+# 3), and 0.15, 0.14, 0.22.
 # With a proximal term of 0.05 liar's dice lost half as much again, with two
 # dice of five sides and one of 0.5 a quarter, with half the learning rate more.
 _SELF_PLAY_OF_EPISODES: dict[str, Any] = {
@@ -164,8 +164,8 @@ _SELF_PLAY_OF_EPISODES: dict[str, Any] = {
     "proximal": 0.2,
 }
 # The same on large games, phantom boards and dice with many bids, of a dozen
-# settings: after 1200 batches phantom_ttt is at 0.05 to 0.07, with those above at
-# 0.08 to 0.09; with two dice of five sides it is 0.07 to 0.08, and 0.07 to 0.09.
+# settings: after 1200 batches phantom_ttt is at 0.05 to 0.07, with those above
+# at 0.08 to 0.09; two dice of five sides are at 0.07 to 0.08, and 0.07 to 0.09.
 _SELF_PLAY_OF_LARGE = {**_SELF_PLAY_OF_EPISODES, "magnet": 0.1,
                        "magnet_decay_updates": 600}
 # The same in their abrupt versions, where an attempt that fails ends the turn.
