@@ -63,7 +63,7 @@ def leave(directory, cell, rounds=40):
   refused = cell.scheme == "self_play" and cell.oracle == "dqn"
   (path / play_cell.OUTCOME).write_text(json.dumps({
       "state": "refused" if refused else "done",
-      "why": "no | such run" if refused else ""}))
+      "why": "no | such run" if refused else "", "commit": "abc"}))
   if refused:
     return
   seconds = np.linspace(0.1, cell.core_seconds, rounds)
@@ -86,8 +86,6 @@ def leave(directory, cell, rounds=40):
       csv.writer(file).writerows([list(found), *zip(*found.values())])
   (path / play_cell.RUN / "config.json").write_text(json.dumps(
       {"scheme_settings": {"num_levels": cell.num_levels or 1}}))
-  (path / play_cell.RUN / "result.json").write_text(json.dumps(
-      {"git_commit": "abc"}))
 
 
 class CellsTest(parameterized.TestCase):
@@ -195,8 +193,8 @@ class TableTest(parameterized.TestCase):
       leave(self.path, cell)
     table.write(STUDY, cells, self.path, self.path)
     one, two = table.read(self.path)
-    self.assertEqual((one.game, one.scheme, one.seed),
-                     ("kuhn_poker", "pipeline", "1"))
+    self.assertEqual((one.game, one.scheme, one.seed, one.commit),
+                     ("kuhn_poker", "pipeline", "1", "abc"))
     self.assertAlmostEqual(one.last(), 1 / 20, places=6)
     self.assertAlmostEqual(one.last("exploitability_least"), 1 / 40, places=6)
     seconds = np.linspace(0.1, 20, 40)
@@ -299,9 +297,9 @@ class PageTest(parameterized.TestCase):
 
     def make(name, ends, commit):
       (path / name).mkdir()
-      settings = {column: "" for column in table.SETTINGS}
+      settings = dict.fromkeys(table.SETTINGS, "") | {table.COMMIT: commit}
       with open(path / name / table.RESULTS, "w", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, (*table.SETTINGS, *table.NUMBERS))
+        writer = csv.DictWriter(file, table.COLUMNS)
         writer.writeheader()
         for game, end in ends.items():
           for value in (1.0, end):
@@ -310,7 +308,7 @@ class PageTest(parameterized.TestCase):
       (path / name / table.REFUSALS).write_text(
           ",".join((*table.SETTINGS, "state", "why")) + "\n")
       (path / name / table.ENVIRONMENT).write_text(json.dumps(
-          {"commits": [commit], "processor": name, "runs": len(ends)}))
+          {"processor": name}))
       return path / name
 
     ours = make("ours", {"b": 0.2, "a": 0.1}, "one")

@@ -18,7 +18,7 @@
 What a run leaves is in `run/`, as `ppsro train` would leave it; beside it are
 `core_seconds.csv`, the processor time after each round, `intervals.csv` of a
 sampled game, and `outcome.json`, which is written last: `done`, `refused` by
-what cannot be, or `failed`.
+what cannot be, or `failed`, and the commit of the tree that played it.
 """
 
 from collections.abc import Callable
@@ -37,11 +37,13 @@ from absl import flags
 import cells
 import open_spiel_ppsro as ppsro
 from open_spiel_ppsro.commands import common_flags
+from open_spiel_ppsro.runs import provenance
 from open_spiel_ppsro.runs import run_directory
 
 FLAGS = flags.FLAGS
 RUN, OUTCOME, LOG = "run", "outcome.json", "log.txt"
 CORE_SECONDS, INTERVALS = "core_seconds.csv", "intervals.csv"
+_COMMIT_DIGITS = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,8 +204,15 @@ def play(cell: cells.Cell, directory: pathlib.Path) -> None:
       state, why = "failed", f"{type(error).__name__}: {_one_line(error)}"
       traceback.print_exc()
   run_directory.replace(directory / OUTCOME, json.dumps({
-      "state": state, "why": why, "core_seconds": time.process_time(),
+      "state": state, "why": why, "commit": commit(),
+      "core_seconds": time.process_time(),
       "cell": dataclasses.asdict(cell)}, indent=1).encode() + b"\n")
+
+
+def commit() -> str:
+  """Returns the commit of this tree in a few digits; '' if nothing says it."""
+  digits, *dirty = (provenance.git_commit(cells.ROOT) or "").split("-")
+  return "-".join((digits[:_COMMIT_DIGITS], *dirty))
 
 
 def _one_line(error):

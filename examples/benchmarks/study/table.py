@@ -40,13 +40,16 @@ import play_cell
 
 RESULTS, REFUSALS, ENVIRONMENT = (
     "results.csv", "refusals.csv", "environment.json")
-# What tells a run from others, and then what it had found at a point.
+# What tells a run from others, of which tree it is, and then what it had found
+# at a point.
 SETTINGS = ("budget", "amount", "game", "scheme", "oracle", "meta_strategy",
             "levels", "seed", "version")
+COMMIT = "commit"
 NUMBERS = ("wall_seconds", "core_seconds", "rounds", "iterations", "episodes",
            "environment_steps", "policies", "exploitability_frozen",
            "exploitability_all", "exploitability_least", "exploitability_low",
            "exploitability_high")
+COLUMNS = (*SETTINGS, COMMIT, *NUMBERS)
 # Which exploitability is a run's: that of its meta-strategy. Of a sampled game
 # it is certainly no more than this bound.
 FOUND, BOUND = "exploitability_frozen", "exploitability_high"
@@ -63,7 +66,7 @@ class Run:
   """One run of a study, as its table has it.
 
   Attributes:
-    settings: `{column: text}`, those of `SETTINGS`.
+    settings: `{column: text}`, those of `SETTINGS`, and `COMMIT`.
     points: `{column: [M]}`, those of `NUMBERS`, NaN where it has none.
   """
   settings: dict[str, str]
@@ -129,7 +132,7 @@ def write(study: dict[str, Any], cells: Sequence[cells_lib.Cell],
     directory: of the runs.
     to: the directory of the table.
   """
-  ended, refusals, machines = [], [], []
+  ended, refusals = [], []
   for cell in cells:
     found = outcome(directory, cell)
     if found is None:
@@ -139,13 +142,11 @@ def write(study: dict[str, Any], cells: Sequence[cells_lib.Cell],
                        "why": found["why"]})
       continue
     path = directory / cell.name
-    ended.append((_settings(cell, path), _points(path)))
-    result = path / play_cell.RUN / "result.json"
-    if result.exists():
-      machines.append(json.loads(result.read_text(encoding="utf-8")))
+    ended.append(({**_settings(cell, path), COMMIT: found[COMMIT]},
+                  _points(path)))
   _write_csv(to / REFUSALS, _REFUSAL, refusals)
   for count in range(study["points"], _FEWEST_POINTS - 1, -2):
-    _write_csv(to / RESULTS, (*SETTINGS, *NUMBERS), [
+    _write_csv(to / RESULTS, COLUMNS, [
         {**settings, **{name: _text(values[index])
                         for name, values in points.items()}}
         for settings, points in ended
@@ -153,8 +154,8 @@ def write(study: dict[str, Any], cells: Sequence[cells_lib.Cell],
     if (to / RESULTS).stat().st_size <= _MOST_BYTES:
       break
   (to / ENVIRONMENT).write_text(
-      json.dumps({**environment(machines), "runs": len(ended)}, indent=2)
-      + "\n", encoding="utf-8")
+      json.dumps({**_of_runs(settings for settings, _ in ended),
+                  **environment()}, indent=2) + "\n", encoding="utf-8")
 
 
 def take_over(source: pathlib.Path, to: pathlib.Path, add: bool) -> None:
@@ -165,7 +166,7 @@ def take_over(source: pathlib.Path, to: pathlib.Path, add: bool) -> None:
     to: the directory of the copy.
     add: whether runs that are there and not in the table stay.
   """
-  columns = {RESULTS: (*SETTINGS, *NUMBERS), REFUSALS: _REFUSAL}
+  columns = {RESULTS: COLUMNS, REFUSALS: _REFUSAL}
   tables = {name: _read_csv(source / name) for name in columns}
   found = json.loads((source / ENVIRONMENT).read_text(encoding="utf-8"))
   if add and (to / RESULTS).exists():
@@ -175,10 +176,9 @@ def take_over(source: pathlib.Path, to: pathlib.Path, add: bool) -> None:
     for name in columns:
       tables[name] = _merged(_read_csv(to / name), tables[name], new)
     before = json.loads((to / ENVIRONMENT).read_text(encoding="utf-8"))
-    found["commits"] = sorted({*before["commits"], *found["commits"]})
     found["processor"] = ", ".join(dict.fromkeys(
         [*before["processor"].split(", "), found["processor"]]))
-    found["runs"] = len({_key(row) for row in tables[RESULTS]})
+  found |= _of_runs(tables[RESULTS])
   for name, rows in tables.items():
     _write_csv(to / name, columns[name], rows)
   (to / ENVIRONMENT).write_text(
@@ -199,6 +199,12 @@ def _merged(before, after, new):
   return [row for rows in of_run.values() for row in rows]
 
 
+def _of_runs(rows):
+  """Returns how many runs have rows, and of which trees they are."""
+  commits = {_key(row): row[COMMIT] for row in rows}
+  return {"runs": len(commits), "commits": sorted(set(commits.values()))}
+
+
 def _key(row):
   """Returns what tells the run of a row from others."""
   return tuple(row[name] for name in SETTINGS)
@@ -210,7 +216,7 @@ def read(directory: str | os.PathLike) -> list[Run]:
   runs: dict[tuple, list[dict]] = {}
   for row in rows:
     runs.setdefault(_key(row), []).append(row)
-  return [Run(dict(zip(SETTINGS, key)), {
+  return [Run({**dict(zip(SETTINGS, key)), COMMIT: points[0][COMMIT]}, {
       name: np.array([float(row[name] or "nan") for row in points])
       for name in NUMBERS}) for key, points in runs.items()]
 
@@ -243,12 +249,8 @@ def thinned(points: dict[str, np.ndarray], count: int,
   return sorted(kept | {0, len(seconds) - 1})
 
 
-def environment(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-  """Returns on what runs were made.
-
-  Args:
-    results: what their `result.json` held.
-  """
+def environment() -> dict[str, Any]:
+  """Returns on what runs are made here."""
   def versions(name):
     try:
       return importlib.metadata.version(name)
@@ -256,7 +258,6 @@ def environment(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
       return None
 
   return {
-      "commits": sorted({str(result["git_commit"]) for result in results}),
       "versions": {"python": platform.python_version(),
                    **{name: versions(name) for name in _PACKAGES}},
       "system": platform.platform(),
