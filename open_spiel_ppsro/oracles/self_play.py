@@ -130,7 +130,7 @@ class SelfPlayConfig(learner_lib.LearnerConfig):
   clip: float = 0.2
   value_coefficient: float = 0.5
   trace_decay: float = 0.95
-  step_size: float = 3.0
+  step_size: float = 1.0
   visit_exponent: float = 0.6
   answer: str = "mixture"
   streams: int | None = None
