@@ -142,7 +142,7 @@ def write(study: dict[str, Any], cells: Sequence[cells_lib.Cell],
                        "why": found["why"]})
       continue
     path = directory / cell.name
-    ended.append(({**_settings(cell, path), COMMIT: found[COMMIT]},
+    ended.append(({**_settings(cell, path), COMMIT: found.get(COMMIT, "")},
                   _points(path)))
   _write_csv(to / REFUSALS, _REFUSAL, refusals)
   for count in range(study["points"], _FEWEST_POINTS - 1, -2):
