@@ -16,6 +16,7 @@
 
 import dataclasses
 import math
+import pathlib
 import pickle
 
 from absl.testing import absltest
@@ -482,6 +483,19 @@ class SelfPlayTest(parameterized.TestCase):
     self.assertLess(
         summary.nash_conv, 0.5 * exploitability.nash_conv(
             pyspiel.load_game(name), uniform))
+
+  @pytest.mark.thorough
+  def test_expectations_do_not_circle(self):
+    # Uniform play is at about 4, and where steps are of 3 and fall three times
+    # as fast, this is at 0.8 and then grows.
+    game = (pathlib.Path(__file__).resolve().parents[1]
+            / "examples/benchmarks/study/random_game.efg")
+    oracle, solver = testing.make_solver(
+        f"efg_game(filename={game})", self_play.SelfPlayConfig(),
+        schemes.SelfPlay(), seed=1, opponent_update_freq=2400)
+    with oracle:
+      found = [solver.round().of_frozen.exploitability for _ in range(2)]
+    self.assertLess(found[-1], 0.5)
 
   @parameterized.parameters(
       (lambda: self_play.SelfPlayConfig(answer="last"), "mixture, weights"),
