@@ -182,6 +182,8 @@ class TableTest(parameterized.TestCase):
       for level in (0.5, 0.01):
         self.assertEqual(points[column][kept][points[column][kept] <= level][0],
                          points[column][points[column] <= level][0])
+    self.assertEqual(table.thinned(points, 5, [], by_rounds=True),
+                     [0, 499, 999, 1499, 1999])
     self.assertEmpty(table.thinned(
         {name: values[:0] for name, values in points.items()}, 10, [0.5]))
 

@@ -150,7 +150,8 @@ def write(study: dict[str, Any], cells: Sequence[cells_lib.Cell],
         {**settings, **{name: _text(values[index])
                         for name, values in points.items()}}
         for settings, points in ended
-        for index in thinned(points, count, study["levels_reached"])])
+        for index in thinned(points, count, study["levels_reached"],
+                             settings["budget"] == "rounds")])
     if (to / RESULTS).stat().st_size <= _MOST_BYTES:
       break
   (to / ENVIRONMENT).write_text(
@@ -226,8 +227,8 @@ def read_refusals(directory: str | os.PathLike) -> list[dict[str, str]]:
   return _read_csv(pathlib.Path(directory) / REFUSALS)
 
 
-def thinned(points: dict[str, np.ndarray], count: int,
-            levels: Sequence[float]) -> list[int]:
+def thinned(points: dict[str, np.ndarray], count: int, levels: Sequence[float],
+            by_rounds: bool = False) -> list[int]:
   """Returns which points of a run its table keeps, in ascending order.
 
   Args:
@@ -235,14 +236,18 @@ def thinned(points: dict[str, np.ndarray], count: int,
     count: about so many, evenly spaced in the logarithm of core seconds.
     levels: of exploitability; where it first reaches one is kept, too, of
       whichever mixture.
+    by_rounds: whether they are evenly spaced in rounds instead.
   """
   seconds = points["core_seconds"]
   if not len(seconds):
     return []
   kept = set(np.flatnonzero(~np.isnan(points[BOUND])).tolist())
-  steps = np.geomspace(max(seconds[0], 1e-3), max(seconds[-1], 2e-3), count)
-  kept.update(np.clip(np.searchsorted(seconds, steps), 0, len(seconds) - 1)
-              .tolist())
+  if by_rounds:
+    kept.update(np.linspace(0, len(seconds) - 1, count, dtype=int).tolist())
+  else:
+    steps = np.geomspace(max(seconds[0], 1e-3), max(seconds[-1], 2e-3), count)
+    kept.update(np.clip(np.searchsorted(seconds, steps), 0, len(seconds) - 1)
+                .tolist())
   for column in (FOUND, "exploitability_all", "exploitability_least"):
     for level in levels:
       kept.update(np.flatnonzero(points[column] <= level)[:1].tolist())
