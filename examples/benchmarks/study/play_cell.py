@@ -25,6 +25,7 @@ from collections.abc import Callable
 import contextlib
 import csv
 import dataclasses
+import functools
 import json
 import math
 import os
@@ -209,6 +210,7 @@ def play(cell: cells.Cell, directory: pathlib.Path) -> None:
       "cell": dataclasses.asdict(cell)}, indent=1).encode() + b"\n")
 
 
+@functools.cache  # That of the code that runs, whatever becomes of its files.
 def commit() -> str:
   """Returns the commit of this tree in a few digits; '' if nothing says it."""
   digits, *dirty = (provenance.git_commit(cells.ROOT) or "").split("-")

@@ -134,6 +134,7 @@ def play_all(cells: Sequence[cells_lib.Cell], directory: pathlib.Path,
 
 def _import_once():
   """Imports what runs need here, so that none of them has to."""
+  play_cell.commit()
   ppsro.run  # pylint: disable=pointless-statement
   importlib.import_module("open_spiel_ppsro.runs.plots")
   with contextlib.suppress(ImportError):
