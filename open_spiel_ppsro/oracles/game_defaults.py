@@ -146,7 +146,7 @@ _NEUPL_OF_LOSS: dict[str, dict[str, Any]] = {
 # are lost in those of Adam: with 0.5 and 2 updates goofspiel becomes a pure
 # strategy.
 _SELF_PLAY_OF_EXPECTATIONS: dict[str, Any] = {
-    # After 20 s Leduc poker is at 0.054, with 1e-2 at 0.087, with 4e-2 at 0.115.
+    # Leduc poker is at 0.054 after 20 s, with 1e-2 at 0.087, 4e-2 0.115.
     "learning_rate": 2e-2,
     "magnet": 1.0,
     "magnet_decay_updates": 3,
