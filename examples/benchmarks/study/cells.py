@@ -150,9 +150,13 @@ def read(path: Any = FOLDER / "study.toml") -> dict[str, Any]:
 def cells_of(study: dict[str, Any]) -> list[Cell]:
   """Returns the cells of a study, each once, in the order of play."""
   found: dict[str, Cell] = {}
-  for seed, block in itertools.product(study["seeds"], study["blocks"]):
+  seeds = range(1, study["seeds"] + 1)
+  for seed, block in itertools.product(seeds, study["blocks"]):
+    games = [game for game in block["games"] if all(
+        seed <= one.get("seeds", seed)
+        for one in (block, study["games"][game]))]
     for combination in itertools.product(
-        block["games"], block["schemes"], block.get("oracles", ["ppo"]),
+        games, block["schemes"], block.get("oracles", ["ppo"]),
         block.get("meta_strategies", ["nash"]),
         block.get("num_levels", [None])):
       cell = _cell(study, block, seed, *combination)
